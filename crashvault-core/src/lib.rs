@@ -1,0 +1,1 @@
+//! The SQLite of crash reporting.
