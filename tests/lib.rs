@@ -1,0 +1,80 @@
+//! The ground that tests across crates stand on.
+//!
+//! Enters: the repository as it lies on disk. Leaves: its files, its sources as words, the answers of cargo.
+//!
+//! Never: changes the repository, or uses the network.
+
+pub mod source;
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository's root.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// What cargo prints, run in the repository's root with the committed lock and what is already downloaded.
+///
+/// # Panics
+/// With cargo's own message where it fails.
+pub fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(arguments)
+        .args(["--offline", "--locked"])
+        .current_dir(repository())
+        .output()
+        .expect("cargo runs these tests, so it can be started");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "cargo {} failed:\n{complaint}",
+        arguments.join(" ")
+    );
+    String::from_utf8(output.stdout).expect("cargo prints UTF-8")
+}
+
+/// Says that `test` left something out and why. `cargo xtask test` counts it; in CI a reason that
+/// contains the words "missing tool" is a failure.
+pub fn skip(test: &str, reason: &str) {
+    let line = format!("skipped: {test}: {reason}\n");
+    match env::var_os("CRASHVAULT_SKIP_LOG") {
+        // One write in append mode: test programs of several threads and processes share the file.
+        Some(log) => OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(log)
+            .and_then(|mut log| log.write_all(line.as_bytes()))
+            .expect("the skip log can be written"),
+        None => eprint!("{line}"),
+    }
+}
+
+/// All files below `directory` in a stable order, without hidden and built ones.
+pub fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut entries: Vec<PathBuf> = fs::read_dir(directory)
+        .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))
+        .map(|entry| entry.expect("the directory can be read to its end").path())
+        .collect();
+    entries.sort();
+    for path in entries {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if name.starts_with('.') || name == "target" || name == "node_modules" {
+            continue;
+        }
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}

@@ -1,0 +1,336 @@
+//! `cargo xtask test`: check, then every test of the workspace, then the account of it.
+//!
+//! Enters: the output of `cargo test`. Leaves: the same output, the table of stages,
+//! and as the last line `N passed, N failed, N skipped`.
+//!
+//! Never: decides by itself what a test means; it adds up what the test programs said.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::check;
+use crate::run::{self, Run, cargo};
+use crate::usage::{self, Answer, Usage};
+
+/// Names the file to which a test adds one line `skipped: …` when it leaves something out.
+const SKIP_LOG: &str = "CRASHVAULT_SKIP_LOG";
+
+pub fn command(flags: &[String]) -> Result<Answer, Usage> {
+    usage::only(flags, &["--install"])?;
+    let mut run = Run::default();
+    if flags.iter().any(|flag| flag == "--install") {
+        install(&mut run);
+    }
+    check::stages(&mut run);
+    let totals = tests(&mut run);
+    println!("{}{totals}", run.report());
+    Ok(Answer::well_if(totals.failed == 0))
+}
+
+/// What the test programs counted. A skip is an ignored test or a line of the skip log; a test that wrote
+/// such a line has still passed with what it could do.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Totals {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Totals {
+    fn add_line(&mut self, line: &str) {
+        let Some(rest) = line.trim_start().strip_prefix("test result: ") else {
+            return;
+        };
+        let Some((_, counts)) = rest.split_once(". ") else {
+            return;
+        };
+        for (number, word) in counts.split("; ").filter_map(|part| part.split_once(' ')) {
+            let number = number.parse::<u64>().unwrap_or(0);
+            match word {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.skipped += number,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Totals {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Totals {
+            passed,
+            failed,
+            skipped,
+        } = self;
+        write!(out, "{passed} passed, {failed} failed, {skipped} skipped")
+    }
+}
+
+fn install(run: &mut Run) {
+    for component in ["rustfmt", "clippy"] {
+        let program = if component == "clippy" {
+            "cargo-clippy"
+        } else {
+            component
+        };
+        let works = Command::new(program).arg("--version").output();
+        if !works.is_ok_and(|output| output.status.success()) {
+            let mut rustup = Command::new("rustup");
+            run.stage(
+                &format!("install {component}"),
+                rustup.args(["component", "add", component]),
+            );
+        }
+    }
+    if !run::on_path("cargo-deny") {
+        run.stage(
+            "install cargo-deny",
+            &mut cargo(&["install", "--locked", "cargo-deny"]),
+        );
+    }
+}
+
+fn tests(run: &mut Run) -> Totals {
+    let mut totals = Totals::default();
+    let build = ["test", "--workspace", "--no-run"];
+    if run.stage("build of the tests", &mut cargo(&build)) {
+        let log = fresh_skip_log(run);
+        run_tests(run, &mut totals, &log);
+        count_skips(run, &log, run::in_ci());
+    }
+    totals.skipped += run.skips.len() as u64;
+    // A lint, a build or a test program that died names no failed test, and must not read as success.
+    let failed_stages = run.failures().filter(|name| *name != TESTS).count() as u64;
+    let died = run.failures().any(|name| name == TESTS) && totals.failed == 0;
+    totals.failed += failed_stages + u64::from(died);
+    totals
+}
+
+const TESTS: &str = "start and end of the test programs";
+
+fn run_tests(run: &mut Run, totals: &mut Totals, log: &Path) {
+    run::announce("tests");
+    let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    command.env(SKIP_LOG, log);
+    // The names of the test programs are read from these lines.
+    command.env("CARGO_TERM_COLOR", "never");
+    let start = Instant::now();
+    let (well, programs) = match stream(&mut command, totals) {
+        Ok((status, programs)) => (status.success(), programs),
+        Err(error) => {
+            eprintln!("error: cannot run cargo test: {error}");
+            (false, Vec::new())
+        }
+    };
+    let inside: Duration = programs.iter().map(|(_, duration)| *duration).sum();
+    for (name, duration) in programs {
+        run.record(&name, duration, true);
+    }
+    run.record(TESTS, start.elapsed().saturating_sub(inside), well);
+}
+
+type Programs = Vec<(String, Duration)>;
+
+/// Passes both outputs on as they come; counts results on one and times the test programs by the other.
+fn stream(command: &mut Command, totals: &mut Totals) -> io::Result<(ExitStatus, Programs)> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let notes = child
+        .stderr
+        .take()
+        .map(|pipe| thread::spawn(move || time_programs(BufReader::new(pipe))));
+    if let Some(pipe) = child.stdout.take() {
+        for_each_line(BufReader::new(pipe), |line| {
+            totals.add_line(line);
+            let _ = io::stdout().write_all(line.as_bytes());
+        })?;
+    }
+    let programs = notes
+        .and_then(|thread| thread.join().ok())
+        .unwrap_or_default();
+    Ok((child.wait()?, programs))
+}
+
+/// Test output may be any bytes: lines are read as such, and shown with replacement characters.
+fn for_each_line(mut input: impl BufRead, mut each: impl FnMut(&str)) -> io::Result<()> {
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line)? > 0 {
+        each(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(())
+}
+
+/// A test program runs from its own announcement to the next one.
+fn time_programs(input: impl BufRead) -> Programs {
+    let mut programs = Programs::new();
+    let mut running: Option<(String, Instant)> = None;
+    let mut finish = |running: &mut Option<(String, Instant)>| {
+        if let Some((name, start)) = running.take() {
+            programs.push((name, start.elapsed()));
+        }
+    };
+    let _ = for_each_line(input, |line| {
+        eprint!("{line}");
+        if let Some(name) = program_name(line) {
+            finish(&mut running);
+            running = Some((name, Instant::now()));
+        }
+    });
+    finish(&mut running);
+    programs
+}
+
+/// The name of the test program that a line of cargo announces.
+fn program_name(line: &str) -> Option<String> {
+    let line = line.trim();
+    if let Some(package) = line.strip_prefix("Doc-tests ") {
+        return Some(format!("doc tests of {package}"));
+    }
+    let (source, path) = line
+        .strip_prefix("Running ")?
+        .strip_suffix(')')?
+        .rsplit_once(" (")?;
+    let stem = Path::new(path).file_stem().and_then(OsStr::to_str)?;
+    let name = stem.rsplit_once('-').map_or(stem, |(name, _hash)| name);
+    Some(match source.strip_prefix("unittests ") {
+        Some(file) => format!("unit tests of {name} ({file})"),
+        None => format!("tests {name}"),
+    })
+}
+
+fn fresh_skip_log(run: &mut Run) -> PathBuf {
+    let directory = run::target_directory().join("xtask");
+    let log = directory.join("skipped.log");
+    if let Err(error) = fs::create_dir_all(&directory).and_then(|()| fs::write(&log, "")) {
+        eprintln!("error: cannot write {}: {error}", log.display());
+        run.record("log of skipped tests", Duration::ZERO, false);
+    }
+    log
+}
+
+fn count_skips(run: &mut Run, log: &Path, in_ci: bool) {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    for line in text.lines().filter(|line| line.starts_with("skipped: ")) {
+        if in_ci && line.contains("missing tool") {
+            run.record(&format!("{line} (a failure in CI)"), Duration::ZERO, false);
+        } else {
+            run.skip(line.to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_totals(line: &str, passed: u64, failed: u64, skipped: u64) {
+        let mut totals = Totals::default();
+        totals.add_line(line);
+        assert_eq!(
+            totals,
+            Totals {
+                passed,
+                failed,
+                skipped
+            },
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_result_line_is_counted() {
+        let rest = "0 measured; 7 filtered out; finished in 0.01s\n";
+        check_totals(
+            &format!("test result: ok. 12 passed; 0 failed; 3 ignored; {rest}"),
+            12,
+            0,
+            3,
+        );
+        check_totals(
+            &format!("test result: FAILED. 1 passed; 2 failed; 0 ignored; {rest}"),
+            1,
+            2,
+            0,
+        );
+    }
+
+    #[test]
+    fn other_lines_are_not_counted() {
+        check_totals("test result::tests::one ... ok", 0, 0, 0);
+        check_totals("running 3 tests", 0, 0, 0);
+        check_totals("test result: ok", 0, 0, 0);
+    }
+
+    #[test]
+    fn totals_close_in_the_promised_form() {
+        let totals = Totals {
+            passed: 10,
+            failed: 0,
+            skipped: 2,
+        };
+        assert_eq!(totals.to_string(), "10 passed, 0 failed, 2 skipped");
+    }
+
+    fn check_program(line: &str, expected: Option<&str>) {
+        assert_eq!(program_name(line).as_deref(), expected, "{line}");
+    }
+
+    #[test]
+    fn announcements_name_their_program() {
+        check_program(
+            "     Running unittests src/lib.rs (/build/debug/deps/crashvault-0a1b)\n",
+            Some("unit tests of crashvault (src/lib.rs)"),
+        );
+        check_program(
+            "     Running layering.rs (target/debug/deps/layering-0a1b)",
+            Some("tests layering"),
+        );
+        check_program("   Doc-tests crashvault", Some("doc tests of crashvault"));
+        check_program(
+            "    Finished `test` profile [unoptimized] target(s) in 0.05s",
+            None,
+        );
+        check_program("running 3 tests", None);
+    }
+
+    #[test]
+    fn a_line_of_foreign_bytes_does_not_stop_the_count() {
+        let input: &[u8] = b"\xff\xfe\ntest result: ok. 1 passed; 0 failed\n";
+        let mut totals = Totals::default();
+        for_each_line(input, |line| totals.add_line(line)).unwrap();
+        assert_eq!(totals.passed, 1);
+    }
+
+    fn check_skips(in_ci: bool, skips: &[&str], failures: usize) {
+        let name = format!("xtask-skips-{}-{in_ci}", std::process::id());
+        let log = std::env::temp_dir().join(name);
+        let lines = "skipped: a: needs root\nnoise\nskipped: b: missing tool: mkfs\n";
+        fs::write(&log, lines).unwrap();
+        let mut run = Run::default();
+        count_skips(&mut run, &log, in_ci);
+        fs::remove_file(&log).unwrap();
+        assert_eq!(run.skips, skips);
+        assert_eq!(run.failures().count(), failures);
+    }
+
+    #[test]
+    fn the_skip_log_is_read_by_line() {
+        let both = ["skipped: a: needs root", "skipped: b: missing tool: mkfs"];
+        check_skips(false, &both, 0);
+    }
+
+    #[test]
+    fn a_missing_tool_is_a_failure_in_ci() {
+        check_skips(true, &["skipped: a: needs root"], 1);
+    }
+}
