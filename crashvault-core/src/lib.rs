@@ -1,1 +1,102 @@
-//! The SQLite of crash reporting.
+//! The SQLite of crash reporting: every crash and error, with its context, is safely on disk before the call returns.
+//!
+//! ```no_run
+//! # use std::io;
+//! fn main() -> io::Result<()> {
+//!     crashvault::install(); // panics are captured from here on
+//!     crashvault::set_tag("region", "eu");
+//!     crashvault::breadcrumb("config", "reading app.toml");
+//!     if let Err(error) = std::fs::read_to_string("app.toml") {
+//!         crashvault::capture_error(&error); // on disk when this returns
+//!         return Err(error);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Then, in a terminal: `crashvault list`, `crashvault show 1`.
+//!
+//! What a capture writes goes to an append-only journal that survives `kill -9`; whoever opens the vault next (the
+//! command, or this process's own drainer) turns addresses into functions and lines, scrubs, groups, and stores. The
+//! vault itself can be read from a program through `Vault`.
+//!
+//! # What it does not do
+//!
+//! - It opens no connection to anywhere. Nothing leaves the machine.
+//! - It brings no async runtime, no logger, no allocator, no code before `main`.
+//! - It never panics into the host, never writes to stderr, and never makes a capture wait for the vault's database.
+//! - It does not see crashes that no panic hook sees (signals, `abort`, out of memory): not yet.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `store` | yes | the vault: SQLite, grouping, symbolication, settings, the in-process drainer |
+//!
+//! Without `store` a program only captures; any vault that is opened in the same place takes its events in.
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+
+mod capture;
+mod error;
+pub mod event;
+#[cfg(feature = "store")]
+mod group;
+#[cfg(feature = "store")]
+mod ingest;
+pub mod issue;
+mod journal;
+#[cfg(feature = "store")]
+mod scrub;
+#[cfg(feature = "store")]
+mod store;
+#[cfg(feature = "store")]
+mod symbol;
+mod time;
+mod vault;
+
+pub use capture::{
+    Health, InScope, Installed, Options, ResultExt, Scope, ScopeFutureExt, ScopeHandle,
+    add_breadcrumb, breadcrumb, capture_error, capture_event, capture_message, close,
+    configure_global_scope, configure_scope, flush, health, set_context, set_extra, set_tag,
+    set_user, with_scope,
+};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Breadcrumb, Event, EventId, Exception, Frame, Level, User};
+#[cfg(feature = "store")]
+pub use ingest::DrainReport;
+pub use issue::{Issue, IssueId, IssueRef, Join, Status};
+pub use journal::Durability;
+#[cfg(feature = "store")]
+pub use store::{IssueFilter, IssueSort, StoredEvent};
+pub use time::{Clock, FixedClock, SystemClock, Timestamp};
+#[cfg(feature = "store")]
+pub use vault::{
+    Added, Finding, READER_DRAIN_MAX, Setting, SettingSource, Severity, Vault, VaultOptions,
+    VaultStatus,
+};
+
+/// Starts capturing panics and makes the `capture_*` functions work, with default options.
+pub fn install() -> Installed {
+    options().install()
+}
+
+/// Options to be changed before installing.
+pub fn options() -> Options {
+    Options::default()
+}
+
+impl Options {
+    /// Installs Crashvault with these options. Never fails: what is wrong is told by the answer.
+    pub fn install(self) -> Installed {
+        vault::install(self)
+    }
+}
+
+/// The calling crate's `name@version`, from Cargo.
+#[macro_export]
+macro_rules! release {
+    () => {
+        concat!(env!("CARGO_PKG_NAME"), "@", env!("CARGO_PKG_VERSION"))
+    };
+}

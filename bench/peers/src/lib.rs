@@ -27,6 +27,7 @@
 
 pub mod alloc;
 pub mod harness;
+pub mod ours;
 pub mod sentry;
 pub mod stats;
 pub mod subject;

@@ -1,0 +1,177 @@
+//! What one capture costs: Crashvault beside the `sentry` crate, in one process and in turns.
+//!
+//! `bench-capture [--calls N]`; the last line is one JSON object. Crashvault's other configurations (`before_send`,
+//! durability `data`, the throttle) install once per process, so each runs in a child of its own.
+
+use std::error::Error;
+use std::process::{Command, ExitCode};
+
+use bench_peers::harness;
+use bench_peers::ours::{self, Crashvault};
+use bench_peers::sentry::Sentry;
+use bench_peers::workload::{LoadError, at_depth};
+use bench_peers::{Plan, Report, Subject};
+use crashvault::Durability;
+
+/// Fresh processes per subject.
+const PROCESSES: usize = 15;
+const CHILD: &str = "--configuration";
+const CONFIGURATIONS: [&str; 3] = ["before_send", "fatal_data", "throttled"];
+
+fn main() -> ExitCode {
+    let subjects: Vec<&'static dyn Subject> = vec![
+        Crashvault::new(),
+        Sentry::with_stack(),
+        Sentry::without_stack(),
+    ];
+    if harness::was_child(&subjects) {
+        let _ = std::fs::remove_dir_all(Crashvault::new().home());
+        return ExitCode::SUCCESS;
+    }
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        [CHILD, name, calls] => configuration(name, calls),
+        [] => run(&subjects, &Plan::default()),
+        ["--calls", calls] => calls
+            .parse()
+            .map_err(Into::into)
+            .and_then(|calls| run(&subjects, &Plan::default().calls(calls))),
+        _ => Err("usage: bench-capture [--calls N]".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+fn run(subjects: &[&'static dyn Subject], plan: &Plan) -> Outcome {
+    let mut report = Report::new("capture");
+    report.set("calls", plan.calls);
+    report.set("depth", plan.depth);
+    report.add_starts(&harness::first_captures(subjects, PROCESSES)?)?;
+    for name in CONFIGURATIONS {
+        for (key, value) in in_child(name, plan.calls)? {
+            report.set(&key, value);
+        }
+    }
+    let installed = harness::install(subjects);
+    let crumbs = harness::breadcrumbs(&installed, plan);
+    report.add_blocks("breadcrumb", &crumbs, harness::BREADCRUMB_BLOCK)?;
+    report.add("message", &harness::messages(&installed, plan))?;
+    report.add("panic_hook", &harness::panics(&installed, plan))?;
+    // Last, so that the one event that the peer keeps and that is looked at is an error.
+    report.add("capture_error", &harness::errors(&installed, plan))?;
+    report.set("throttled", crashvault::health().throttled_count);
+    let mut whole = crashvault::health().throttled_count == 0;
+    for subject in subjects {
+        whole &= report.add_kept(*subject);
+    }
+    println!("{}", report.to_json());
+    if whole {
+        Ok(())
+    } else {
+        Err("an event was lost, thinned out, or arrived without its stack, breadcrumbs, tags or user".into())
+    }
+}
+
+/// Runs one configuration in a fresh process; what it printed last is its result.
+fn in_child(name: &str, calls: usize) -> Outcome<serde_json::Map<String, serde_json::Value>> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([CHILD, name, &calls.to_string()])
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Err(format!("{name}: {text}{}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(serde_json::from_str(
+        text.lines().last().unwrap_or_default(),
+    )?)
+}
+
+fn configuration(name: &str, calls: &str) -> Outcome {
+    let subject = Crashvault::new();
+    let options = subject.options();
+    let options = match name {
+        "before_send" => options.before_send(Some),
+        "fatal_data" => options.durability(Durability::Data),
+        "throttled" => options.throttle(true),
+        _ => return Err(format!("no configuration {name}").into()),
+    };
+    std::panic::set_hook(Box::new(|_| {}));
+    options.install();
+    subject.set_scope();
+    let calls: usize = calls.parse()?;
+    // A disk needs hundreds of microseconds for each; the median is steady long before the others' number.
+    let plan = Plan::default().calls(if name == "fatal_data" {
+        calls.min(500)
+    } else {
+        calls
+    });
+    let values = match name {
+        "throttled" => throttled(subject, &plan)?,
+        _ => captured(name, subject, &plan)?,
+    };
+    println!("{values}");
+    Ok(())
+}
+
+fn captured(name: &str, subject: &'static Crashvault, plan: &Plan) -> Outcome<serde_json::Value> {
+    let samples = errors(subject, plan);
+    let accepted = samples.iter().filter(|(_, accepted)| *accepted).count() as u64;
+    let kept = ours::read_back(subject.home())?;
+    let _ = std::fs::remove_dir_all(subject.home());
+    if kept.events != accepted || accepted != samples.len() as u64 || kept.incomplete > 0 {
+        return Err(format!("{name}: {accepted} accepted, {kept:?}").into());
+    }
+    let key = if name == "before_send" {
+        "capture_error_before_send"
+    } else {
+        name
+    };
+    Ok(serde_json::json!({
+        format!("{key}_p50_us"): percentile(&samples, 50) as f64 / 1000.0,
+        format!("{key}_p99_us"): percentile(&samples, 99) as f64 / 1000.0,
+        format!("{key}_kept"): kept.events,
+    }))
+}
+
+/// One and the same error until the throttle closes; only then refusals are timed.
+fn throttled(subject: &'static Crashvault, plan: &Plan) -> Outcome<serde_json::Value> {
+    let samples: Vec<_> = errors(subject, plan)
+        .into_iter()
+        .filter(|(_, accepted)| !*accepted)
+        .collect();
+    let counted = crashvault::health().throttled_count;
+    let _ = std::fs::remove_dir_all(subject.home());
+    if samples.len() as u64 != counted || samples.len() < plan.calls / 2 {
+        return Err(format!("throttled: {} refused, {counted} counted", samples.len()).into());
+    }
+    Ok(serde_json::json!({
+        "throttled_p50_ns": percentile(&samples, 50),
+        "throttled_p99_ns": percentile(&samples, 99),
+        "throttled_refused": counted,
+    }))
+}
+
+fn errors(subject: &'static Crashvault, plan: &Plan) -> Vec<(u64, bool)> {
+    let capture = |number: usize| {
+        let error = LoadError::new(number);
+        let (sample, accepted) = at_depth(plan.depth, &mut || {
+            harness::measure(&mut || subject.capture_error(&error))
+        });
+        (sample.ns, accepted)
+    };
+    (0..plan.calls).map(capture).collect()
+}
+
+fn percentile(samples: &[(u64, bool)], percent: usize) -> u64 {
+    let mut sorted: Vec<u64> = samples.iter().map(|(ns, _)| *ns).collect();
+    sorted.sort_unstable();
+    sorted[(sorted.len() - 1) * percent / 100]
+}

@@ -1,0 +1,749 @@
+//! The installed engine: from a draft of an event to a frame in the journal.
+
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, TryLockError};
+
+use super::options::Options;
+use super::platform::{self, Addresses};
+use super::process::{self, ProcessInfo};
+use super::scope::Scope;
+use super::throttle::{Throttle, Verdict};
+use super::{chain, health, local};
+use crate::event::wire::{self, Encoder, Field};
+use crate::event::{Event, EventId, Image, Level, limits};
+use crate::journal::{Durability, Entry, FRAME_HEADER_BYTES, Flags, Journal, Kind, Limits};
+use crate::time::Timestamp;
+
+/// How the engine is wired by whoever installs it.
+pub(crate) struct Wiring {
+    /// The vault's directory, if one can be used.
+    pub(crate) home: Option<PathBuf>,
+    /// Why `home` is not the place that was asked for.
+    pub(crate) note: Option<String>,
+    /// Called after each frame that was written; must return at once.
+    pub(crate) wake: fn(),
+    pub(crate) vault_id: [u8; 16],
+}
+
+pub(super) struct Engine {
+    pub(super) options: Options,
+    pub(super) wiring: Wiring,
+    pub(super) global: RwLock<Scope>,
+    is_closed: AtomicBool,
+    lineage: Lineage,
+}
+
+static ENGINE: OnceLock<Engine> = OnceLock::new();
+
+/// The engine, if one is installed and not closed and the calling thread is the host's.
+pub(super) fn engine() -> Option<&'static Engine> {
+    let engine = ENGINE.get()?;
+    let is_usable = !engine.is_closed.load(Ordering::Relaxed) && !local::is_own_thread();
+    is_usable.then_some(engine)
+}
+
+/// The engine even if it is closed.
+pub(super) fn installed() -> Option<&'static Engine> {
+    ENGINE.get()
+}
+
+/// Installs the engine; false if there is one already.
+pub(super) fn install(options: Options, wiring: Wiring) -> bool {
+    let mut global = Scope::default();
+    for (key, value) in &options.tags {
+        global.set_tag(key.clone(), value);
+    }
+    global.refresh();
+    let engine = Engine {
+        options,
+        wiring,
+        global: RwLock::new(global),
+        is_closed: AtomicBool::new(false),
+        lineage: Lineage::default(),
+    };
+    let is_first = ENGINE.set(engine).is_ok();
+    if is_first {
+        platform::watch_forks();
+        if let Some(state) = ENGINE.get().and_then(Engine::state) {
+            state.prepare();
+        }
+    }
+    is_first
+}
+
+/// The states of a process and of the forked children that descend from it, by fork generation. A child makes its own
+/// at first use; its parent's is abandoned where it is, as its locks may be held by threads that do not exist here.
+#[derive(Default)]
+struct Lineage {
+    state: OnceLock<Option<State>>,
+    next: OnceLock<Box<Lineage>>,
+}
+
+impl Lineage {
+    fn state(&self, generation: u64, make: impl FnOnce() -> Option<State>) -> Option<&State> {
+        let mut lineage = self;
+        for _ in 0..generation {
+            lineage = lineage.next.get_or_init(Box::default);
+        }
+        lineage.state.get_or_init(make).as_ref()
+    }
+}
+
+/// What one process writes with.
+pub(super) struct State {
+    pub(super) journal: Journal,
+    pub(super) counts: health::Counts,
+    throttle: Throttle,
+    /// What the process frame says, for events that leave as JSON.
+    base: Event,
+    has_linked: AtomicBool,
+    has_flusher: AtomicBool,
+    symbols_link: Option<SymbolsLink>,
+}
+
+/// The executable, to be kept by a hard link until its addresses are names.
+struct SymbolsLink {
+    executable: PathBuf,
+    directory: PathBuf,
+    key: String,
+}
+
+/// All links together may keep at most this alive, in bytes.
+const SYMBOLS_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+impl SymbolsLink {
+    fn prepare(&self) {
+        use std::os::unix::fs::DirBuilderExt;
+        let _ = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.directory);
+    }
+
+    fn new(home: &Path, images: &[Image]) -> Option<Self> {
+        let program = images.first()?;
+        Some(Self {
+            executable: program.code_file.as_ref()?.into(),
+            directory: home.join("symbols"),
+            key: program.symbols_key()?,
+        })
+    }
+
+    /// Failure is common (another file system, not permitted) and harmless: then lines can be told only while the
+    /// executable stays what it is.
+    fn make(&self) {
+        let link = self.directory.join(&self.key);
+        if link.symlink_metadata().is_ok() {
+            return;
+        }
+        let kept: u64 = std::fs::read_dir(&self.directory)
+            .map(|entries| {
+                entries
+                    .flatten()
+                    .filter_map(|entry| Some(entry.metadata().ok()?.len()))
+                    .sum()
+            })
+            .unwrap_or(u64::MAX);
+        let size = std::fs::metadata(&self.executable).map_or(u64::MAX, |metadata| metadata.len());
+        if kept.saturating_add(size) <= SYMBOLS_BYTES_MAX {
+            let _ = std::fs::hard_link(&self.executable, link);
+        }
+    }
+}
+
+/// An event about to be captured, without what the engine adds.
+pub(super) struct Draft<'d> {
+    pub(super) level: Level,
+    pub(super) is_fatal: bool,
+    pub(super) wants_stack: bool,
+    pub(super) durability: Option<Durability>,
+    /// Tells kinds apart for the throttle; called before anything else, with the host's code in it.
+    pub(super) key: &'d dyn Fn(&mut KeyHasher),
+    /// Writes the event's own fields; the host's code runs in it.
+    pub(super) fill: &'d dyn Fn(&mut Encoder<'_>, &Addresses),
+}
+
+pub(super) type KeyHasher = std::hash::DefaultHasher;
+
+impl Engine {
+    pub(super) fn state(&'static self) -> Option<&'static State> {
+        self.lineage
+            .state(platform::fork_generation(), || self.make_state())
+    }
+
+    fn make_state(&self) -> Option<State> {
+        let home = self.wiring.home.as_ref()?;
+        let (images, generation) = platform::modules();
+        let symbols_link = SymbolsLink::new(home, &images);
+        let key = symbols_link
+            .as_ref()
+            .map(|link| link.key.clone())
+            .unwrap_or_default();
+        let identity = process::identity(local::random_bytes(), self.wiring.vault_id, key);
+        let info = Box::new(ProcessInfo::new(&self.options, &images, generation));
+        let base = info.base_event();
+        Some(State {
+            journal: Journal::new(
+                home.join("journal"),
+                Limits::default(),
+                identity,
+                info,
+                local::random_bytes,
+            ),
+            counts: health::Counts::default(),
+            throttle: Throttle::default(),
+            base,
+            has_linked: AtomicBool::new(false),
+            has_flusher: AtomicBool::new(false),
+            symbols_link,
+        })
+    }
+
+    /// The whole capture. Returns the nil id if the event was sampled out, throttled, refused or could not be written.
+    #[inline(never)]
+    pub(super) fn capture(&'static self, draft: &Draft<'_>, location: &Location<'_>) -> EventId {
+        let Some(state) = self.state() else {
+            health::LOST_WITHOUT_VAULT.fetch_add(1, Ordering::Relaxed);
+            return EventId::NIL;
+        };
+        if !draft.is_fatal && self.is_sampled_out() {
+            state.counts.sampled.fetch_add(1, Ordering::Relaxed);
+            return EventId::NIL;
+        }
+        let now = self.options.clock.now();
+        if !self.is_admitted(state, draft, location, now) {
+            self.count_throttled(state);
+            return EventId::NIL;
+        }
+        let generation = platform::modules_generation();
+        let mut addresses = Addresses::new();
+        if draft.wants_stack && self.options.stacks {
+            local::walk(generation, &mut addresses);
+        }
+        let id = new_id(now);
+        local::with_buffer(|frame| {
+            frame.resize(FRAME_HEADER_BYTES, 0);
+            self.encode(frame, draft, &addresses, now);
+            self.write(state, frame, draft, id, generation)
+        })
+    }
+
+    fn is_sampled_out(&self) -> bool {
+        let Some(rate) = self.options.sample_rate.filter(|rate| *rate < 1.0) else {
+            return false;
+        };
+        let unit = (local::random()[0] >> 11) as f64 / (1u64 << 53) as f64;
+        unit >= rate
+    }
+
+    fn is_admitted(
+        &self,
+        state: &State,
+        draft: &Draft<'_>,
+        location: &Location<'_>,
+        now: Timestamp,
+    ) -> bool {
+        let is_over_limit = state.journal.is_over_limit();
+        let throttles = self.options.throttle.unwrap_or(true);
+        if !throttles && !is_over_limit {
+            return true;
+        }
+        let key = local::guarded(|| key_of(draft, location)).unwrap_or_default();
+        match state.throttle.judge(key, now) {
+            Verdict::First => true,
+            Verdict::Repeat => !is_over_limit,
+            Verdict::Throttled => !throttles && !is_over_limit,
+        }
+    }
+
+    /// Counts one, and writes the count down each time it has doubled, later each 1,024: a lower bound that costs little.
+    fn count_throttled(&self, state: &State) {
+        let count = state.counts.throttled.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() || count.is_multiple_of(1024) {
+            self.write_counts(state);
+        }
+    }
+
+    fn write_counts(&self, state: &State) {
+        local::with_buffer(|frame| {
+            frame.resize(FRAME_HEADER_BYTES, 0);
+            if !state.counts.encode_new(frame) {
+                return;
+            }
+            let entry = Entry {
+                kind: Kind::Counts,
+                flags: Flags::default(),
+                id: [0; 16],
+                durability: Durability::Process,
+                modules_generation: platform::modules_generation(),
+            };
+            let _ = state.journal.append(frame, entry);
+        });
+    }
+
+    fn encode(
+        &self,
+        frame: &mut Vec<u8>,
+        draft: &Draft<'_>,
+        addresses: &Addresses,
+        now: Timestamp,
+    ) {
+        let body = frame.len();
+        let mut encoder = Encoder::new(frame);
+        encoder.bytes(Field::Timestamp as u8, &now.as_nanos().to_le_bytes());
+        encoder.bytes(Field::Level as u8, &[draft.level as u8]);
+        encoder.finish();
+        let mark = frame.len();
+        let filled = local::guarded(|| {
+            let mut encoder = Encoder::new(frame);
+            (draft.fill)(&mut encoder, addresses);
+            encoder.finish();
+        });
+        let own_bytes = frame.len() - body;
+        if filled.is_none() {
+            frame.truncate(mark);
+        }
+        let mut encoder = Encoder::with_used(frame, own_bytes);
+        if filled.is_none() {
+            encode_stand_in(&mut encoder, addresses);
+        }
+        encode_thread(&mut encoder, draft.is_fatal);
+        self.encode_scopes(&mut encoder, draft);
+        encoder.finish();
+    }
+
+    fn encode_scopes(&self, encoder: &mut Encoder<'_>, draft: &Draft<'_>) {
+        let global = self.read_global();
+        if let Some(global) = &global {
+            global.encode_head(encoder);
+        }
+        let encoded = local::with_scope_of_thread(|scope| {
+            scope.refresh();
+            scope.encode_head(encoder);
+            match &global {
+                Some(global) if !scope.has_fingerprint() => global.encode_fingerprint(encoder),
+                _ => scope.encode_fingerprint(encoder),
+            }
+            if let Some(level) = scope.level().filter(|_| !draft.is_fatal) {
+                encoder.bytes(Field::Level as u8, &[level as u8]);
+            }
+            if let Some(global) = &global {
+                global.encode_tail(encoder);
+            }
+            scope.encode_tail(encoder);
+        });
+        if encoded.is_none()
+            && let Some(global) = &global
+        {
+            global.encode_tail(encoder);
+        }
+    }
+
+    /// Tried a while and not waited for: after a fork in a writer's hands the lock would stay closed for ever.
+    fn read_global(&self) -> Option<RwLockReadGuard<'_, Scope>> {
+        const ATTEMPTS: u32 = 10_000;
+        for _ in 0..ATTEMPTS {
+            match self.global.try_read() {
+                Ok(guard) => return Some(guard),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+            }
+        }
+        None
+    }
+
+    fn write(
+        &self,
+        state: &'static State,
+        frame: &mut Vec<u8>,
+        draft: &Draft<'_>,
+        id: EventId,
+        generation: u64,
+    ) -> EventId {
+        let mut flags = if draft.is_fatal {
+            Flags::FATAL
+        } else {
+            Flags::default()
+        };
+        if let Some(hook) = &self.options.before_send {
+            let mut event = state.base.clone();
+            wire::decode_onto(&mut event, &frame[FRAME_HEADER_BYTES..]);
+            event.event_id = id;
+            match local::guarded(|| hook(event)) {
+                Some(Some(event)) => {
+                    put_json(frame, event);
+                    flags = flags.with(Flags::JSON);
+                }
+                Some(None) => {
+                    state.counts.refused.fetch_add(1, Ordering::Relaxed);
+                    return EventId::NIL;
+                }
+                None => {
+                    let mut encoder = Encoder::new(frame);
+                    encoder.keyed(
+                        Field::Flaw as u8,
+                        "before_send",
+                        b"it panicked; the event is kept as it was",
+                    );
+                }
+            }
+        }
+        self.append(state, frame, flags, draft.durability, id, generation)
+    }
+
+    fn append(
+        &self,
+        state: &'static State,
+        frame: &mut [u8],
+        flags: Flags,
+        durability: Option<Durability>,
+        id: EventId,
+        generation: u64,
+    ) -> EventId {
+        let entry = Entry {
+            kind: Kind::Event,
+            flags,
+            id: *id.as_bytes(),
+            durability: durability.or(self.options.durability).unwrap_or_default(),
+            modules_generation: generation,
+        };
+        if state.journal.append(frame, entry).is_err() {
+            return EventId::NIL;
+        }
+        state.counts.captured.fetch_add(1, Ordering::Relaxed);
+        if entry.durability == Durability::Async {
+            state.ensure_flusher();
+        }
+        if let Some(link) = &state.symbols_link
+            && !state.has_linked.swap(true, Ordering::Relaxed)
+        {
+            link.make();
+        }
+        (self.wiring.wake)();
+        id
+    }
+
+    /// Writes an event that the host built; it passes `before_send` and takes the scope's data where it has none.
+    pub(super) fn capture_event(
+        &'static self,
+        mut event: Event,
+        location: &Location<'_>,
+    ) -> EventId {
+        let now = self.options.clock.now();
+        event.timestamp.get_or_insert(now);
+        let chosen = event.event_id;
+        let is_fatal = event.level == Level::Fatal;
+        let title = event.title();
+        let event = std::cell::Cell::new(Some(event));
+        let draft = Draft {
+            level: Level::Error,
+            is_fatal,
+            wants_stack: false,
+            durability: None,
+            key: &|hasher| std::hash::Hash::hash(limits::head(&title, 64), hasher),
+            fill: &|_, _| {},
+        };
+        self.capture_built(&draft, location, now, chosen, |base| match event.take() {
+            Some(event) => merge(base, event),
+            None => base,
+        })
+    }
+
+    fn capture_built(
+        &'static self,
+        draft: &Draft<'_>,
+        location: &Location<'_>,
+        now: Timestamp,
+        chosen: EventId,
+        build: impl FnOnce(Event) -> Event,
+    ) -> EventId {
+        let Some(state) = self.state() else {
+            health::LOST_WITHOUT_VAULT.fetch_add(1, Ordering::Relaxed);
+            return EventId::NIL;
+        };
+        if !draft.is_fatal && self.is_sampled_out() {
+            state.counts.sampled.fetch_add(1, Ordering::Relaxed);
+            return EventId::NIL;
+        }
+        if !self.is_admitted(state, draft, location, now) {
+            self.count_throttled(state);
+            return EventId::NIL;
+        }
+        let id = if chosen.is_nil() { new_id(now) } else { chosen };
+        local::with_buffer(|frame| {
+            frame.resize(FRAME_HEADER_BYTES, 0);
+            let mut encoder = Encoder::new(frame);
+            self.encode_scopes(&mut encoder, draft);
+            encoder.finish();
+            let mut base = state.base.clone();
+            wire::decode_onto(&mut base, &frame[FRAME_HEADER_BYTES..]);
+            let mut event = build(base);
+            event.event_id = id;
+            let event = match &self.options.before_send {
+                None => event,
+                Some(hook) => match local::guarded(|| hook(event.clone())) {
+                    Some(Some(event)) => event,
+                    Some(None) => {
+                        state.counts.refused.fetch_add(1, Ordering::Relaxed);
+                        return EventId::NIL;
+                    }
+                    None => event,
+                },
+            };
+            put_json(frame, event);
+            let flags = if draft.is_fatal {
+                Flags::FATAL.with(Flags::JSON)
+            } else {
+                Flags::JSON
+            };
+            self.append(
+                state,
+                frame,
+                flags,
+                None,
+                id,
+                platform::modules_generation(),
+            )
+        })
+    }
+
+    pub(super) fn close(&'static self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        if let Some(state) = self.state() {
+            self.write_counts(state);
+            let _ = state.journal.close();
+        }
+    }
+
+    /// Changes the scope that lies under all threads' scopes.
+    pub(super) fn configure_global(&self, configure: impl FnOnce(&mut Scope)) {
+        let mut global = self.global.write().unwrap_or_else(PoisonError::into_inner);
+        configure(&mut global);
+        global.refresh();
+    }
+}
+
+impl State {
+    /// What the first capture need not wait for: directories, unwind tables, the bounds of the installing thread's stack.
+    fn prepare(&self) {
+        self.journal.prepare();
+        if let Some(link) = &self.symbols_link {
+            link.prepare();
+        }
+        local::walk(platform::modules_generation(), &mut Addresses::new());
+    }
+
+    /// `async` frames need someone who writes them in time: a thread that lives while there are such frames.
+    fn ensure_flusher(&'static self) {
+        if self.has_flusher.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let thread = std::thread::Builder::new()
+            .name("crashvault-flush".into())
+            .spawn(|| {
+                local::mark_own_thread();
+                self.flush_while_due();
+            });
+        if thread.is_err() {
+            self.has_flusher.store(false, Ordering::Release);
+            let _ = self.journal.flush(false);
+        }
+    }
+
+    fn flush_while_due(&self) {
+        loop {
+            while let Some(left) = self.journal.flush_due() {
+                std::thread::sleep(left);
+            }
+            self.has_flusher.store(false, Ordering::Release);
+            // Something may have come between the last look and giving up the post.
+            if self.journal.flush_due().is_none() || self.has_flusher.swap(true, Ordering::AcqRel) {
+                return;
+            }
+        }
+    }
+}
+
+fn new_id(now: Timestamp) -> EventId {
+    let [first, second] = local::random();
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&first.to_le_bytes());
+    random[8..].copy_from_slice(&second.to_le_bytes()[..2]);
+    EventId::v7((now.as_nanos() / 1_000_000).max(0) as u64, &random)
+}
+
+fn key_of(draft: &Draft<'_>, location: &Location<'_>) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = KeyHasher::new();
+    (location.file(), location.line(), location.column()).hash(&mut hasher);
+    (draft.key)(&mut hasher);
+    hasher.finish()
+}
+
+/// What stands for an error whose own code panicked while it was asked.
+fn encode_stand_in(encoder: &mut Encoder<'_>, addresses: &Addresses) {
+    use crate::event::wire::Part;
+    encoder.nested(Field::Exception as u8, |inner| {
+        inner.text(Part::Type as u8, "Error", limits::NAME_BYTES_MAX);
+        inner.text(
+            Part::Value as u8,
+            "<its Display or Debug panicked>",
+            limits::NAME_BYTES_MAX,
+        );
+        chain::encode_stack(inner, addresses);
+    });
+    encoder.keyed(
+        Field::Flaw as u8,
+        "exception",
+        b"the error's own Display, Debug or source() panicked",
+    );
+}
+
+fn encode_thread(encoder: &mut Encoder<'_>, is_crashed: bool) {
+    use crate::event::wire::Part;
+    encoder.nested(Field::Thread as u8, |inner| {
+        let mut digits = [0u8; 20];
+        inner.text(
+            Part::Id as u8,
+            decimal(platform::thread_id(), &mut digits),
+            20,
+        );
+        if let Some(name) = std::thread::current().name() {
+            inner.text(Part::Name as u8, name, limits::NAME_BYTES_MAX);
+        }
+        if is_crashed {
+            inner.bytes(Part::Crashed as u8, &[1]);
+        }
+    });
+}
+
+/// A number as text without an allocation.
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &str {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    // Only ASCII digits were written.
+    std::str::from_utf8(&digits[start..]).unwrap_or_default()
+}
+
+/// Replaces the body by the event's JSON, within the record's limit.
+fn put_json(frame: &mut Vec<u8>, mut event: Event) {
+    filter_event(&mut event);
+    let mut json = event.to_json();
+    if json.len() > limits::RECORD_BYTES_MAX {
+        json = shortened(event).to_json();
+    }
+    frame.truncate(FRAME_HEADER_BYTES);
+    frame.extend_from_slice(&json);
+}
+
+/// Forbidden keys never reach the journal, whoever wrote them.
+fn filter_event(event: &mut Event) {
+    use crate::event::{filter_forbidden, is_forbidden_key};
+    for (key, value) in &mut event.tags {
+        if is_forbidden_key(key) {
+            *value = limits::FILTERED.into();
+        }
+    }
+    let filter_map = |map: &mut crate::event::Object| {
+        let mut value = serde_json::Value::Object(std::mem::take(map));
+        filter_forbidden(&mut value);
+        if let serde_json::Value::Object(filtered) = value {
+            *map = filtered;
+        }
+    };
+    for map in [&mut event.contexts, &mut event.extra, &mut event.other] {
+        filter_map(map);
+    }
+    if let Some(request) = &mut event.request {
+        filter_map(request);
+    }
+    event
+        .breadcrumbs
+        .iter_mut()
+        .for_each(|crumb| filter_map(&mut crumb.data));
+}
+
+/// Leaves out the bulky parts, one after the other, until the event fits; says so.
+fn shortened(mut event: Event) -> Event {
+    let flaw = |field: &str| {
+        crate::event::Flaw::new(
+            field,
+            format!(
+                "left out: the event is longer than {} bytes",
+                limits::RECORD_BYTES_MAX
+            ),
+        )
+    };
+    let parts: [(&str, fn(&mut Event)); 6] = [
+        ("extra", |event| event.extra.clear()),
+        ("other", |event| event.other.clear()),
+        ("request", |event| event.request = None),
+        ("breadcrumbs", |event| event.breadcrumbs.clear()),
+        ("contexts", |event| {
+            event.contexts.retain(|name, _| name == "crashvault")
+        }),
+        ("tags", |event| event.tags.clear()),
+    ];
+    event.message = event
+        .message
+        .map(|text| limits::cut(&text, limits::MESSAGE_BYTES_MAX).into_owned());
+    for exception in &mut event.exceptions {
+        exception.value = exception
+            .value
+            .take()
+            .map(|text| limits::cut(&text, limits::MESSAGE_BYTES_MAX).into_owned());
+    }
+    for (field, leave_out) in parts {
+        if event.to_json().len() <= limits::RECORD_BYTES_MAX {
+            break;
+        }
+        leave_out(&mut event);
+        event.flaws.push(flaw(field));
+    }
+    if event.to_json().len() > limits::RECORD_BYTES_MAX {
+        let mut short = Event::new();
+        (short.level, short.timestamp) = (event.level, event.timestamp);
+        short.message = Some(limits::cut(&event.title(), limits::MESSAGE_BYTES_MAX).into_owned());
+        short.flaws.push(flaw("event"));
+        return short;
+    }
+    event
+}
+
+/// The scope's and the process's data under what the event itself says.
+fn merge(base: Event, mut event: Event) -> Event {
+    let mut tags = base.tags;
+    tags.append(&mut event.tags);
+    event.tags = tags;
+    let under = |base: crate::event::Object, own: &mut crate::event::Object| {
+        let mut map = base;
+        map.append(own);
+        *own = map;
+    };
+    under(base.contexts, &mut event.contexts);
+    under(base.extra, &mut event.extra);
+    let mut crumbs = base.breadcrumbs;
+    crumbs.append(&mut event.breadcrumbs);
+    event.breadcrumbs = crumbs;
+    event.user = event.user.or(base.user);
+    event.transaction = event.transaction.or(base.transaction);
+    event.release = event.release.or(base.release);
+    event.environment = event.environment.or(base.environment);
+    event.dist = event.dist.or(base.dist);
+    event.server_name = event.server_name.or(base.server_name);
+    event.sdk = event.sdk.or(base.sdk);
+    if event.fingerprint.is_empty() {
+        event.fingerprint = base.fingerprint;
+    }
+    event.flaws.extend(base.flaws);
+    event
+}

@@ -1,0 +1,168 @@
+//! What each thread keeps between captures: its scope, a buffer, a stack walker, a source of randomness.
+
+use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use super::platform::{self, Addresses, Walker};
+use super::scope::Scope;
+use crate::time::Timestamp;
+
+/// A thread keeps a buffer between captures up to this size, in bytes.
+const BUFFER_BYTES_KEPT: usize = 64 * 1024;
+
+#[derive(Default)]
+struct Local {
+    scope: RefCell<Scope>,
+    buffer: Cell<Vec<u8>>,
+    walker: RefCell<Option<Box<Walker>>>,
+    random: Cell<Random>,
+    is_own: Cell<bool>,
+    is_guarded: Cell<bool>,
+}
+
+thread_local!(static LOCAL: Local = Local::default());
+
+/// Runs `work` on the thread's scope; `None` while the thread ends or the scope is being used further up the stack.
+pub(super) fn with_scope_of_thread<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> {
+    LOCAL
+        .try_with(|local| {
+            local
+                .scope
+                .try_borrow_mut()
+                .ok()
+                .map(|mut scope| work(&mut scope))
+        })
+        .ok()
+        .flatten()
+}
+
+/// False if the thread's scope cannot be had now; nothing is swapped then.
+pub(super) fn swap_scope(other: &mut Scope) -> bool {
+    with_scope_of_thread(|scope| std::mem::swap(scope, other)).is_some()
+}
+
+/// Lends the thread's buffer; a capture within a capture gets a new one.
+pub(super) fn with_buffer<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let mut buffer = LOCAL
+        .try_with(|local| local.buffer.take())
+        .unwrap_or_default();
+    buffer.clear();
+    let result = work(&mut buffer);
+    if buffer.capacity() <= BUFFER_BYTES_KEPT {
+        let _ = LOCAL.try_with(|local| local.buffer.set(buffer));
+    }
+    result
+}
+
+/// Walks the calling thread's stack.
+#[inline(never)]
+pub(super) fn walk(generation: u64, addresses: &mut Addresses) {
+    let walked = LOCAL.try_with(|local| match local.walker.try_borrow_mut() {
+        Ok(mut walker) => {
+            walker
+                .get_or_insert_with(|| Box::new(Walker::new()))
+                .walk(generation, addresses);
+            true
+        }
+        Err(_) => false,
+    });
+    if !matches!(walked, Ok(true)) {
+        Walker::new().walk(generation, addresses);
+    }
+}
+
+/// Marks the calling thread as one of ours: nothing on it is captured.
+pub(crate) fn mark_own_thread() {
+    let _ = LOCAL.try_with(|local| local.is_own.set(true));
+}
+
+pub(super) fn is_own_thread() -> bool {
+    LOCAL.try_with(|local| local.is_own.get()).unwrap_or(false)
+}
+
+/// Whether the host's code is being called from within a capture; a panic then is caught and not reported.
+pub(super) fn is_guarded() -> bool {
+    LOCAL
+        .try_with(|local| local.is_guarded.get())
+        .unwrap_or(false)
+}
+
+/// Calls the host's code (`Display`, `before_send` …); a panic in it ends here, silently.
+pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let before = LOCAL
+        .try_with(|local| local.is_guarded.replace(true))
+        .unwrap_or(false);
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    let _ = LOCAL.try_with(|local| local.is_guarded.set(before));
+    match result {
+        Ok(result) => Some(result),
+        Err(payload) => {
+            // A payload's own drop may panic again; it is not worth that risk.
+            std::mem::forget(payload);
+            None
+        }
+    }
+}
+
+/// A small generator (xoroshiro128++, Blackman and Vigna 2019), seeded anew in each thread and forked child.
+#[derive(Clone, Copy, Default)]
+struct Random {
+    state: [u64; 2],
+    fork_generation: u64,
+}
+
+impl Random {
+    fn seeded(fork_generation: u64) -> Self {
+        // RandomState's keys come from the operating system; time, thread and generation keep a forked child apart.
+        let seed = |salt: u64| {
+            let mut hasher = RandomState::new().build_hasher();
+            for part in [
+                salt,
+                fork_generation,
+                u64::from(std::process::id()),
+                platform::thread_id(),
+            ] {
+                hasher.write_u64(part);
+            }
+            hasher.write_i64(Timestamp::now().as_nanos());
+            hasher.finish()
+        };
+        Self {
+            state: [seed(1), seed(2) | 1],
+            fork_generation,
+        }
+    }
+
+    fn next(&mut self) -> u64 {
+        let [s0, mut s1] = self.state;
+        let result = s0.wrapping_add(s1).rotate_left(17).wrapping_add(s0);
+        s1 ^= s0;
+        self.state = [s0.rotate_left(49) ^ s1 ^ (s1 << 21), s1.rotate_left(28)];
+        result
+    }
+}
+
+/// Two random words, never the same in two threads or in parent and child.
+pub(super) fn random() -> [u64; 2] {
+    let draw = |random: &mut Random| {
+        let generation = platform::fork_generation();
+        if random.state == [0, 0] || random.fork_generation != generation {
+            *random = Random::seeded(generation);
+        }
+        [random.next(), random.next()]
+    };
+    LOCAL
+        .try_with(|local| {
+            let mut random = local.random.get();
+            let words = draw(&mut random);
+            local.random.set(random);
+            words
+        })
+        .unwrap_or_else(|_| draw(&mut Random::default()))
+}
+
+/// Sixteen random bytes.
+pub(crate) fn random_bytes() -> [u8; 16] {
+    let [first, second] = random();
+    (u128::from(first) << 64 | u128::from(second)).to_le_bytes()
+}

@@ -1,0 +1,265 @@
+//! Enters: errors, panics, messages and events of the host program, and what its scopes say. Leaves: frames in the
+//! journal, and an id at once.
+//!
+//! Never: opens the store, takes a lock shared with it, resolves addresses, panics, writes to stderr, or makes the host
+//! wait for anything but one write.
+
+mod chain;
+mod crumbs;
+mod engine;
+mod health;
+mod hook;
+mod local;
+mod options;
+mod platform;
+mod process;
+mod scope;
+mod throttle;
+
+use std::error::Error;
+use std::hash::Hash;
+use std::panic::Location;
+
+pub(crate) use engine::Wiring;
+use engine::{Draft, engine};
+pub use health::{Health, Installed, health};
+#[cfg(feature = "store")]
+pub(crate) use local::{mark_own_thread, random_bytes};
+pub use options::Options;
+#[cfg(feature = "store")]
+pub(crate) use platform::fork_generation;
+pub use scope::{InScope, Scope, ScopeFutureExt, ScopeHandle};
+
+use crate::event::limits;
+use crate::event::wire::Field;
+use crate::event::{Breadcrumb, Event, EventId, Level, User};
+
+/// Installs capture. The first caller's options stay.
+pub(crate) fn start(options: Options, wiring: Wiring) -> Installed {
+    let wants_hook = options.panic_hook;
+    let is_first = engine::install(options, wiring);
+    if is_first && wants_hook {
+        hook::chain_panic_hook();
+    }
+    let wiring = engine::installed().map(|engine| &engine.wiring);
+    Installed {
+        vault: wiring.and_then(|wiring| wiring.home.clone()),
+        note: wiring.and_then(|wiring| wiring.note.clone()),
+        is_first,
+    }
+}
+
+/// Captures an error with its whole chain of sources and the caller's stack.
+///
+/// Returns the event's id: it is on disk then. Before `install()`, and where it was throttled, sampled out or could not
+/// be written, the id is [`EventId::NIL`]. The level is `error` unless the scope says otherwise.
+///
+/// ```
+/// let failed = "x".parse::<u8>().unwrap_err();
+/// let id = crashvault::capture_error(&failed);
+/// assert!(id.is_nil(), "nothing is installed in this example");
+/// ```
+#[track_caller]
+#[inline(never)]
+pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
+    let Some(engine) = engine() else {
+        return EventId::NIL;
+    };
+    let location = Location::caller();
+    let type_name = std::any::type_name::<E>();
+    let draft = Draft {
+        level: Level::Error,
+        is_fatal: false,
+        wants_stack: true,
+        durability: None,
+        key: &|hasher| {
+            let link = chain::Link {
+                type_name,
+                display: &error,
+                debug: &error,
+                source: None,
+            };
+            type_name.hash(hasher);
+            link.key_text().as_bytes().hash(hasher);
+        },
+        fill: &|encoder, addresses| {
+            let link = chain::Link {
+                type_name,
+                display: &error,
+                debug: &error,
+                source: error.source(),
+            };
+            chain::encode(encoder, &link, addresses, location);
+        },
+    };
+    engine.capture(&draft, location)
+}
+
+/// Captures a message.
+///
+/// ```
+/// use crashvault::Level;
+/// crashvault::capture_message("disk is nearly full", Level::Warning);
+/// ```
+#[track_caller]
+#[inline(never)]
+pub fn capture_message(message: &str, level: Level) -> EventId {
+    let Some(engine) = engine() else {
+        return EventId::NIL;
+    };
+    let location = Location::caller();
+    let draft = Draft {
+        level,
+        is_fatal: level == Level::Fatal,
+        wants_stack: false,
+        durability: None,
+        key: &|hasher| {
+            let mut key = chain::KeyText::default();
+            let _ = std::fmt::Write::write_str(&mut key, message);
+            key.as_bytes().hash(hasher);
+        },
+        fill: &|encoder, _| {
+            encoder.text(Field::Message as u8, message, limits::MESSAGE_BYTES_MAX);
+            encoder.display(Field::Location as u8, location, limits::NAME_BYTES_MAX);
+        },
+    };
+    engine.capture(&draft, location)
+}
+
+/// Captures an event that the program built itself. What it leaves open comes from the scope and the process.
+///
+/// An `event_id` that is not nil is kept; capturing it again changes nothing in the vault.
+#[track_caller]
+pub fn capture_event(event: Event) -> EventId {
+    let Some(engine) = engine() else {
+        return EventId::NIL;
+    };
+    engine.capture_event(event, Location::caller())
+}
+
+/// Captures the error of a result on its way.
+pub trait ResultExt {
+    /// Captures the error, if it is one, and passes the result on unchanged.
+    ///
+    /// ```
+    /// use crashvault::ResultExt;
+    /// assert_eq!("7".parse::<u8>().capture(), Ok(7));
+    /// ```
+    #[must_use]
+    fn capture(self) -> Self;
+}
+
+impl<T, E: Error> ResultExt for Result<T, E> {
+    #[track_caller]
+    #[inline]
+    fn capture(self) -> Self {
+        if let Err(error) = &self {
+            capture_error(error);
+        }
+        self
+    }
+}
+
+/// Adds a breadcrumb to the thread's scope.
+///
+/// ```
+/// use crashvault::Breadcrumb;
+/// crashvault::add_breadcrumb(Breadcrumb::new("opened cart").category("shop").data("items", 3));
+/// ```
+pub fn add_breadcrumb(crumb: Breadcrumb) {
+    let Some(engine) = engine() else { return };
+    let crumb = match &engine.options.before_breadcrumb {
+        None => crumb,
+        Some(hook) => match local::guarded(|| hook(crumb)).flatten() {
+            Some(crumb) => crumb,
+            None => return,
+        },
+    };
+    let count_max = engine
+        .options
+        .breadcrumbs_max
+        .unwrap_or(limits::BREADCRUMBS_MAX);
+    let now = engine.options.clock.now();
+    local::with_scope_of_thread(|scope| scope.crumbs_mut().add(&crumb, now, count_max));
+}
+
+/// Adds a breadcrumb of a category and a message: the quick way, without an allocation.
+///
+/// ```
+/// crashvault::breadcrumb("db.query", "select from cart");
+/// ```
+pub fn breadcrumb(category: &str, message: &str) {
+    let Some(engine) = engine() else { return };
+    if engine.options.before_breadcrumb.is_some() {
+        return add_breadcrumb(Breadcrumb::new(message).category(category));
+    }
+    let count_max = engine
+        .options
+        .breadcrumbs_max
+        .unwrap_or(limits::BREADCRUMBS_MAX);
+    let now = engine.options.clock.now();
+    local::with_scope_of_thread(|scope| {
+        scope
+            .crumbs_mut()
+            .add_text(category, message, now, count_max)
+    });
+}
+
+/// Changes the thread's scope.
+pub fn configure_scope(configure: impl FnOnce(&mut Scope)) {
+    if engine().is_some() {
+        local::with_scope_of_thread(configure);
+    }
+}
+
+/// Changes the scope that lies under the scopes of all threads, also those that start later.
+pub fn configure_global_scope(configure: impl FnOnce(&mut Scope)) {
+    if let Some(engine) = engine() {
+        engine.configure_global(configure);
+    }
+}
+
+/// Runs `work` in a copy of the thread's scope that `configure` has changed; the former one returns afterwards.
+pub fn with_scope<T>(configure: impl FnOnce(&mut Scope), work: impl FnOnce() -> T) -> T {
+    if engine().is_none() {
+        return work();
+    }
+    let mut scope = local::with_scope_of_thread(|scope| scope.clone()).unwrap_or_default();
+    configure(&mut scope);
+    let _entered = scope::Entered::enter(&mut scope);
+    work()
+}
+
+/// Sets a tag on the thread's scope.
+pub fn set_tag(key: impl Into<String>, value: impl std::fmt::Display) {
+    configure_scope(|scope| scope.set_tag(key, value));
+}
+
+/// Sets or removes the user on the thread's scope.
+pub fn set_user(user: impl Into<Option<User>>) {
+    configure_scope(|scope| scope.set_user(user));
+}
+
+/// Sets a context on the thread's scope.
+pub fn set_context(name: impl Into<String>, value: impl Into<serde_json::Value>) {
+    configure_scope(|scope| scope.set_context(name, value));
+}
+
+/// Sets one entry of free data on the thread's scope.
+pub fn set_extra(key: impl Into<String>, value: impl Into<serde_json::Value>) {
+    configure_scope(|scope| scope.set_extra(key, value));
+}
+
+/// Writes what waits in memory (durability `async`) and waits until the disk has it all. False if that failed.
+pub fn flush() -> bool {
+    engine()
+        .and_then(|engine| engine.state())
+        .is_none_or(|state| state.journal.flush(true).is_ok())
+}
+
+/// Ends capture in this process: what waits is written, the journal's locks are given up, later captures do nothing.
+pub fn close() {
+    if let Some(engine) = engine() {
+        engine.close();
+    }
+}

@@ -1,0 +1,507 @@
+#![expect(
+    unsafe_code,
+    reason = "the unwinder, the module list and fork hooks have no safe interface"
+)]
+
+use std::cell::Cell;
+use std::ffi::{CStr, OsStr, c_int, c_void};
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use framehop::{
+    ExplicitModuleSectionInfo, FrameAddress, MustNotAllocateDuringUnwind, Unwinder as _,
+};
+
+use super::Addresses;
+
+#[cfg(target_arch = "aarch64")]
+use framehop::aarch64::{
+    CacheAarch64 as Cache, UnwindRegsAarch64 as Registers, UnwinderAarch64 as Unwinder,
+};
+#[cfg(target_arch = "x86_64")]
+use framehop::x86_64::{
+    CacheX86_64 as Cache, UnwindRegsX86_64 as Registers, UnwinderX86_64 as Unwinder,
+};
+
+type Section = &'static [u8];
+type ModuleUnwinder = Unwinder<Section, MustNotAllocateDuringUnwind>;
+
+// ---- forks ----
+
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn after_fork_in_child() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+    for descriptor in crate::journal::held_descriptors() {
+        // SAFETY: close is async-signal-safe; the descriptor was registered by its owner, which in this child is
+        // abandoned and never used or dropped (see `engine::Lineage`).
+        unsafe { libc::close(descriptor) };
+    }
+}
+
+/// How many forks lie between this process and the one that loaded the program.
+pub(crate) fn fork_generation() -> u64 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+/// From now on forked children close inherited locks and see another [`fork_generation`]. Call once.
+pub(crate) fn watch_forks() {
+    // SAFETY: the handler is a static function that does only what is allowed between fork and exec.
+    unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
+}
+
+/// The kernel's id of this thread.
+pub(crate) fn thread_id() -> u64 {
+    // SAFETY: gettid has no arguments and cannot fail.
+    (unsafe { libc::gettid() }) as u64
+}
+
+// ---- modules ----
+
+/// One mapped binary as the dynamic loader shows it.
+struct Mapped {
+    name: Vec<u8>,
+    /// Difference between addresses in the process and in the file.
+    bias: u64,
+    /// Addresses in the process.
+    range: Range<u64>,
+    build_id: Vec<u8>,
+    eh_frame_hdr: Option<Range<u64>>,
+    segments: Vec<Range<u64>>,
+}
+
+struct Collected {
+    modules: Vec<Mapped>,
+    generation: u64,
+}
+
+/// Changes whenever a binary is loaded or unloaded.
+pub(crate) fn modules_generation() -> u64 {
+    extern "C" fn first(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
+        // SAFETY: the loader hands a valid record; `data` is the u64 below, alive for the call.
+        unsafe { *data.cast::<u64>() = generation(&*info) };
+        1
+    }
+    let mut generation = 0u64;
+    // SAFETY: the callback matches the expected type and `data` outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut generation).cast()) };
+    generation
+}
+
+/// Loads and unloads, packed; never zero, so that zero can mean "not yet".
+fn generation(info: &libc::dl_phdr_info) -> u64 {
+    (info.dlpi_adds << 32) | (info.dlpi_subs & 0xFFFF_FFFF) | (1 << 63)
+}
+
+fn collect() -> Collected {
+    extern "C" fn each(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
+        // SAFETY: the loader hands a valid record; `data` is the Collected below, alive and used by nobody else.
+        let (info, collected) = unsafe { (&*info, &mut *data.cast::<Collected>()) };
+        collected.generation = generation(info);
+        collected.modules.extend(read_module(info));
+        0
+    }
+    let mut collected = Collected {
+        modules: Vec::new(),
+        generation: 0,
+    };
+    // SAFETY: as above.
+    unsafe { libc::dl_iterate_phdr(Some(each), (&raw mut collected).cast()) };
+    collected
+}
+
+fn read_module(info: &libc::dl_phdr_info) -> Option<Mapped> {
+    if info.dlpi_phdr.is_null() {
+        return None;
+    }
+    // SAFETY: the loader keeps dlpi_phnum program headers at dlpi_phdr while the module is loaded.
+    let headers =
+        unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let bias = info.dlpi_addr;
+    let mut module = Mapped {
+        name: Vec::new(),
+        bias,
+        range: u64::MAX..0,
+        build_id: Vec::new(),
+        eh_frame_hdr: None,
+        segments: Vec::new(),
+    };
+    for header in headers {
+        let start = bias.wrapping_add(header.p_vaddr);
+        let range = start..start.wrapping_add(header.p_memsz);
+        match header.p_type {
+            libc::PT_LOAD => {
+                module.range =
+                    module.range.start.min(range.start & !0xFFF)..module.range.end.max(range.end);
+                module.segments.push(range);
+            }
+            libc::PT_GNU_EH_FRAME => module.eh_frame_hdr = Some(range),
+            libc::PT_NOTE => {
+                // SAFETY: a PT_NOTE segment of a loaded module is mapped and readable.
+                let notes = unsafe {
+                    std::slice::from_raw_parts(start as *const u8, header.p_memsz as usize)
+                };
+                if let Some(build_id) = find_build_id(notes, header.p_align) {
+                    module.build_id = build_id.to_vec();
+                }
+            }
+            _ => {}
+        }
+    }
+    if module.range.is_empty() {
+        return None;
+    }
+    if !info.dlpi_name.is_null() {
+        // SAFETY: the loader keeps a NUL-terminated name.
+        module.name = unsafe { CStr::from_ptr(info.dlpi_name) }
+            .to_bytes()
+            .to_vec();
+    }
+    Some(module)
+}
+
+/// Finds the GNU build id among ELF notes.
+fn find_build_id(mut notes: &[u8], align: u64) -> Option<&[u8]> {
+    const NT_GNU_BUILD_ID: u32 = 3;
+    let align = if align == 8 { 8 } else { 4 };
+    let u32_at = |bytes: &[u8], at: usize| {
+        Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize)
+    };
+    loop {
+        let (name_size, data_size) = (u32_at(notes, 0)?, u32_at(notes, 4)?);
+        let kind = u32_at(notes, 8)? as u32;
+        let data_at = (12 + name_size).next_multiple_of(align);
+        let data = notes.get(data_at..data_at.checked_add(data_size)?)?;
+        if kind == NT_GNU_BUILD_ID && notes.get(12..12 + name_size)? == b"GNU\0" {
+            return Some(data);
+        }
+        notes = notes.get((data_at + data_size).next_multiple_of(align)..)?;
+    }
+}
+
+/// The binaries mapped into the process, and their generation. The first one is the program itself.
+pub(crate) fn modules() -> (Vec<crate::event::Image>, u64) {
+    let collected = collect();
+    let images = collected.modules.iter().enumerate().map(|(index, module)| {
+        let file = match module.name.as_slice() {
+            // The program itself has no name here.
+            b"" if index == 0 => std::env::current_exe().ok(),
+            name => Some(OsStr::from_bytes(name).into()),
+        };
+        image(module, file)
+    });
+    (images.collect(), collected.generation)
+}
+
+fn image(module: &Mapped, file: Option<std::path::PathBuf>) -> crate::event::Image {
+    use std::os::unix::fs::MetadataExt;
+    let mut image = crate::event::Image {
+        ty: Some("elf".into()),
+        image_addr: Some(module.range.start),
+        image_size: Some(module.range.end - module.range.start),
+        ..Default::default()
+    };
+    if !module.build_id.is_empty() {
+        image.code_id = Some(
+            module
+                .build_id
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        );
+    }
+    if let Some(file) = file {
+        if let Ok(metadata) = std::fs::metadata(&file) {
+            let mtime_ns = metadata.mtime().wrapping_mul(1_000_000_000) + metadata.mtime_nsec();
+            image.other.insert("inode".into(), metadata.ino().into());
+            image
+                .other
+                .insert("mtime_ns".into(), (mtime_ns as u64).into());
+            image
+                .other
+                .insert("file_size".into(), metadata.len().into());
+        }
+        image.code_file = Some(file.to_string_lossy().into_owned());
+    }
+    image
+}
+
+// ---- the stack ----
+
+/// The unwind tables of all modules of one generation; shared by the threads.
+struct Tables {
+    unwinder: ModuleUnwinder,
+    generation: u64,
+}
+
+static TABLES: RwLock<Option<Arc<Tables>>> = RwLock::new(None);
+
+fn tables(generation: u64) -> Arc<Tables> {
+    // Never waited for: after a fork in another thread's hands the lock would stay closed for ever.
+    if let Ok(shared) = TABLES.try_read()
+        && let Some(tables) = shared
+            .as_ref()
+            .filter(|tables| tables.generation == generation)
+    {
+        return Arc::clone(tables);
+    }
+    let collected = collect();
+    let mut unwinder = ModuleUnwinder::new();
+    for module in collected.modules {
+        if let Some(info) = unwind_sections(&module) {
+            let name = String::from_utf8_lossy(&module.name).into_owned();
+            unwinder.add_module(framehop::Module::new(
+                name,
+                module.range.clone(),
+                module.bias,
+                info,
+            ));
+        }
+    }
+    let tables = Arc::new(Tables {
+        unwinder,
+        generation: collected.generation,
+    });
+    if let Ok(mut shared) = TABLES.try_write() {
+        *shared = Some(Arc::clone(&tables));
+    }
+    tables
+}
+
+/// The `.eh_frame_hdr` and `.eh_frame` of a module as they lie in memory. `.eh_frame` has no program header of its
+/// own: it starts where the header says and is taken to reach to the end of its segment (it ends itself).
+fn unwind_sections(module: &Mapped) -> Option<ExplicitModuleSectionInfo<Section>> {
+    let header = module.eh_frame_hdr.clone()?;
+    let frames_start = eh_frame_start(&header)?;
+    let segment = module
+        .segments
+        .iter()
+        .find(|segment| segment.contains(&frames_start))?;
+    let frames = frames_start..segment.end;
+    // SAFETY: both ranges lie in mapped segments of a loaded module. The tables are asked only about return addresses
+    // on a live stack, whose modules cannot be unloaded meanwhile, and are made anew when the module list changes.
+    let bytes = |range: &Range<u64>| unsafe {
+        std::slice::from_raw_parts(range.start as *const u8, (range.end - range.start) as usize)
+    };
+    let stated = |range: Range<u64>| range.start - module.bias..range.end - module.bias;
+    Some(ExplicitModuleSectionInfo {
+        eh_frame_hdr: Some(bytes(&header)),
+        eh_frame_hdr_svma: Some(stated(header)),
+        eh_frame: Some(bytes(&frames)),
+        eh_frame_svma: Some(stated(frames)),
+        ..Default::default()
+    })
+}
+
+/// Reads the pointer to `.eh_frame` from `.eh_frame_hdr` (LSB core specification 5.0, 10.6.2).
+fn eh_frame_start(header: &Range<u64>) -> Option<u64> {
+    const PCREL_SDATA4: u8 = 0x1B;
+    if header.end - header.start < 8 {
+        return None;
+    }
+    // SAFETY: at least eight bytes of a mapped segment.
+    let head = unsafe { std::slice::from_raw_parts(header.start as *const u8, 8) };
+    let [1, PCREL_SDATA4, _, _, offset @ ..] = head else {
+        return None;
+    };
+    let offset = i32::from_ne_bytes(offset.try_into().ok()?);
+    Some((header.start + 4).wrapping_add_signed(i64::from(offset)))
+}
+
+/// Walks the calling thread's stack. One per thread: it remembers the unwind rule of each return address.
+pub(crate) struct Walker {
+    cache: Cache<MustNotAllocateDuringUnwind>,
+    tables: Option<Arc<Tables>>,
+}
+
+impl Walker {
+    pub(crate) fn new() -> Self {
+        Self {
+            cache: Cache::new_in(),
+            tables: None,
+        }
+    }
+
+    /// Fills `addresses` with the caller's stack, innermost first.
+    ///
+    /// `generation` is [`modules_generation`]'s present answer. On a stack that is not the thread's own (a coroutine, a
+    /// signal stack) and wherever our walk ends too soon, the platform's unwinder does it.
+    #[inline(never)]
+    pub(crate) fn walk(&mut self, generation: u64, addresses: &mut Addresses) {
+        let (ip, registers, sp) = registers();
+        addresses.clear();
+        let stack = thread_stack();
+        let is_whole = stack.contains(&sp)
+            && self.walk_tables(generation, ip, registers, sp..stack.end, addresses);
+        if !is_whole {
+            addresses.trace();
+        }
+    }
+
+    fn walk_tables(
+        &mut self,
+        generation: u64,
+        ip: u64,
+        registers: Registers,
+        stack: Range<u64>,
+        addresses: &mut Addresses,
+    ) -> bool {
+        if self
+            .tables
+            .as_ref()
+            .is_none_or(|tables| tables.generation != generation)
+        {
+            self.tables = Some(tables(generation));
+        }
+        let Some(tables) = self.tables.as_ref() else {
+            return false;
+        };
+        let mut read = |address: u64| {
+            let is_inside = address >= stack.start
+                && address.saturating_add(8) <= stack.end
+                && address % 8 == 0;
+            // SAFETY: between the stack pointer and the end of this thread's stack all memory is mapped, and this
+            // thread alone grows or shrinks it.
+            if is_inside {
+                Ok(unsafe { std::ptr::read(address as *const u64) })
+            } else {
+                Err(())
+            }
+        };
+        let mut frames = tables
+            .unwinder
+            .iter_frames(ip, registers, &mut self.cache, &mut read);
+        loop {
+            match frames.next() {
+                Ok(Some(FrameAddress::ReturnAddress(address))) => {
+                    if !addresses.push(address.get()) {
+                        return true;
+                    }
+                }
+                Ok(Some(FrameAddress::InstructionPointer(_))) => {}
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn registers() -> (u64, Registers, u64) {
+    let (ip, sp, fp): (u64, u64, u64);
+    // SAFETY: reads three registers and writes nothing.
+    unsafe {
+        std::arch::asm!("lea {ip}, [rip]", "mov {sp}, rsp", "mov {fp}, rbp",
+            ip = out(reg) ip, sp = out(reg) sp, fp = out(reg) fp, options(nomem, nostack, preserves_flags));
+    }
+    (ip, Registers::new(ip, sp, fp), sp)
+}
+
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+fn registers() -> (u64, Registers, u64) {
+    let (ip, lr, sp, fp): (u64, u64, u64, u64);
+    // SAFETY: reads four registers and writes nothing.
+    unsafe {
+        std::arch::asm!("adr {ip}, .", "mov {lr}, x30", "mov {sp}, sp", "mov {fp}, x29",
+            ip = out(reg) ip, lr = out(reg) lr, sp = out(reg) sp, fp = out(reg) fp,
+            options(nomem, nostack, preserves_flags));
+    }
+    (ip, Registers::new(lr, sp, fp), sp)
+}
+
+/// Where this thread's stack lies; empty if the system does not say. Asked once per thread: for the main thread the
+/// C library reads it from a file.
+fn thread_stack() -> Range<u64> {
+    thread_local!(static STACK: Cell<(u64, u64)> = const { Cell::new((0, 0)) });
+    let (start, end) = STACK
+        .try_with(|stack| {
+            if stack.get() == (0, 0) {
+                let asked = ask_thread_stack();
+                stack.set((asked.start, asked.end.max(1)));
+            }
+            stack.get()
+        })
+        .unwrap_or_default();
+    start..end
+}
+
+fn ask_thread_stack() -> Range<u64> {
+    // SAFETY: all-zero is a valid pthread_attr_t to be overwritten; the attributes are destroyed once, if they were made.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            return 0..0;
+        }
+        let (mut start, mut size) = (std::ptr::null_mut(), 0);
+        let asked = libc::pthread_attr_getstack(&attributes, &mut start, &mut size);
+        libc::pthread_attr_destroy(&mut attributes);
+        if asked != 0 {
+            return 0..0;
+        }
+        start as u64..start as u64 + size as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[inline(never)]
+    fn deep(depth: u32, work: &mut dyn FnMut()) -> u32 {
+        if depth == 0 {
+            work();
+            return 1;
+        }
+        std::hint::black_box(deep(depth - 1, work) + 1)
+    }
+
+    fn both(depth: u32) -> (Vec<u64>, Vec<u64>) {
+        let (mut ours, mut theirs) = (Addresses::new(), Addresses::new());
+        let mut walker = Walker::new();
+        deep(depth, &mut || {
+            walker.walk(modules_generation(), &mut ours);
+            theirs.trace();
+        });
+        (ours.as_slice().to_vec(), theirs.as_slice().to_vec())
+    }
+
+    #[test]
+    fn our_walk_finds_what_the_platform_finds() {
+        let (ours, theirs) = both(30);
+        // The innermost frames differ: they are the two walks themselves.
+        let outer = &theirs[theirs.len() - 31..];
+        assert!(ours.ends_with(outer), "{ours:x?}\n{theirs:x?}");
+    }
+
+    #[test]
+    fn a_thread_has_its_own_stack() {
+        let (ours, theirs) = std::thread::spawn(|| both(10)).join().unwrap();
+        assert!(ours.ends_with(&theirs[theirs.len() - 11..]));
+    }
+
+    #[test]
+    fn a_deep_stack_is_cut_and_counted() {
+        let (ours, _) = both(1000);
+        assert_eq!(ours.len(), crate::event::limits::ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn the_program_is_the_first_module_and_has_a_file() {
+        let (images, generation) = modules();
+        assert_eq!(generation, modules_generation());
+        assert_eq!(
+            images[0].code_file.as_deref(),
+            std::env::current_exe().unwrap().to_str()
+        );
+        assert!(images.iter().any(|image| {
+            image
+                .code_file
+                .as_deref()
+                .is_some_and(|f| f.contains("libc"))
+        }));
+    }
+}

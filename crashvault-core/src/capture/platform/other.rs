@@ -1,0 +1,33 @@
+//! Systems without a walk of our own: the platform's unwinder, no module list, no forks.
+
+use super::Addresses;
+
+pub(crate) fn fork_generation() -> u64 {
+    0
+}
+
+pub(crate) fn watch_forks() {}
+
+pub(crate) fn thread_id() -> u64 {
+    0
+}
+
+pub(crate) fn modules_generation() -> u64 {
+    0
+}
+
+pub(crate) fn modules() -> (Vec<crate::event::Image>, u64) {
+    (Vec::new(), 0)
+}
+
+pub(crate) struct Walker;
+
+impl Walker {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    pub(crate) fn walk(&mut self, _generation: u64, addresses: &mut Addresses) {
+        addresses.trace();
+    }
+}

@@ -1,0 +1,23 @@
+//! Enters: what was captured or received. Leaves: [`Event`] and its parts, as plain data.
+//!
+//! The shape is the Sentry event payload (docs/event.md); what it does not name is kept in `other`.
+//! [`wire`] is the compact body of the journal, both ways.
+//!
+//! Never: reads a clock, a file or another room; rejects an event because a part of it is broken.
+
+mod forbidden;
+mod id;
+pub mod limits;
+mod model;
+mod read;
+pub(crate) mod wire;
+mod write;
+
+pub use forbidden::{
+    FORBIDDEN_PARTS, FORBIDDEN_WHOLE, filter_arguments, filter_forbidden, is_forbidden_key,
+};
+pub use id::EventId;
+pub use model::{
+    Breadcrumb, Event, Exception, Flaw, Frame, Image, Level, LogEntry, Mechanism, Object,
+    Stacktrace, Thread, User,
+};

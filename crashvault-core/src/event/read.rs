@@ -1,0 +1,649 @@
+//! JSON → [`Event`], forgiving: a broken part becomes a flaw, never a refusal.
+
+use serde_json::Value;
+
+use super::model::*;
+use crate::error::{Error, ErrorKind};
+use crate::time::Timestamp;
+
+impl Event {
+    /// Reads a JSON event payload.
+    ///
+    /// Python's bare `NaN` and `Infinity` are read as null, as SDKs send them; bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it is not a JSON object at all.
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let invalid = |reason: String| Error::new(ErrorKind::InvalidInput, "read event", reason);
+        let value = match serde_json::from_slice(json) {
+            Ok(value) => value,
+            Err(first) => {
+                let patched = patch_constants(&String::from_utf8_lossy(json));
+                serde_json::from_str(&patched)
+                    .map_err(|_| invalid(format!("not a JSON object: {first}")))?
+            }
+        };
+        match value {
+            Value::Object(map) => Ok(Self::from_object(map)),
+            _ => Err(invalid("an event is a JSON object".into())),
+        }
+    }
+
+    /// Reads a parsed JSON object; never fails.
+    pub fn from_object(map: Object) -> Self {
+        let mut flaws = Vec::new();
+        let mut fields = Fields {
+            map,
+            path: String::new(),
+            flaws: &mut flaws,
+        };
+        let mut event = read_event(&mut fields);
+        event.other = fields.map;
+        event.flaws.append(&mut flaws);
+        event
+    }
+}
+
+/// One object being read: what is taken is removed, what stays is `other`.
+struct Fields<'f> {
+    map: Object,
+    path: String,
+    flaws: &'f mut Vec<Flaw>,
+}
+
+impl Fields<'_> {
+    fn flaw(&mut self, key: &str, reason: &str, value: Value) {
+        let field = match self.path.as_str() {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        };
+        self.flaws.push(Flaw {
+            field,
+            reason: reason.into(),
+            value: Some(value),
+        });
+    }
+
+    fn take(&mut self, key: &str) -> Option<Value> {
+        self.map.remove(key).filter(|value| !value.is_null())
+    }
+
+    /// Text; numbers and booleans are printed, other JSON is a flaw.
+    fn text(&mut self, key: &str) -> Option<String> {
+        match self.take(key)? {
+            Value::String(text) => Some(text),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(flag) => Some(flag.to_string()),
+            other => {
+                self.flaw(key, "expected a text", other);
+                None
+            }
+        }
+    }
+
+    /// Text where SDKs send any JSON: objects and lists are kept as their JSON.
+    fn lenient_text(&mut self, key: &str) -> Option<String> {
+        match self.take(key)? {
+            Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        }
+    }
+
+    fn flag(&mut self, key: &str) -> Option<bool> {
+        match self.take(key)? {
+            Value::Bool(flag) => Some(flag),
+            Value::String(text) if text == "true" => Some(true),
+            Value::String(text) if text == "false" => Some(false),
+            other => {
+                self.flaw(key, "expected true or false", other);
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, key: &str) -> Option<u64> {
+        let value = self.take(key)?;
+        let number = match &value {
+            Value::Number(number) => number.as_u64().or_else(|| {
+                number
+                    .as_f64()
+                    .filter(|n| *n >= 0.0 && n.fract() == 0.0)
+                    .map(|n| n as u64)
+            }),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            self.flaw(key, "expected a whole number that is not negative", value);
+        }
+        number
+    }
+
+    /// An address: `0x…` text, or a number.
+    fn address(&mut self, key: &str) -> Option<u64> {
+        let value = self.take(key)?;
+        let number = match &value {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+                Some(hex) => u64::from_str_radix(hex, 16).ok(),
+                None => text.parse().ok(),
+            },
+            _ => None,
+        };
+        if number.is_none() {
+            self.flaw(key, "expected an address such as \"0x7f00\"", value);
+        }
+        number
+    }
+
+    fn time(&mut self, key: &str) -> Option<Timestamp> {
+        let value = self.take(key)?;
+        let time = match &value {
+            Value::Number(number) => number.as_f64().and_then(Timestamp::from_secs_f64),
+            Value::String(text) => Timestamp::parse(text)
+                .or_else(|| text.parse().ok().and_then(Timestamp::from_secs_f64)),
+            _ => None,
+        };
+        if time.is_none() {
+            self.flaw(
+                key,
+                "expected seconds since 1970 or an RFC 3339 time",
+                value,
+            );
+        }
+        time
+    }
+
+    fn level(&mut self, key: &str) -> Option<Level> {
+        let value = self.take(key)?;
+        let level = value.as_str().and_then(Level::from_name);
+        if level.is_none() {
+            self.flaw(key, "expected debug, info, warning, error or fatal", value);
+        }
+        level
+    }
+
+    fn object(&mut self, key: &str) -> Option<Object> {
+        match self.take(key)? {
+            Value::Object(map) => Some(map),
+            other => {
+                self.flaw(key, "expected an object", other);
+                None
+            }
+        }
+    }
+
+    /// Pairs: an object, or a list of pairs.
+    fn pairs(&mut self, key: &str) -> Vec<(String, Value)> {
+        match self.take(key) {
+            None => Vec::new(),
+            Some(Value::Object(map)) => map.into_iter().collect(),
+            Some(Value::Array(items)) => {
+                let mut pairs = Vec::with_capacity(items.len());
+                for item in items {
+                    match as_pair(&item) {
+                        Some(pair) => pairs.push(pair),
+                        None => self.flaw(key, "expected pairs", item),
+                    }
+                }
+                pairs
+            }
+            Some(other) => {
+                self.flaw(key, "expected an object or a list of pairs", other);
+                Vec::new()
+            }
+        }
+    }
+
+    /// `{"values": […]}`, a bare list, or a single object, each item read by `read`.
+    fn values<T>(&mut self, key: &str, read: impl Fn(&mut Fields<'_>) -> T) -> Vec<T> {
+        let items = match self.take(key) {
+            None => return Vec::new(),
+            Some(Value::Array(items)) => items,
+            Some(Value::Object(mut map)) => match map.remove("values") {
+                Some(Value::Array(items)) => items,
+                Some(Value::Null) => Vec::new(),
+                Some(other) => {
+                    self.flaw(key, "expected a list under \"values\"", other);
+                    Vec::new()
+                }
+                None => vec![Value::Object(map)],
+            },
+            Some(other) => {
+                self.flaw(key, "expected a list", other);
+                Vec::new()
+            }
+        };
+        let mut read_items = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            match item {
+                Value::Object(map) => {
+                    read_items.push(self.nested(&format!("{key}.{index}"), map, &read))
+                }
+                Value::Null => {}
+                other => self.flaw(key, "expected an object", other),
+            }
+        }
+        read_items
+    }
+
+    fn nested<T>(&mut self, key: &str, map: Object, read: impl Fn(&mut Fields<'_>) -> T) -> T {
+        let path = match self.path.as_str() {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        };
+        read(&mut Fields {
+            map,
+            path,
+            flaws: self.flaws,
+        })
+    }
+
+    fn part<T>(&mut self, key: &str, read: impl Fn(&mut Fields<'_>) -> T) -> Option<T> {
+        let map = self.object(key)?;
+        Some(self.nested(key, map, read))
+    }
+
+    fn text_list(&mut self, key: &str) -> Vec<String> {
+        match self.take(key) {
+            None => Vec::new(),
+            Some(Value::String(text)) => vec![text],
+            Some(Value::Array(items)) => {
+                let mut texts = Vec::with_capacity(items.len());
+                for item in items {
+                    match item {
+                        Value::String(text) => texts.push(text),
+                        Value::Null => texts.push(String::new()),
+                        Value::Number(number) => texts.push(number.to_string()),
+                        Value::Bool(flag) => texts.push(flag.to_string()),
+                        other => self.flaw(key, "expected texts", other),
+                    }
+                }
+                texts
+            }
+            Some(other) => {
+                self.flaw(key, "expected a list of texts", other);
+                Vec::new()
+            }
+        }
+    }
+
+    fn rest(&mut self) -> Object {
+        std::mem::take(&mut self.map)
+    }
+}
+
+fn as_pair(item: &Value) -> Option<(String, Value)> {
+    match item.as_array()?.as_slice() {
+        [key, value] => Some((scalar_text(key)?, value.clone())),
+        _ => None,
+    }
+}
+
+fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+fn read_event(fields: &mut Fields<'_>) -> Event {
+    let (message, logentry) = read_message(fields);
+    let mut event = Event {
+        event_id: read_id(fields),
+        timestamp: fields.time("timestamp"),
+        level: fields.level("level").unwrap_or_default(),
+        platform: fields.text("platform").unwrap_or_else(|| "other".into()),
+        message,
+        logentry,
+        exceptions: fields.values("exception", read_exception),
+        threads: fields.values("threads", read_thread),
+        breadcrumbs: fields.values("breadcrumbs", read_breadcrumb),
+        contexts: fields.object("contexts").unwrap_or_default(),
+        extra: fields.object("extra").unwrap_or_default(),
+        user: fields.part("user", read_user),
+        request: fields.object("request"),
+        transaction: fields.text("transaction"),
+        release: fields.text("release"),
+        environment: fields.text("environment"),
+        dist: fields.text("dist"),
+        server_name: fields.text("server_name"),
+        logger: fields.text("logger"),
+        fingerprint: fields.text_list("fingerprint"),
+        sdk: fields.object("sdk"),
+        ..Event::default()
+    };
+    read_tags(fields, &mut event);
+    read_images(fields, &mut event);
+    read_own_flaws(&mut event);
+    event
+}
+
+fn read_id(fields: &mut Fields<'_>) -> super::EventId {
+    let Some(text) = fields.text("event_id") else {
+        return super::EventId::NIL;
+    };
+    text.parse().unwrap_or_else(|_| {
+        fields.flaw("event_id", "expected 32 hex digits", text.into());
+        super::EventId::NIL
+    })
+}
+
+/// `message` may be a text or, from old SDKs, what `logentry` is now.
+fn read_message(fields: &mut Fields<'_>) -> (Option<String>, Option<LogEntry>) {
+    let entry = fields.part("logentry", read_logentry);
+    match fields.take("message") {
+        Some(Value::Object(map)) if entry.is_none() => {
+            (None, Some(fields.nested("message", map, read_logentry)))
+        }
+        Some(Value::String(text)) => (Some(text), entry),
+        Some(other) => (Some(other.to_string()), entry),
+        None => (None, entry),
+    }
+}
+
+fn read_logentry(fields: &mut Fields<'_>) -> LogEntry {
+    LogEntry {
+        message: fields.lenient_text("message"),
+        formatted: fields.lenient_text("formatted"),
+        params: fields.take("params"),
+        other: fields.rest(),
+    }
+}
+
+fn read_exception(fields: &mut Fields<'_>) -> Exception {
+    Exception {
+        ty: fields.lenient_text("type"),
+        value: fields.lenient_text("value"),
+        module: fields.text("module"),
+        thread_id: fields.text("thread_id"),
+        mechanism: fields.part("mechanism", |fields| Mechanism {
+            ty: fields.text("type"),
+            handled: fields.flag("handled"),
+            other: fields.rest(),
+        }),
+        stacktrace: fields.part("stacktrace", read_stacktrace),
+        other: fields.rest(),
+    }
+}
+
+fn read_stacktrace(fields: &mut Fields<'_>) -> Stacktrace {
+    Stacktrace {
+        frames: fields.values("frames", read_frame),
+        other: fields.rest(),
+    }
+}
+
+fn read_frame(fields: &mut Fields<'_>) -> Frame {
+    Frame {
+        function: fields.text("function"),
+        module: fields.text("module"),
+        filename: fields.text("filename"),
+        abs_path: fields.text("abs_path"),
+        lineno: fields.number("lineno"),
+        colno: fields.number("colno"),
+        context_line: fields.text("context_line"),
+        pre_context: fields.text_list("pre_context"),
+        post_context: fields.text_list("post_context"),
+        in_app: fields.flag("in_app"),
+        package: fields.text("package"),
+        instruction_addr: fields.address("instruction_addr"),
+        other: fields.rest(),
+    }
+}
+
+fn read_thread(fields: &mut Fields<'_>) -> Thread {
+    Thread {
+        id: fields.text("id"),
+        name: fields.text("name"),
+        current: fields.flag("current"),
+        crashed: fields.flag("crashed"),
+        stacktrace: fields.part("stacktrace", read_stacktrace),
+        other: fields.rest(),
+    }
+}
+
+fn read_breadcrumb(fields: &mut Fields<'_>) -> Breadcrumb {
+    Breadcrumb {
+        timestamp: fields.time("timestamp"),
+        ty: fields.text("type"),
+        category: fields.text("category"),
+        level: fields.level("level"),
+        message: fields.lenient_text("message"),
+        data: match fields.take("data") {
+            Some(Value::Object(map)) => map,
+            Some(other) => Object::from_iter([("value".to_owned(), other)]),
+            None => Object::new(),
+        },
+        other: fields.rest(),
+    }
+}
+
+fn read_user(fields: &mut Fields<'_>) -> User {
+    User {
+        id: fields.text("id"),
+        email: fields.text("email"),
+        username: fields.text("username"),
+        ip_address: fields.text("ip_address"),
+        other: fields.rest(),
+    }
+}
+
+fn read_tags(fields: &mut Fields<'_>, event: &mut Event) {
+    for (key, value) in fields.pairs("tags") {
+        match scalar_text(&value) {
+            Some(text) => {
+                event.tags.insert(key, text);
+            }
+            None if value.is_null() => {}
+            None => fields.flaw(&format!("tags.{key}"), "expected a text", value),
+        }
+    }
+}
+
+/// `debug_meta` is ours only as far as its images; its other keys stay where they were.
+fn read_images(fields: &mut Fields<'_>, event: &mut Event) {
+    let Some(map) = fields.object("debug_meta") else {
+        return;
+    };
+    let (images, rest) = fields.nested("debug_meta", map, |fields| {
+        let images = fields.values("images", |fields| Image {
+            ty: fields.text("type"),
+            code_file: fields.text("code_file"),
+            code_id: fields.text("code_id"),
+            image_addr: fields.address("image_addr"),
+            image_size: fields.number("image_size"),
+            other: fields.rest(),
+        });
+        (images, fields.rest())
+    });
+    event.images = images;
+    if !rest.is_empty() {
+        fields.map.insert("debug_meta".into(), rest.into());
+    }
+}
+
+/// Flaws written by [`Event::to_value`] come back as flaws.
+fn read_own_flaws(event: &mut Event) {
+    let Some(Value::Object(own)) = event.contexts.get_mut("crashvault") else {
+        return;
+    };
+    let Some(Value::Array(items)) = own.remove("flaws") else {
+        return;
+    };
+    if own.is_empty() {
+        event.contexts.remove("crashvault");
+    }
+    event.flaws = items
+        .into_iter()
+        .filter_map(|item| match item {
+            Value::Object(mut map) => Some(Flaw {
+                field: map.get("field")?.as_str()?.to_owned(),
+                reason: map.get("reason")?.as_str()?.to_owned(),
+                value: map.remove("value"),
+            }),
+            _ => None,
+        })
+        .collect();
+}
+
+/// Replaces `NaN`, `Infinity` and `-Infinity` outside of strings by `null`.
+fn patch_constants(json: &str) -> String {
+    let mut patched = String::with_capacity(json.len());
+    let mut rest = json;
+    let mut in_string = false;
+    while let Some(next) = rest.chars().next() {
+        if in_string {
+            let taken = if next == '\\' {
+                1 + rest[1..].chars().next().map_or(0, char::len_utf8)
+            } else {
+                next.len_utf8()
+            };
+            in_string = next != '"';
+            patched.push_str(&rest[..taken]);
+            rest = &rest[taken..];
+            continue;
+        }
+        if let Some(constant) = ["-Infinity", "Infinity", "NaN"]
+            .iter()
+            .find(|c| rest.starts_with(**c))
+        {
+            patched.push_str("null");
+            rest = &rest[constant.len()..];
+            continue;
+        }
+        in_string = next == '"';
+        patched.push(next);
+        rest = &rest[next.len_utf8()..];
+    }
+    patched
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(value: Value) -> Event {
+        Event::from_json(value.to_string().as_bytes()).unwrap()
+    }
+
+    /// Reads `input`, expects the part of the written event at `pointer` to be `expected`.
+    fn check(input: Value, pointer: &str, expected: Value) {
+        let written = event(input).to_value();
+        assert_eq!(written.pointer(pointer), Some(&expected), "{written}");
+    }
+
+    #[test]
+    fn a_bare_list_of_breadcrumbs_is_wrapped() {
+        check(
+            json!({"breadcrumbs": [{"message": "a"}]}),
+            "/breadcrumbs/values/0/message",
+            json!("a"),
+        );
+    }
+
+    #[test]
+    fn a_single_exception_object_is_a_list() {
+        check(
+            json!({"exception": {"type": "E"}}),
+            "/exception/values/0/type",
+            json!("E"),
+        );
+    }
+
+    #[test]
+    fn tags_may_be_pairs_numbers_and_booleans() {
+        check(
+            json!({"tags": [["n", 5], ["b", true]]}),
+            "/tags",
+            json!({"n": "5", "b": "true"}),
+        );
+    }
+
+    #[test]
+    fn a_numeric_user_id_becomes_text() {
+        check(json!({"user": {"id": 42}}), "/user/id", json!("42"));
+    }
+
+    #[test]
+    fn an_exception_value_may_be_any_json() {
+        check(
+            json!({"exception": [{"value": {"a": 1}}]}),
+            "/exception/values/0/value",
+            json!("{\"a\":1}"),
+        );
+    }
+
+    #[test]
+    fn an_old_message_object_is_a_logentry() {
+        check(
+            json!({"message": {"formatted": "x"}}),
+            "/logentry/formatted",
+            json!("x"),
+        );
+    }
+
+    #[test]
+    fn a_broken_timestamp_is_a_flaw_and_kept() {
+        let event = event(json!({"timestamp": "soon", "message": "m"}));
+        assert_eq!(event.timestamp, None);
+        assert_eq!(event.flaws[0].field, "timestamp");
+        assert_eq!(event.flaws[0].value, Some(json!("soon")));
+    }
+
+    #[test]
+    fn flaws_survive_writing_and_reading() {
+        let first = event(json!({"level": 9, "exception": [{"stacktrace": 7}]}));
+        assert_eq!(first.flaws.len(), 2);
+        assert_eq!(event(first.to_value()).flaws, first.flaws);
+    }
+
+    #[test]
+    fn unknown_fields_stay() {
+        check(
+            json!({"new_thing": {"a": [1]}}),
+            "/new_thing",
+            json!({"a": [1]}),
+        );
+        check(
+            json!({"debug_meta": {"sdk_info": 1, "images": []}}),
+            "/debug_meta/sdk_info",
+            json!(1),
+        );
+    }
+
+    #[test]
+    fn python_constants_are_null() {
+        let event =
+            Event::from_json(br#"{"extra": {"x": NaN, "y": -Infinity, "s": "NaN \" NaN"}}"#)
+                .unwrap();
+        assert_eq!(event.extra["x"], Value::Null);
+        assert_eq!(event.extra["s"], json!("NaN \" NaN"));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_replaced() {
+        let event = Event::from_json(b"{\"message\": \"a\xff\"}").unwrap();
+        assert_eq!(event.message.as_deref(), Some("a\u{fffd}"));
+    }
+
+    #[test]
+    fn no_object_is_an_error_that_says_so() {
+        for bytes in [
+            &b"[]"[..],
+            b"",
+            b"{",
+            b"nul",
+            b"{\"a\\",
+            "{\"é\\".as_bytes(),
+        ] {
+            assert_eq!(
+                Event::from_json(bytes).unwrap_err().kind(),
+                ErrorKind::InvalidInput
+            );
+        }
+    }
+}

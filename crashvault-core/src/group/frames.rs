@@ -1,0 +1,197 @@
+//! Enters: an event. Leaves: which exception and which frames speak for it.
+//!
+//! Never: normalises more frames than are asked for.
+
+use super::names::{self, Language};
+use crate::event::{Event, Exception, Frame, Image, Stacktrace};
+
+/// How many functions make a key.
+pub(super) const FUNCTIONS_MAX: usize = 5;
+/// Frames looked at from the innermost out; a runaway recursion has no more to say beyond.
+const FRAMES_MAX: usize = 512;
+/// Exceptions looked at in one chain.
+const CHAIN_MAX: usize = 64;
+
+/// All in-app frames of the event, else all frames.
+pub(super) fn stack_frames(event: &Event) -> impl Iterator<Item = &Frame> {
+    let frames = || event.stacktraces().flat_map(|trace| &trace.frames);
+    let some_in_app = frames().any(|frame| frame.in_app == Some(true));
+    frames().filter(move |frame| !some_in_app || frame.in_app == Some(true))
+}
+
+/// The exception that was thrown: the last one that is not a framework's stand-in.
+pub(super) fn thrown(event: &Event) -> Option<&Exception> {
+    let mut newest_first = event.exceptions.iter().rev();
+    newest_first
+        .clone()
+        .find(|exception| !is_stand_in(exception))
+        .or_else(|| newest_first.next())
+}
+
+/// The exception at the bottom of the chain.
+///
+/// Where the sender describes a tree (`exception_id`, `parent_id`) it is the path of first children from the thrown
+/// one, else the oldest of the list. Stand-ins are no causes.
+pub(super) fn root_cause<'e>(event: &'e Event, thrown: &'e Exception) -> &'e Exception {
+    let Some(mut id) = mechanism_number(thrown, "exception_id") else {
+        let mut oldest_first = event.exceptions.iter();
+        return oldest_first
+            .find(|exception| !is_stand_in(exception))
+            .unwrap_or(thrown);
+    };
+    let mut root = thrown;
+    for _ in 0..CHAIN_MAX {
+        let child = event
+            .exceptions
+            .iter()
+            .filter(|e| mechanism_number(e, "parent_id") == Some(id) && !is_stand_in(e))
+            .filter_map(|e| Some((mechanism_number(e, "exception_id")?, e)))
+            .filter(|(child, _)| *child != id)
+            .min_by_key(|(child, _)| *child);
+        let Some((child, exception)) = child else {
+            break;
+        };
+        (id, root) = (child, exception);
+    }
+    root
+}
+
+fn mechanism_number(exception: &Exception, key: &str) -> Option<u64> {
+    exception.mechanism.as_ref()?.other.get(key)?.as_u64()
+}
+
+/// React's error boundary sends its component stack as an exception named after the real one, as its cause (seen
+/// from @sentry/react 11); it is marked by its name alone.
+fn is_stand_in(exception: &Exception) -> bool {
+    let ty = exception.ty.as_deref().unwrap_or_default();
+    ty.starts_with("React ErrorBoundary ")
+}
+
+/// The stack that speaks for the event: the root cause's, else the thrown one's, else that of the thread it
+/// happened in; of these the first with a usable frame, and its frames as names.
+pub(super) fn functions(
+    event: &Event,
+    thrown: Option<&Exception>,
+    root: Option<&Exception>,
+) -> Vec<String> {
+    let language = Language::of(&event.platform);
+    let own = [root, thrown];
+    let exceptions = own
+        .into_iter()
+        .flatten()
+        .filter_map(|e| e.stacktrace.as_ref());
+    let stacks = || exceptions.clone().chain(thread_stack(event));
+    stacks()
+        .map(|stack| named(stack, language))
+        .chain(stacks().map(|stack| offsets(stack, &event.images)))
+        .find(|names| !names.is_empty())
+        .unwrap_or_default()
+}
+
+fn thread_stack(event: &Event) -> Option<&Stacktrace> {
+    let stacks = || event.threads.iter().filter(|t| t.stacktrace.is_some());
+    stacks()
+        .find(|thread| thread.crashed == Some(true))
+        .or_else(|| stacks().find(|thread| thread.current == Some(true)))
+        .or_else(|| stacks().next())
+        .and_then(|thread| thread.stacktrace.as_ref())
+}
+
+/// The first distinct in-app names from the innermost out. Without in-app frames those that are not known to be a
+/// library's, without these all.
+fn named(stack: &Stacktrace, language: Language) -> Vec<String> {
+    let frames = own_frames(stack, language);
+    let wanted: [fn(&Frame) -> bool; 3] = [
+        |frame| frame.in_app == Some(true),
+        |frame| frame.in_app.is_none(),
+        |_| true,
+    ];
+    wanted
+        .iter()
+        .map(|wanted| {
+            distinct(
+                frames.iter().rev().take(FRAMES_MAX).filter(|f| wanted(f)),
+                language,
+            )
+        })
+        .find(|names| !names.is_empty())
+        .unwrap_or_default()
+}
+
+/// The frames without what a panicking Rust program adds further in to report the panic.
+fn own_frames(stack: &Stacktrace, language: Language) -> &[Frame] {
+    let frames = &stack.frames[..];
+    if language != Language::Native {
+        return frames;
+    }
+    let end = frames.iter().rposition(|frame| {
+        let function = frame.function.as_deref();
+        function.is_some_and(names::ends_panic)
+    });
+    match end {
+        Some(end) if end > 0 => &frames[..end],
+        _ => frames,
+    }
+}
+
+/// Each name counts once, so that the depth of a recursion, mutual ones too, makes no difference.
+fn distinct<'f>(frames: impl Iterator<Item = &'f Frame>, language: Language) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(FUNCTIONS_MAX);
+    let mut machinery = Vec::new();
+    for frame in frames {
+        let Some(name) = names::frame_name(frame, language) else {
+            continue;
+        };
+        if names.contains(&name) {
+            continue;
+        }
+        if names.is_empty() && names::is_machinery(&name) {
+            machinery.push(name);
+            continue;
+        }
+        names.push(name);
+        if names.len() == FUNCTIONS_MAX {
+            break;
+        }
+    }
+    if names.is_empty() {
+        machinery.dedup();
+        machinery.truncate(FUNCTIONS_MAX);
+        return machinery;
+    }
+    names
+}
+
+/// Without any name: binary and offset in it. Absolute addresses differ from run to run, offsets only from build
+/// to build.
+fn offsets(stack: &Stacktrace, images: &[Image]) -> Vec<String> {
+    let places = stack
+        .frames
+        .iter()
+        .rev()
+        .take(FRAMES_MAX)
+        .filter_map(|frame| {
+            let address = frame.instruction_addr?;
+            let image = images.iter().find(|image| covers(image, address))?;
+            let file = image.code_file.as_deref()?;
+            let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+            Some(format!("{name}+{:#x}", address - image.image_addr?))
+        });
+    let mut names: Vec<String> = Vec::with_capacity(FUNCTIONS_MAX);
+    for place in places {
+        if !names.contains(&place) {
+            names.push(place);
+        }
+        if names.len() == FUNCTIONS_MAX {
+            break;
+        }
+    }
+    names
+}
+
+fn covers(image: &Image, address: u64) -> bool {
+    let (Some(start), Some(size)) = (image.image_addr, image.image_size) else {
+        return false;
+    };
+    address >= start && address - start < size
+}

@@ -1,0 +1,281 @@
+//! Enters: an event and the user's rules. Leaves: [`Grouping`], the key of the variant it is, with what it was made
+//! of; and the id of the issue that a variant founds.
+//!
+//! Two events have one key if a rule or the sender says so (stage 0), else if their outermost type, the type of
+//! their root cause and the first five in-app functions of its stack are the same (stage 1). Without a stack the
+//! template of the message stands in.
+//!
+//! Never: opens the store, reads a clock, looks at line numbers or addresses, or at the message where there is a
+//! stack.
+
+mod frames;
+mod glob;
+mod message;
+mod names;
+mod rules;
+
+pub(crate) use rules::{GroupRule, GroupRules};
+
+use crate::event::limits::{FINGERPRINT_PARTS_MAX, cut};
+use crate::event::{Event, Exception, LogEntry};
+use crate::issue::{IssueId, VariantKey};
+use message::parameterise;
+use names::Language;
+
+/// The version of the rules in this room; it changes when an event's key may.
+pub(crate) const ALGORITHM: u32 = 1;
+
+/// Longest part that is shown, in bytes; the key is made of the whole.
+const PART_BYTES_MAX: usize = 512;
+/// Stands for a value that a fingerprint asks for and the event does not have.
+const ABSENT: &str = "<none>";
+
+/// Which variant an event is, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grouping {
+    /// The key.
+    pub variant: VariantKey,
+    /// What decided: `rule`, `fingerprint`, `stack`, `type` or `message`.
+    pub reason: &'static str,
+    /// What the key was made of, for people: `type ParseError`, `fn app::load` …
+    pub parts: Vec<String>,
+    /// [`ALGORITHM`].
+    pub algorithm: u32,
+}
+
+/// The variant this event is.
+pub(crate) fn group(event: &Event, rules: &GroupRules) -> Grouping {
+    let default = default_key(event);
+    if let Some(rule) = rules.find(event) {
+        let key = match rule.fingerprint.as_slice() {
+            [] => default,
+            parts => fingerprint_key(event, parts, &default),
+        };
+        // The rule's name is shown and not hashed: renaming a rule moves no event.
+        return Key {
+            reason: "rule",
+            ..key
+        }
+        .grouping(Some(format!("rule {}", rule.id)));
+    }
+    if event.fingerprint.iter().any(|part| !is_default(part)) {
+        return fingerprint_key(event, &event.fingerprint, &default).grouping(None);
+    }
+    default.grouping(None)
+}
+
+/// The id of the issue that `variant` founds in `project`. The algorithm's version is no part of it.
+pub(crate) fn issue_id(project: &str, variant: &VariantKey) -> IssueId {
+    let mut hasher = blake3::Hasher::new_derive_key("crashvault issue id");
+    hash_text(&mut hasher, project);
+    hasher.update(variant.as_bytes());
+    IssueId::from_bytes(first_half(&hasher))
+}
+
+/// What is hashed, as people read it.
+struct Key {
+    reason: &'static str,
+    parts: Vec<String>,
+}
+
+impl Key {
+    fn grouping(self, first: Option<String>) -> Grouping {
+        let mut hasher = blake3::Hasher::new_derive_key("crashvault variant key");
+        for part in &self.parts {
+            hash_text(&mut hasher, part);
+        }
+        let shown = first
+            .iter()
+            .chain(&self.parts)
+            .take(2 * FINGERPRINT_PARTS_MAX);
+        Grouping {
+            variant: VariantKey::from_bytes(first_half(&hasher)),
+            reason: self.reason,
+            parts: shown
+                .map(|part| cut(part, PART_BYTES_MAX).into_owned())
+                .collect(),
+            algorithm: ALGORITHM,
+        }
+    }
+}
+
+/// The length goes first, so that no two lists of texts are the same bytes.
+fn hash_text(hasher: &mut blake3::Hasher, text: &str) {
+    hasher.update(&(text.len() as u64).to_le_bytes());
+    hasher.update(text.as_bytes());
+}
+
+fn first_half(hasher: &blake3::Hasher) -> [u8; 16] {
+    let mut half = [0; 16];
+    hasher.finalize_xof().fill(&mut half);
+    half
+}
+
+// Stage 1 ------------------------------------------------------------------------------------------------------
+
+fn default_key(event: &Event) -> Key {
+    let mut key = match frames::thrown(event) {
+        Some(thrown) => exception_key(event, thrown),
+        None => message_key(event),
+    };
+    // Programs in different languages are different programs, even where their words agree.
+    key.parts.push(format!("platform {}", event.platform));
+    key
+}
+
+fn exception_key(event: &Event, thrown: &Exception) -> Key {
+    let language = Language::of(&event.platform);
+    let root = frames::root_cause(event, thrown);
+    let mut parts = Vec::with_capacity(3 + frames::FUNCTIONS_MAX);
+    parts.push(format!("type {}", type_of(thrown, language)));
+    if !std::ptr::eq(root, thrown) {
+        parts.push(format!("cause {}", type_of(root, language)));
+    }
+    let functions = frames::functions(event, Some(thrown), Some(root));
+    if functions.is_empty() {
+        let value = thrown.value.as_deref().or(event.message_text());
+        parts.push(format!("value {}", parameterise(value.unwrap_or_default())));
+        return Key {
+            reason: "type",
+            parts,
+        };
+    }
+    push_functions(&mut parts, functions);
+    Key {
+        reason: "stack",
+        parts,
+    }
+}
+
+fn type_of(exception: &Exception, language: Language) -> String {
+    names::type_name(language, exception.ty.as_deref().unwrap_or_default())
+}
+
+fn push_functions(parts: &mut Vec<String>, functions: Vec<String>) {
+    parts.extend(functions.into_iter().map(|name| format!("fn {name}")));
+}
+
+fn message_key(event: &Event) -> Key {
+    let functions = match template(event) {
+        Some(template) => {
+            return Key {
+                reason: "message",
+                parts: vec![format!("message {}", parameterise(template))],
+            };
+        }
+        None => frames::functions(event, None, None),
+    };
+    let mut parts = Vec::with_capacity(1 + frames::FUNCTIONS_MAX);
+    if functions.is_empty() {
+        let place = event.transaction.as_deref().unwrap_or(ABSENT);
+        parts.push(format!("transaction {}", parameterise(place)));
+        return Key {
+            reason: "message",
+            parts,
+        };
+    }
+    push_functions(&mut parts, functions);
+    Key {
+        reason: "stack",
+        parts,
+    }
+}
+
+/// The sender's own template is better than any we could make of the finished text.
+fn template(event: &Event) -> Option<&str> {
+    let entry = |part: fn(&LogEntry) -> Option<&str>| event.logentry.as_ref().and_then(part);
+    entry(|entry| entry.message.as_deref())
+        .or(event.message.as_deref())
+        .or_else(|| entry(|entry| entry.formatted.as_deref()))
+        .filter(|text| !text.trim().is_empty())
+}
+
+// Stage 0 ------------------------------------------------------------------------------------------------------
+
+fn is_default(part: &str) -> bool {
+    placeholder(part.trim()).is_some_and(|(name, rest)| name == "default" && rest.is_empty())
+}
+
+/// `{{ name }}` at the start of `text`: the name, and what follows.
+fn placeholder(text: &str) -> Option<(&str, &str)> {
+    let (name, rest) = text.strip_prefix("{{")?.split_once("}}")?;
+    Some((name.trim(), rest))
+}
+
+fn fingerprint_key(event: &Event, wished: &[String], default: &Key) -> Key {
+    let mut parts = Vec::with_capacity(wished.len());
+    for part in wished {
+        if is_default(part) {
+            parts.extend(default.parts.iter().cloned());
+        } else {
+            parts.push(format!("fingerprint {}", expand(event, part, default)));
+        }
+    }
+    Key {
+        reason: "fingerprint",
+        parts,
+    }
+}
+
+/// Puts values in the place of `{{ name }}`; names that are not known stay as they are.
+fn expand(event: &Event, part: &str, default: &Key) -> String {
+    let mut made = String::with_capacity(part.len());
+    let mut rest = part;
+    while let Some(at) = rest.find("{{") {
+        made.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let value = placeholder(rest)
+            .and_then(|(name, after)| Some((value_of(event, name, default)?, after)));
+        match value {
+            Some((value, after)) => {
+                made.push_str(&value);
+                rest = after;
+            }
+            None => {
+                made.push_str("{{");
+                rest = &rest[2..];
+            }
+        }
+    }
+    made.push_str(rest);
+    made
+}
+
+fn value_of(event: &Event, name: &str, default: &Key) -> Option<String> {
+    let thrown = || frames::thrown(event);
+    let value = match name {
+        "default" => Some(default.parts.join("; ")),
+        "type" => thrown().and_then(|e| e.ty.clone()),
+        "value" => thrown().and_then(|e| e.value.clone()),
+        "message" => event
+            .message_text()
+            .or_else(|| thrown()?.value.as_deref())
+            .map(str::to_owned),
+        "function" => {
+            let mut functions = default
+                .parts
+                .iter()
+                .filter_map(|part| part.strip_prefix("fn "));
+            functions.next().map(str::to_owned)
+        }
+        "module" => innermost_module(event),
+        "level" => Some(event.level.name().to_owned()),
+        "transaction" => event.transaction.clone(),
+        "release" => event.release.clone(),
+        _ => event.tags.get(name.strip_prefix("tags.")?).cloned(),
+    };
+    Some(value.unwrap_or_else(|| ABSENT.to_owned()))
+}
+
+fn innermost_module(event: &Event) -> Option<String> {
+    let trace = event.stacktraces().next()?;
+    let some_in_app = trace.frames.iter().any(|frame| frame.in_app == Some(true));
+    let mut frames = trace.frames.iter().rev();
+    frames
+        .find(|frame| frame.module.is_some() && (!some_in_app || frame.in_app == Some(true)))?
+        .module
+        .clone()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! Reading segments: every whole frame before and after a bad place, and how much was skipped.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::frame::{self, Flags, Kind};
+use super::parse::{HeaderFault, Parsed, parse};
+use super::segment::{self, EXTENSION, SegmentHeader, TEMPORARY_PREFIX};
+use crate::error::{Error, ErrorKind, Result};
+
+/// More than a segment can hold: beyond it a file is not read further.
+const SEGMENT_READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// A temporary file younger than this is left to its maker.
+const TEMPORARY_AGE_MIN: Duration = Duration::from_secs(10);
+
+/// One segment in the journal's directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SegmentFile {
+    /// `<pid>-<start>-<uuid>`: the name its drained offset is kept under.
+    pub(crate) stem: String,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: u64,
+}
+
+/// One whole frame.
+#[derive(Debug)]
+pub(crate) struct Frame<'b> {
+    pub(crate) kind: Kind,
+    pub(crate) flags: Flags,
+    pub(crate) id: [u8; 16],
+    pub(crate) sequence: u64,
+    pub(crate) body: &'b [u8],
+    /// Where it ends in the file.
+    pub(crate) end: u64,
+}
+
+/// A segment's content, as far as it is complete.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    pub(crate) header: SegmentHeader,
+    /// Whether its writer has ended; then nothing will be added.
+    pub(crate) is_ownerless: bool,
+    bytes: Vec<u8>,
+    frames: Vec<(frame::Head, Range<usize>)>,
+    /// Up to here everything is read or known to be bad.
+    pub(crate) end: u64,
+    /// Bad places: where they start and how long they are.
+    pub(crate) skipped: Vec<Range<u64>>,
+    /// Whole frames that a newer version wrote or whose kind is not known; they stay where they are.
+    pub(crate) foreign_count: u64,
+}
+
+impl Scan {
+    /// The frames, in the order of the file.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
+        self.frames.iter().filter_map(|(head, body)| {
+            Some(Frame {
+                kind: head.kind()?,
+                flags: head.flags,
+                id: head.id,
+                sequence: head.sequence,
+                body: &self.bytes[body.clone()],
+                end: body.end as u64,
+            })
+        })
+    }
+}
+
+/// All segments of a journal, by name. A directory that is not there is an empty journal.
+pub(crate) fn list(directory: &Path) -> Result<Vec<SegmentFile>> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list journal", directory, error)),
+    };
+    let mut segments: Vec<_> = entries
+        .flatten()
+        .filter_map(|entry| as_segment(&entry.path()))
+        .collect();
+    segments.sort();
+    Ok(segments)
+}
+
+fn as_segment(path: &Path) -> Option<SegmentFile> {
+    if path.extension()? != EXTENSION {
+        return None;
+    }
+    let metadata = std::fs::symlink_metadata(path)
+        .ok()
+        .filter(std::fs::Metadata::is_file)?;
+    let stem = path.file_stem()?.to_str()?.to_owned();
+    Some(SegmentFile {
+        stem,
+        path: path.to_owned(),
+        bytes: metadata.len(),
+    })
+}
+
+/// Removes what makers of segments left behind when they were killed before the rename.
+pub(crate) fn remove_stale_temporaries(directory: &Path) {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let is_temporary = entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(TEMPORARY_PREFIX);
+        if is_temporary && is_stale(&entry.path()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_stale(path: &Path) -> bool {
+    let modified = std::fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    let Ok(modified) = modified else { return false };
+    let age = SystemTime::now()
+        .duration_since(modified)
+        .unwrap_or_default();
+    age > TEMPORARY_AGE_MIN && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+impl SegmentFile {
+    /// Reads the segment.
+    ///
+    /// Whether the writer lives is asked before reading, so that an ownerless segment is read to its very end.
+    /// In a live segment an incomplete last frame is not bad: its writer is still at it.
+    ///
+    /// # Errors
+    /// `Corrupt` if it is no segment, `Unsupported` if a newer version wrote it, `Io` and its kin if it cannot be
+    /// read. The file is untouched in every case.
+    pub(crate) fn scan(&self) -> Result<Scan> {
+        let failed = |error| Error::io("read journal", &self.path, error);
+        let file = File::open(&self.path).map_err(failed)?;
+        let is_ownerless = file.try_lock_shared().is_ok();
+        let mut bytes = Vec::with_capacity(self.bytes as usize + 4096);
+        (&file)
+            .take(SEGMENT_READ_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        let header = SegmentHeader::decode(&bytes).map_err(|fault| self.fault(fault))?;
+        Ok(scan(header, bytes, is_ownerless))
+    }
+
+    /// The segment's head alone.
+    ///
+    /// # Errors
+    /// As [`SegmentFile::scan`].
+    pub(crate) fn header(&self) -> Result<SegmentHeader> {
+        let failed = |error| Error::io("read journal", &self.path, error);
+        let mut bytes = Vec::with_capacity(segment::HEADER_BYTES);
+        let file = File::open(&self.path).map_err(failed)?;
+        file.take(segment::HEADER_BYTES as u64)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        SegmentHeader::decode(&bytes).map_err(|fault| self.fault(fault))
+    }
+
+    fn fault(&self, fault: HeaderFault) -> Error {
+        let path = self.path.display();
+        let (kind, message) = match fault {
+            HeaderFault::Corrupt(reason) => (
+                ErrorKind::Corrupt,
+                format!("{path}, offset 0: {reason}; the file is left as it is"),
+            ),
+            HeaderFault::Newer(version) => (
+                ErrorKind::Unsupported,
+                format!(
+                    "{path} has journal format {version}, this version reads up to {}; use a newer crashvault",
+                    segment::VERSION
+                ),
+            ),
+        };
+        Error::new(kind, "read journal", message).with_context("path", path)
+    }
+}
+
+fn scan(header: SegmentHeader, bytes: Vec<u8>, is_ownerless: bool) -> Scan {
+    let seed = header.seed();
+    let mut scan = Scan {
+        header,
+        is_ownerless,
+        bytes: Vec::new(),
+        frames: Vec::new(),
+        end: 0,
+        skipped: Vec::new(),
+        foreign_count: 0,
+    };
+    let mut position = segment::HEADER_BYTES;
+    while position < bytes.len() {
+        match parse(&bytes[position..], seed) {
+            Parsed::Frame(head, body, length) => {
+                let start = position + length - body.len();
+                scan.foreign_count += u64::from(head.kind().is_none() || head.key_id != 0);
+                if head.key_id == 0 {
+                    scan.frames.push((head, start..position + length));
+                }
+                position += length;
+            }
+            Parsed::Newer(_, length) => {
+                scan.foreign_count += 1;
+                position += length;
+            }
+            Parsed::Bad => match next_frame(&bytes, position, seed) {
+                // A gap in a live preallocated segment is a frame that is being written: it must not be passed over.
+                Some(_) if scan.header.is_preallocated && !is_ownerless => break,
+                Some(next) => {
+                    scan.skip(position..next);
+                    position = next;
+                }
+                None if is_ownerless => {
+                    if !is_unused_space(&scan.header, &bytes[position..]) {
+                        scan.skip(position..bytes.len());
+                    }
+                    position = bytes.len();
+                }
+                None => break,
+            },
+        }
+    }
+    scan.end = position as u64;
+    scan.bytes = bytes;
+    scan
+}
+
+impl Scan {
+    fn skip(&mut self, range: Range<usize>) {
+        self.skipped.push(range.start as u64..range.end as u64);
+    }
+}
+
+fn is_unused_space(header: &SegmentHeader, rest: &[u8]) -> bool {
+    header.is_preallocated && rest.iter().all(|byte| *byte == 0)
+}
+
+/// Where the next whole frame after a bad place starts.
+fn next_frame(bytes: &[u8], after: usize, seed: u32) -> Option<usize> {
+    let mut from = after + 1;
+    while let Some(offset) = find_magic(bytes.get(from..)?) {
+        let start = from + offset;
+        if parse(&bytes[start..], seed) != Parsed::Bad {
+            return Some(start);
+        }
+        from = start + 1;
+    }
+    None
+}
+
+fn find_magic(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    while let Some(offset) = bytes[from..]
+        .iter()
+        .position(|byte| *byte == frame::MAGIC[0])
+    {
+        let start = from + offset;
+        if bytes[start..].starts_with(&frame::MAGIC) {
+            return Some(start);
+        }
+        from = start + 1;
+    }
+    None
+}

@@ -1,0 +1,178 @@
+//! A segment file: its name, its head of 512 bytes, its making.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+pub(super) const MAGIC: [u8; 8] = *b"CVJRNL\xF7\x01";
+pub(super) const VERSION: u16 = 1;
+pub(super) const HEADER_BYTES: usize = 512;
+pub(super) const EXTENSION: &str = "cvj";
+pub(super) const TEMPORARY_PREFIX: &str = ".new-";
+/// Where the head's checksum stands; what follows it may change while the segment lives.
+pub(super) const CHECKSUM_AT: usize = 432;
+/// Where the counters stand that must be writable on a full disk: lost u64, error u32.
+pub(super) const COUNTERS_AT: u64 = 440;
+pub(super) const SYMBOLS_KEY_AT: usize = 104;
+pub(super) const SYMBOLS_KEY_BYTES_MAX: usize = 71;
+pub(super) const FLAG_PREALLOCATED: u16 = 1;
+
+/// Which process writes: the same in all its segments.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Identity {
+    /// Random, one per process (a forked child has its own).
+    pub(crate) process: [u8; 16],
+    /// The vault the segment belongs to; zero if unknown.
+    pub(crate) vault: [u8; 16],
+    /// The kernel's boot id; zero if unknown.
+    pub(crate) boot: [u8; 16],
+    pub(crate) pid: u32,
+    /// When the process started, in clock ticks since boot.
+    pub(crate) start_ticks: u64,
+    /// The executable's name below `symbols/`; empty if it could not be told.
+    pub(crate) symbols_key: String,
+}
+
+/// The head of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub(crate) identity: Identity,
+    /// Random; its CRC-32C seeds the checksums of the segment's frames.
+    pub(crate) segment: [u8; 16],
+    /// 0 for the process's first segment, then counting.
+    pub(crate) number: u32,
+    /// By the writer's clock, nanoseconds since 1970.
+    pub(crate) created_at_ns: i64,
+    /// The file has its final size; frames may be written out of order, unused space is zero.
+    pub(crate) is_preallocated: bool,
+    /// Captures that could not be kept, as far as the writer could still say.
+    pub(crate) lost_count: u64,
+    /// The operating system's last error number, 0 if none.
+    pub(crate) last_errno: u32,
+}
+
+impl SegmentHeader {
+    pub(super) fn new(
+        identity: &Identity,
+        number: u32,
+        created_at_ns: i64,
+        is_preallocated: bool,
+        segment: [u8; 16],
+    ) -> Self {
+        Self {
+            identity: identity.clone(),
+            segment,
+            number,
+            created_at_ns,
+            is_preallocated,
+            lost_count: 0,
+            last_errno: 0,
+        }
+    }
+
+    pub(super) fn seed(&self) -> u32 {
+        crc32c::crc32c(&self.segment)
+    }
+
+    /// `<pid>-<start>-<uuid>`.
+    pub(super) fn stem(&self) -> String {
+        let uuid = uuid::Uuid::from_bytes(self.segment);
+        format!(
+            "{}-{}-{}",
+            self.identity.pid,
+            self.identity.start_ticks,
+            uuid.as_simple()
+        )
+    }
+
+    pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        let identity = &self.identity;
+        let mut put = |offset: usize, value: &[u8]| {
+            bytes[offset..offset + value.len()].copy_from_slice(value)
+        };
+        put(0, &MAGIC);
+        put(8, &VERSION.to_le_bytes());
+        put(
+            10,
+            &(u16::from(self.is_preallocated) * FLAG_PREALLOCATED).to_le_bytes(),
+        );
+        put(12, &(HEADER_BYTES as u32).to_le_bytes());
+        put(16, &self.segment);
+        put(32, &identity.process);
+        put(48, &identity.vault);
+        put(64, &identity.boot);
+        put(80, &identity.pid.to_le_bytes());
+        put(84, &self.number.to_le_bytes());
+        put(88, &identity.start_ticks.to_le_bytes());
+        put(96, &self.created_at_ns.to_le_bytes());
+        let key = identity.symbols_key.as_bytes();
+        if key.len() <= SYMBOLS_KEY_BYTES_MAX {
+            put(SYMBOLS_KEY_AT, &[key.len() as u8]);
+            put(SYMBOLS_KEY_AT + 1, key);
+        }
+        let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
+        bytes[CHECKSUM_AT..CHECKSUM_AT + 4].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+}
+
+/// Makes a segment: under a temporary name, locked, headed, filled with `content` and `zeros` bytes of nothing, then
+/// renamed to its real name.
+///
+/// So nobody ever sees a segment that is neither locked nor ownerless. A cleaner that takes the temporary file before
+/// the lock makes this fail with an error, and the caller tries again under another name.
+pub(super) fn create(
+    directory: &Path,
+    header: &SegmentHeader,
+    content: &[u8],
+    zeros: u64,
+) -> io::Result<(File, PathBuf)> {
+    let stem = header.stem();
+    let temporary = directory.join(format!("{TEMPORARY_PREFIX}{stem}"));
+    let path = directory.join(format!("{stem}.{EXTENSION}"));
+    // The preallocated segment is written at offsets, which append mode would ignore.
+    let file = OpenOptions::new()
+        .create_new(true)
+        .read(true)
+        .write(true)
+        .append(!header.is_preallocated)
+        .mode(0o600)
+        .open(&temporary)?;
+    let made =
+        fill(&file, header, content, zeros).and_then(|()| std::fs::rename(&temporary, &path));
+    if let Err(error) = made {
+        let _ = std::fs::remove_file(&temporary);
+        return Err(error);
+    }
+    Ok((file, path))
+}
+
+fn fill(mut file: &File, header: &SegmentHeader, content: &[u8], zeros: u64) -> io::Result<()> {
+    file.try_lock().map_err(io::Error::from)?;
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + content.len());
+    bytes.extend_from_slice(&header.encode());
+    bytes.extend_from_slice(content);
+    file.write_all(&bytes)?;
+    // From memory that costs nothing to have, in few system calls.
+    static ZEROS: [u8; 32 * 1024] = [0; 32 * 1024];
+    let mut left = zeros as usize;
+    while left > 0 {
+        let now = left.min(ZEROS.len());
+        file.write_all(&ZEROS[..now])?;
+        left -= now;
+    }
+    Ok(())
+}
+
+/// Bytes of all segments of a journal.
+pub(crate) fn directory_bytes(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return 0;
+    };
+    let sizes = entries
+        .flatten()
+        .filter_map(|entry| Some(entry.metadata().ok()?.len()));
+    sizes.sum()
+}

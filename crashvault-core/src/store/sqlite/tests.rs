@@ -1,0 +1,592 @@
+use std::fs;
+use std::ops::{Deref, DerefMut};
+use std::sync::Barrier;
+use std::thread;
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::issue::Status;
+use crate::store::IssueSort;
+use crate::store::testkit::{batch, conformance, new_event};
+
+/// A store in a directory that goes with it.
+struct Fresh {
+    store: SqliteStore,
+    directory: tempfile::TempDir,
+}
+
+impl Deref for Fresh {
+    type Target = SqliteStore;
+
+    fn deref(&self) -> &SqliteStore {
+        &self.store
+    }
+}
+
+impl DerefMut for Fresh {
+    fn deref_mut(&mut self) -> &mut SqliteStore {
+        &mut self.store
+    }
+}
+
+impl Fresh {
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("vault.db")
+    }
+
+    /// Closes the store; the directory remains.
+    fn close(self) -> (tempfile::TempDir, PathBuf) {
+        let path = self.path();
+        (self.directory, path)
+    }
+}
+
+fn fresh() -> Fresh {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("vault.db")).unwrap();
+    Fresh { store, directory }
+}
+
+fn open(path: &Path) -> Result<SqliteStore> {
+    SqliteStore::open(path, Access::ReadWrite)
+}
+
+fn open_read_only(path: &Path) -> Result<SqliteStore> {
+    SqliteStore::open(path, Access::ReadOnly)
+}
+
+conformance!(fresh);
+
+/// A closed vault of `events` events, 5 variants.
+fn closed_vault(events: u32) -> (tempfile::TempDir, PathBuf) {
+    let mut vault = fresh();
+    let events = (1..=events).map(|n| new_event(n, (n % 5) as u8)).collect();
+    vault.commit(&batch(events)).unwrap();
+    vault.close()
+}
+
+/// Opening `content` as a vault fails with `expected`, whose message holds `words`, and changes nothing.
+fn check_refused(content: &[u8], expected: ErrorKind, words: &[&str]) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vault.db");
+    fs::write(&path, content).unwrap();
+    for access in [Access::ReadWrite, Access::ReadOnly] {
+        let error = SqliteStore::open(&path, access).err().expect("refused");
+        assert_eq!(error.kind(), expected, "{error}");
+        for word in words.iter().chain(&["vault.db"]) {
+            assert!(error.message().contains(word), "{error}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), content);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+    }
+}
+
+fn database(sql: &str) -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("other.db");
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn text_is_refused_and_untouched() {
+    check_refused(
+        &b"not a database ".repeat(999),
+        ErrorKind::Corrupt,
+        &["offset 0"],
+    );
+}
+
+#[test]
+fn a_few_bytes_are_refused_and_untouched() {
+    check_refused(b"{}", ErrorKind::Corrupt, &["offset 0"]);
+}
+
+#[test]
+fn another_programs_database_is_refused_and_untouched() {
+    let words = ["offset 0", "another program"];
+    check_refused(&database("CREATE TABLE t (x)"), ErrorKind::Corrupt, &words);
+    let with_id = database("PRAGMA application_id = 7; CREATE TABLE t (x)");
+    check_refused(&with_id, ErrorKind::Corrupt, &words);
+    let with_log = database("PRAGMA journal_mode = WAL; CREATE TABLE t (x)");
+    check_refused(&with_log, ErrorKind::Corrupt, &words);
+}
+
+#[test]
+fn a_newer_format_is_refused_and_untouched() {
+    let (_directory, path) = closed_vault(10);
+    Connection::open(&path)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    let content = fs::read(&path).unwrap();
+    check_refused(&content, ErrorKind::Unsupported, &["format 99", "up to 1"]);
+}
+
+#[test]
+fn a_newer_format_still_in_the_log_is_refused_and_untouched() {
+    let (_directory, path) = closed_vault(10);
+    let writer = Connection::open(&path).unwrap();
+    writer.pragma_update(None, "user_version", 99).unwrap();
+    keep_log(&writer);
+    drop(writer);
+    let log = path.with_file_name("vault.db-wal");
+    let before = (fs::read(&path).unwrap(), fs::read(&log).unwrap());
+    let error = open(&path).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains("format 99"));
+    assert_eq!(before, (fs::read(&path).unwrap(), fs::read(&log).unwrap()));
+}
+
+fn keep_log(conn: &Connection) {
+    let config = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    conn.set_db_config(config, true).unwrap();
+}
+
+#[test]
+fn a_directory_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = open(directory.path()).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+}
+
+#[test]
+fn a_missing_directory_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = open(&directory.path().join("no/vault.db")).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn an_empty_file_becomes_a_vault() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vault.db");
+    fs::write(&path, "").unwrap();
+    open(&path)
+        .unwrap()
+        .commit(&batch(vec![new_event(1, 1)]))
+        .unwrap();
+    assert_eq!(open_read_only(&path).unwrap().stats().unwrap().events, 1);
+}
+
+#[test]
+fn a_file_emptied_beside_its_log_is_refused_and_the_log_kept() {
+    let (_directory, path) = closed_vault(1);
+    let mut store = open(&path).unwrap();
+    store.commit(&batch(vec![new_event(2, 2)])).unwrap();
+    keep_log(&store.conn);
+    drop(store);
+    fs::write(&path, "").unwrap();
+    assert_eq!(open(&path).err().unwrap().kind(), ErrorKind::Corrupt);
+    assert!(
+        fs::metadata(path.with_file_name("vault.db-wal"))
+            .unwrap()
+            .len()
+            > 0
+    );
+}
+
+#[test]
+fn reading_makes_no_vault() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vault.db");
+    assert_eq!(
+        open_read_only(&path).err().unwrap().kind(),
+        ErrorKind::NotFound
+    );
+    assert!(!path.exists());
+    fs::write(&path, "").unwrap();
+    assert_eq!(
+        open_read_only(&path).err().unwrap().kind(),
+        ErrorKind::NotFound
+    );
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+}
+
+#[test]
+fn a_reader_may_not_write() {
+    let (_directory, path) = closed_vault(3);
+    let mut reader = open_read_only(&path).unwrap();
+    let error = reader.commit(&batch(vec![new_event(9, 1)])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ReadOnly);
+    assert!(!error.is_retryable());
+    assert_eq!(reader.stats().unwrap().events, 3);
+}
+
+#[test]
+fn a_reader_sees_what_a_writer_adds_later() {
+    let mut vault = fresh();
+    let reader = open_read_only(&vault.path()).unwrap();
+    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    assert_eq!(reader.stats().unwrap().events, 1);
+}
+
+#[test]
+fn names_with_odd_characters_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a b?c#d%41é.db");
+    open(&path)
+        .unwrap()
+        .commit(&batch(vec![new_event(1, 1)]))
+        .unwrap();
+    assert_eq!(open(&path).unwrap().stats().unwrap().events, 1);
+}
+
+#[test]
+fn a_vault_is_made_as_documented() {
+    let vault = fresh();
+    let pragma = |name| -> String {
+        vault
+            .conn
+            .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+            .map(|value| format!("{value:?}"))
+            .unwrap()
+    };
+    assert_eq!(pragma("journal_mode"), r#"Text("wal")"#);
+    assert_eq!(pragma("page_size"), "Integer(8192)");
+    assert_eq!(pragma("auto_vacuum"), "Integer(2)");
+    assert_eq!(pragma("synchronous"), "Integer(1)");
+    assert_eq!(pragma("foreign_keys"), "Integer(1)");
+    let header = fs::read(vault.path()).unwrap();
+    assert_eq!(&header[68..72], b"CVLT");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_vault_is_private() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut vault = fresh();
+    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    for file in fs::read_dir(&vault.directory).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", file.file_name());
+    }
+}
+
+#[test]
+fn numbers_are_not_reused_after_a_delete() {
+    let mut vault = fresh();
+    vault
+        .commit(&batch(vec![new_event(1, 1), new_event(2, 2)]))
+        .unwrap();
+    vault
+        .conn
+        .execute_batch(
+            "DELETE FROM placement WHERE issue = 2; DELETE FROM issue WHERE number = 2;
+             DELETE FROM event_payload WHERE event = 2; DELETE FROM event WHERE ingest_sequence = 2;
+             DELETE FROM variant_join WHERE issue = 2; DELETE FROM issue_number WHERE number = 2;",
+        )
+        .unwrap();
+    let committed = vault.commit(&batch(vec![new_event(3, 3)])).unwrap();
+    assert_eq!(committed.issues_new, [3]);
+    let kept = vault.event(new_event(3, 3).event.event_id).unwrap();
+    assert_eq!(kept.ingest_sequence, 3);
+}
+
+/// Lists must not slow down with the number of issues: no plan may sort them.
+#[test]
+fn lists_follow_an_index() {
+    let vault = fresh();
+    let check = |project: Option<&str>, status, sort| {
+        let filter = IssueFilter {
+            project: project.map(str::to_owned),
+            status,
+            sort,
+            limit: 50,
+        };
+        let (sql, values) = read::issues_query(&filter);
+        let mut statement = vault
+            .conn
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let plan: Vec<String> = statement
+            .query_map(rusqlite::params_from_iter(values), |row| row.get(3))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let sorts = plan.iter().any(|step| step.contains("TEMP B-TREE"));
+        assert!(!sorts, "{filter:?}: {plan:?}");
+    };
+    let sorts = [
+        IssueSort::LastSeen,
+        IssueSort::FirstSeen,
+        IssueSort::SeenCount,
+        IssueSort::Number,
+    ];
+    for sort in sorts {
+        check(None, None, sort);
+    }
+    check(Some("shop"), None, IssueSort::LastSeen);
+    check(None, Some(Status::Open), IssueSort::LastSeen);
+    check(Some("shop"), Some(Status::Open), IssueSort::LastSeen);
+}
+
+/// Opens a damaged vault and reads everything; whatever fails must say Corrupt, and nothing may panic.
+fn check_damaged(path: &Path) -> bool {
+    let error = match open(path) {
+        Err(error) => error,
+        Ok(store) => {
+            let findings = store.check().unwrap();
+            let failed = (1..=300).find_map(|n| store.event(new_event(n, 0).event.event_id).err());
+            match failed {
+                None => return !findings.is_empty(),
+                Some(error) => {
+                    assert!(!findings.is_empty(), "{error}");
+                    error
+                }
+            }
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    true
+}
+
+#[test]
+fn a_truncated_file_is_corrupt() {
+    let (_directory, path) = closed_vault(300);
+    let whole = fs::read(&path).unwrap();
+    for pages in [1, 3, 9] {
+        fs::write(&path, &whole[..pages * 8192]).unwrap();
+        assert!(check_damaged(&path), "{pages} pages");
+    }
+    fs::write(&path, &whole[..5000]).unwrap();
+    assert!(check_damaged(&path));
+}
+
+#[test]
+fn garbage_in_any_page_is_found() {
+    let (_directory, path) = closed_vault(300);
+    let whole = fs::read(&path).unwrap();
+    for page in 1..whole.len() / 8192 {
+        let mut damaged = whole.clone();
+        // The head of a page says what lies in it.
+        damaged[page * 8192..][..64].fill(0xa5);
+        fs::write(&path, &damaged).unwrap();
+        assert!(check_damaged(&path), "page {page}");
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_payload_is_found_and_the_rest_is_read() {
+    let (_directory, path) = closed_vault(300);
+    let store = open(&path).unwrap();
+    let mut data: Vec<u8> = store
+        .conn
+        .query_row(
+            "SELECT data FROM event_payload WHERE event = 7",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let middle = data.len() / 2;
+    data[middle] ^= 1;
+    store
+        .conn
+        .execute("UPDATE event_payload SET data = ?1 WHERE event = 7", [data])
+        .unwrap();
+    let error = store.event(new_event(7, 2).event.event_id).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert_eq!(store.check().unwrap().len(), 1);
+    assert!(store.event(new_event(8, 3).event.event_id).is_ok());
+}
+
+#[test]
+fn counts_that_disagree_are_found() {
+    let check = |sql: &str, expected: &str| {
+        let mut vault = fresh();
+        vault
+            .commit(&batch((1..9).map(|n| new_event(n, 1)).collect()))
+            .unwrap();
+        vault
+            .conn
+            .pragma_update(None, "foreign_keys", false)
+            .unwrap();
+        vault.conn.execute_batch(sql).unwrap();
+        let findings = vault.check().unwrap();
+        assert!(
+            findings.iter().any(|f| f.contains(expected)),
+            "{findings:?}"
+        );
+    };
+    check(
+        "UPDATE issue SET seen_count = 9",
+        "issue #1 says 9 events and has 8",
+    );
+    check("UPDATE issue SET last_seen = 1", "another time");
+    check("UPDATE issue SET last_event = zeroblob(16)", "last event");
+    check("UPDATE total SET events = 3", "the sums say 3 events");
+    check(
+        "DELETE FROM event_payload WHERE event = 2",
+        "has no payload",
+    );
+    check(
+        "DELETE FROM placement WHERE event = 2",
+        "belongs to no issue",
+    );
+    check("DELETE FROM variant_join", "missing row of variant_join");
+}
+
+#[test]
+fn eight_threads_make_one_vault() {
+    for _ in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vault.db");
+        let start = Barrier::new(8);
+        thread::scope(|scope| {
+            for n in 1..=8 {
+                let (path, start) = (&path, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    let mut store = open(path).unwrap();
+                    store.commit(&batch(vec![new_event(n, 1)])).unwrap();
+                });
+            }
+        });
+        let store = open(&path).unwrap();
+        assert_eq!(store.stats().unwrap().events, 8);
+        assert_eq!(store.check().unwrap(), [""; 0]);
+    }
+}
+
+#[test]
+fn two_writers_lose_nothing() {
+    let vault = fresh();
+    let path = vault.path();
+    thread::scope(|scope| {
+        for writer in 0..2 {
+            let path = &path;
+            scope.spawn(move || {
+                let mut store = open(path).unwrap();
+                for n in 1..=500 {
+                    // Half of the variants are shared, so that both race to create issues.
+                    let new = new_event(writer * 1000 + n, (n % 100) as u8 + writer as u8 * 50);
+                    store
+                        .commit(&Batch {
+                            events: vec![new],
+                            offsets: vec![(format!("segment {writer}"), n.into())],
+                            counters: vec![("commits".into(), 1)],
+                        })
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let stats = vault.stats().unwrap();
+    assert_eq!((stats.events, stats.issues), (1000, 150));
+    assert_eq!(vault.counters().unwrap()["commits"], 1000);
+    assert_eq!(
+        vault.offsets().unwrap().into_values().collect::<Vec<_>>(),
+        [500, 500]
+    );
+    assert_eq!(vault.check().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_writer_that_does_not_finish_makes_others_busy() {
+    let mut vault = fresh();
+    let other = open(&vault.path()).unwrap();
+    other.conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    vault
+        .conn
+        .busy_timeout(std::time::Duration::from_millis(20))
+        .unwrap();
+    let error = vault.commit(&batch(vec![new_event(1, 1)])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    assert!(error.is_retryable());
+    drop(other);
+    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+}
+
+/// The store gets full at each possible page of one commit; each time nothing of the batch may be left.
+#[test]
+fn a_full_store_keeps_nothing_of_the_batch() {
+    let mut vault = fresh();
+    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    let pages: u32 = vault
+        .conn
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    let big = Batch {
+        events: (2..400).map(|n| new_event(n, n as u8)).collect(),
+        offsets: vec![("segment".into(), 7)],
+        counters: vec![("commits".into(), 1)],
+    };
+    let mut failed = 0;
+    for room in 0.. {
+        let sql = format!("PRAGMA max_page_count = {}", pages + room);
+        vault.conn.query_row(&sql, [], |_| Ok(())).unwrap();
+        let Err(error) = vault.commit(&big) else {
+            break;
+        };
+        failed += 1;
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.is_retryable() && error.message().contains("disk full"));
+        assert_eq!(vault.stats().unwrap().events, 1);
+        assert!(vault.offsets().unwrap().is_empty());
+        assert!(vault.counters().unwrap().is_empty());
+        assert_eq!(vault.check().unwrap(), [""; 0]);
+    }
+    assert!(failed > 3);
+    assert_eq!(vault.stats().unwrap().events, 399);
+    assert_eq!(vault.check().unwrap(), [""; 0]);
+}
+
+/// Every statement of a commit fails once; each time nothing of the batch may be left.
+#[test]
+fn a_commit_that_fails_halfway_keeps_nothing() {
+    let mut vault = fresh();
+    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    let next = Batch {
+        events: vec![new_event(2, 1), new_event(3, 2)],
+        offsets: vec![("segment".into(), 7)],
+        counters: vec![("commits".into(), 1)],
+    };
+    let writes = [
+        "INSERT ON issue_number",
+        "INSERT ON variant_join",
+        "INSERT ON event",
+        "INSERT ON event_payload",
+        "INSERT ON placement",
+        "INSERT ON issue",
+        "UPDATE ON issue",
+        "UPDATE ON total",
+        "INSERT ON segment_offset",
+        "INSERT ON counter",
+    ];
+    for write in writes {
+        let refuse = format!(
+            "CREATE TEMP TRIGGER refuse BEFORE {} BEGIN SELECT raise(ABORT, 'refused'); END",
+            write.replace(" ON ", " ON main.")
+        );
+        vault.conn.execute_batch(&refuse).unwrap();
+        vault.commit(&next).unwrap_err();
+        vault.conn.execute_batch("DROP TRIGGER refuse").unwrap();
+        assert_eq!(vault.stats().unwrap().events, 1, "{write}");
+        assert_eq!(vault.stats().unwrap().issues, 1, "{write}");
+        assert!(vault.offsets().unwrap().is_empty(), "{write}");
+        assert_eq!(vault.check().unwrap(), [""; 0], "{write}");
+    }
+    assert_eq!(vault.commit(&next).unwrap().issues_new, [2]);
+}
+
+#[test]
+fn sync_waits_for_the_disk_once_and_leaves_commits_quick() {
+    let mut vault = fresh();
+    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    vault.sync().unwrap();
+    let synchronous: i64 = vault
+        .conn
+        .pragma_query_value(None, "synchronous", |row| row.get(0))
+        .unwrap();
+    assert_eq!(synchronous, 1);
+}
+
+/// What is read where the log's index cannot be made.
+#[test]
+fn a_vault_without_a_log_is_readable_as_it_lies() {
+    let (_directory, path) = closed_vault(12);
+    let conn = open::open_immutable(&path).unwrap();
+    assert_eq!(read::stats(&conn).unwrap().events, 12);
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+}

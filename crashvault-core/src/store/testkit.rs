@@ -1,0 +1,478 @@
+//! Enters: an empty store. Leaves: whether it keeps what [`Store`] promises. Every store passes the same cases.
+//!
+//! `conformance!(open)` makes one test of each; `open` gives whatever dereferences to a `Store`.
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::event::Level;
+
+/// One test per case, each with a store of its own.
+macro_rules! conformance {
+    ($open:path) => {
+        $crate::store::testkit::conformance! { $open;
+            a_kept_event_is_read_back_whole
+            an_event_id_counts_once
+            an_event_id_twice_in_a_batch_counts_once
+            a_variant_stays_where_it_joined
+            only_new_variants_leave_a_join
+            joins_are_read_back_whole
+            variants_of_two_projects_are_apart
+            numbers_are_in_the_order_of_creation
+            an_issue_has_its_worst_level
+            an_issue_shows_its_newest_event
+            an_older_event_that_comes_later_changes_only_first_seen
+            equal_times_fall_by_process_then_sequence
+            an_event_without_a_time_has_that_of_its_receipt
+            long_titles_are_cut_at_a_character
+            events_are_newest_first_and_bounded
+            issues_are_newest_first_and_bounded
+            issues_sort_by_count_creation_and_number
+            issues_are_filtered_by_project_and_status
+            a_reference_finds_its_issue
+            a_prefix_of_several_names_them
+            what_is_not_there_is_not_found
+            an_event_without_an_id_fails_the_whole_batch
+            offsets_only_grow_until_forgotten
+            counters_add_up_and_stop_at_the_largest
+            stats_count_what_is_there
+            a_sound_store_has_no_findings
+        }
+    };
+    ($open:path; $($case:ident)*) => {
+        $(
+            #[test]
+            fn $case() {
+                let mut store = $open();
+                $crate::store::testkit::$case(&mut *store);
+            }
+        )*
+    };
+}
+pub(crate) use conformance;
+
+/// Nanoseconds of a second, for readable times.
+const SECOND: i64 = 1_000_000_000;
+
+fn time(second: i64) -> Timestamp {
+    Timestamp::from_nanos(second * SECOND)
+}
+
+fn issue_id(byte: u8) -> IssueId {
+    IssueId::from_bytes([byte; 16])
+}
+
+/// Event number `event`, of the variant and issue `variant`, at that second.
+pub(crate) fn new_event(event: u32, variant: u8) -> NewEvent {
+    let mut id = [7; 16];
+    id[12..].copy_from_slice(&event.to_be_bytes());
+    let mut made = Event::new();
+    made.event_id = EventId::from_bytes(id);
+    made.timestamp = Some(time(event.into()));
+    made.message = Some(format!("message {event}"));
+    let variant_key = VariantKey::from_bytes([variant; 16]);
+    let mut join = Join::new(variant_key, issue_id(variant), "shop", time(event.into()));
+    join.reason = "stack".into();
+    join.parts = vec!["Error".into(), "naïve \"quoted\"".into()];
+    join.algorithm = 3;
+    NewEvent {
+        event: made,
+        join,
+        received_at: time(i64::from(event) + 1),
+        process: [1; 16],
+        sequence: event.into(),
+    }
+}
+
+pub(crate) fn batch(events: Vec<NewEvent>) -> Batch {
+    Batch {
+        events,
+        ..Batch::default()
+    }
+}
+
+fn keep(store: &mut dyn Store, events: Vec<NewEvent>) -> Committed {
+    store.commit(&batch(events)).unwrap()
+}
+
+fn all(sort: IssueSort) -> IssueFilter {
+    IssueFilter {
+        sort,
+        ..IssueFilter::default()
+    }
+}
+
+fn numbers(store: &dyn Store, filter: &IssueFilter) -> Vec<u64> {
+    let issues = store.issues(filter).unwrap();
+    issues.iter().map(|issue| issue.number).collect()
+}
+
+fn event_numbers(store: &dyn Store, issue: u8, limit: usize) -> Vec<u64> {
+    let events = store.events(&issue_id(issue), limit).unwrap();
+    events.iter().map(|stored| stored.sequence).collect()
+}
+
+fn only(store: &dyn Store) -> Issue {
+    store.issue(&IssueRef::Number(1)).unwrap()
+}
+
+pub(super) fn a_kept_event_is_read_back_whole(store: &mut dyn Store) {
+    let mut new = new_event(5, 1);
+    new.event
+        .tags
+        .insert("key".into(), "värde \0 \u{10ffff}".into());
+    new.event.other.insert("unknown".into(), 1.25e-9.into());
+    new.process = [9; 16];
+    new.sequence = i64::MAX as u64;
+    keep(store, vec![new_event(4, 1), new.clone()]);
+    let stored = store.event(new.event.event_id).unwrap();
+    assert_eq!(stored.event, new.event);
+    assert_eq!((stored.issue, stored.issue_number), (issue_id(1), 1));
+    assert_eq!(stored.variant, new.join.variant);
+    assert_eq!(stored.received_at, new.received_at);
+    assert_eq!(
+        (stored.process, stored.sequence),
+        (new.process, new.sequence)
+    );
+    assert_eq!(stored.ingest_sequence, 2);
+}
+
+pub(super) fn an_event_id_counts_once(store: &mut dyn Store) {
+    let first = keep(store, vec![new_event(1, 1)]);
+    assert_eq!((first.events_new, first.events_known), (1, 0));
+    let mut again = new_event(1, 2);
+    again.event.level = Level::Fatal;
+    let second = keep(store, vec![again]);
+    assert_eq!((second.events_new, second.events_known), (0, 1));
+    assert!(second.issues_new.is_empty());
+    let outcome = second.outcomes[0];
+    assert!(outcome.is_known && !outcome.is_new_issue && outcome.issue_number == 1);
+    assert_eq!(
+        (only(store).seen_count, only(store).level),
+        (1, Level::Error)
+    );
+    assert_eq!(store.stats().unwrap().events, 1);
+}
+
+pub(super) fn an_event_id_twice_in_a_batch_counts_once(store: &mut dyn Store) {
+    let committed = keep(
+        store,
+        vec![new_event(1, 1), new_event(1, 1), new_event(2, 1)],
+    );
+    assert_eq!((committed.events_new, committed.events_known), (2, 1));
+    let known: Vec<bool> = committed.outcomes.iter().map(|o| o.is_known).collect();
+    assert_eq!(known, [false, true, false]);
+    assert_eq!(only(store).seen_count, 2);
+}
+
+pub(super) fn a_variant_stays_where_it_joined(store: &mut dyn Store) {
+    keep(store, vec![new_event(1, 1)]);
+    let mut other = new_event(2, 1);
+    other.join.issue = issue_id(9);
+    let committed = keep(store, vec![other]);
+    assert_eq!(committed.outcomes[0].issue_number, 1);
+    assert_eq!(event_numbers(store, 1, 10), [2, 1]);
+    assert!(store.issue(&IssueRef::Id(issue_id(9))).is_err());
+    let found = store.lookup_variant("shop", &VariantKey::from_bytes([1; 16]));
+    assert_eq!(found.unwrap(), Some(issue_id(1)));
+}
+
+pub(super) fn only_new_variants_leave_a_join(store: &mut dyn Store) {
+    let mut similar = new_event(2, 2);
+    similar.join.issue = issue_id(1);
+    let committed = keep(store, vec![new_event(1, 1), similar, new_event(3, 2)]);
+    assert_eq!(committed.issues_new, [1]);
+    let joins = store.joins(&issue_id(1)).unwrap();
+    let variants: Vec<u8> = joins.iter().map(|j| j.variant.as_bytes()[0]).collect();
+    assert_eq!(variants, [1, 2]);
+    assert_eq!(only(store).seen_count, 3);
+}
+
+pub(super) fn joins_are_read_back_whole(store: &mut dyn Store) {
+    let new = new_event(1, 1);
+    keep(store, vec![new.clone()]);
+    assert_eq!(store.joins(&issue_id(1)).unwrap(), [new.join]);
+}
+
+pub(super) fn variants_of_two_projects_are_apart(store: &mut dyn Store) {
+    let mut other = new_event(2, 1);
+    other.join.project = "till".into();
+    other.join.issue = issue_id(2);
+    let committed = keep(store, vec![new_event(1, 1), other]);
+    assert_eq!(committed.issues_new, [1, 2]);
+    let variant = VariantKey::from_bytes([1; 16]);
+    assert_eq!(
+        store.lookup_variant("till", &variant).unwrap(),
+        Some(issue_id(2))
+    );
+    assert_eq!(store.lookup_variant("none", &variant).unwrap(), None);
+    assert_eq!(store.stats().unwrap().projects, 2);
+}
+
+pub(super) fn numbers_are_in_the_order_of_creation(store: &mut dyn Store) {
+    let first = keep(
+        store,
+        vec![new_event(1, 8), new_event(2, 3), new_event(3, 8)],
+    );
+    let second = keep(store, vec![new_event(4, 3), new_event(5, 1)]);
+    assert_eq!((first.issues_new, second.issues_new), (vec![1, 2], vec![3]));
+    let is_new: Vec<bool> = first.outcomes.iter().map(|o| o.is_new_issue).collect();
+    assert_eq!(is_new, [true, true, false]);
+}
+
+pub(super) fn an_issue_has_its_worst_level(store: &mut dyn Store) {
+    let with_level = |event, level| {
+        let mut new = new_event(event, 1);
+        new.event.level = level;
+        new
+    };
+    keep(
+        store,
+        vec![with_level(1, Level::Info), with_level(2, Level::Warning)],
+    );
+    assert_eq!(only(store).level, Level::Warning);
+    keep(
+        store,
+        vec![with_level(3, Level::Fatal), with_level(4, Level::Debug)],
+    );
+    keep(store, vec![with_level(5, Level::Debug)]);
+    assert_eq!(only(store).level, Level::Fatal);
+}
+
+pub(super) fn an_issue_shows_its_newest_event(store: &mut dyn Store) {
+    keep(
+        store,
+        vec![new_event(1, 1), new_event(3, 1), new_event(2, 1)],
+    );
+    let mut newest = new_event(9, 1);
+    newest.event.platform = "python".into();
+    newest.event.transaction = Some("/pay".into());
+    keep(store, vec![newest.clone()]);
+    let issue = only(store);
+    assert_eq!(issue.title, "message 9");
+    assert_eq!(issue.culprit.as_deref(), Some("/pay"));
+    assert_eq!(issue.platform, "python");
+    assert_eq!((issue.first_seen, issue.last_seen), (time(1), time(9)));
+    assert_eq!(
+        (issue.last_event, issue.seen_count),
+        (newest.event.event_id, 4)
+    );
+    assert_eq!(issue.project, "shop");
+}
+
+pub(super) fn an_older_event_that_comes_later_changes_only_first_seen(store: &mut dyn Store) {
+    keep(store, vec![new_event(5, 1)]);
+    keep(store, vec![new_event(2, 1)]);
+    let issue = only(store);
+    assert_eq!(issue.title, "message 5");
+    assert_eq!((issue.first_seen, issue.last_seen), (time(2), time(5)));
+}
+
+pub(super) fn equal_times_fall_by_process_then_sequence(store: &mut dyn Store) {
+    let at_once = |event, process, sequence| {
+        let mut new = new_event(event, 1);
+        new.event.timestamp = Some(time(1));
+        new.process = [process; 16];
+        new.sequence = sequence;
+        new
+    };
+    keep(
+        store,
+        vec![at_once(1, 2, 10), at_once(2, 1, 30), at_once(3, 2, 11)],
+    );
+    keep(store, vec![at_once(4, 1, 20)]);
+    assert_eq!(event_numbers(store, 1, 10), [11, 10, 30, 20]);
+    assert_eq!(event_numbers(store, 1, 2), [11, 10]);
+    assert_eq!(only(store).title, "message 3");
+    keep(store, vec![at_once(5, 2, 12)]);
+    assert_eq!(only(store).title, "message 5");
+}
+
+pub(super) fn an_event_without_a_time_has_that_of_its_receipt(store: &mut dyn Store) {
+    let mut new = new_event(1, 1);
+    new.event.timestamp = None;
+    keep(store, vec![new.clone()]);
+    assert_eq!(only(store).last_seen, new.received_at);
+    let stored = store.event(new.event.event_id).unwrap();
+    assert_eq!(stored.event.timestamp, None);
+}
+
+pub(super) fn long_titles_are_cut_at_a_character(store: &mut dyn Store) {
+    let mut new = new_event(1, 1);
+    new.event.message = Some("é".repeat(LINE_CHARS_MAX + 1));
+    let mut exact = new_event(2, 2);
+    exact.event.message = Some("é".repeat(LINE_CHARS_MAX));
+    keep(store, vec![new, exact.clone()]);
+    let title = only(store).title;
+    assert_eq!(title.chars().count(), LINE_CHARS_MAX);
+    assert!(title.ends_with("é…"));
+    let whole = store.issue(&IssueRef::Number(2)).unwrap().title;
+    assert_eq!(Some(whole), exact.event.message);
+}
+
+pub(super) fn events_are_newest_first_and_bounded(store: &mut dyn Store) {
+    keep(
+        store,
+        vec![new_event(2, 1), new_event(4, 1), new_event(9, 2)],
+    );
+    keep(store, vec![new_event(1, 1), new_event(3, 1)]);
+    assert_eq!(event_numbers(store, 1, 10), [4, 3, 2, 1]);
+    assert_eq!(event_numbers(store, 1, 2), [4, 3]);
+    assert!(event_numbers(store, 1, 0).is_empty());
+    assert!(event_numbers(store, 77, 10).is_empty());
+}
+
+pub(super) fn issues_are_newest_first_and_bounded(store: &mut dyn Store) {
+    keep(
+        store,
+        vec![new_event(1, 1), new_event(2, 2), new_event(3, 3)],
+    );
+    keep(store, vec![new_event(4, 1)]);
+    let mut filter = IssueFilter::default();
+    assert_eq!(numbers(store, &filter), [1, 3, 2]);
+    filter.limit = 2;
+    assert_eq!(numbers(store, &filter), [1, 3]);
+}
+
+pub(super) fn issues_sort_by_count_creation_and_number(store: &mut dyn Store) {
+    keep(
+        store,
+        vec![new_event(5, 1), new_event(6, 2), new_event(3, 3)],
+    );
+    keep(
+        store,
+        vec![new_event(7, 3), new_event(8, 3), new_event(9, 1)],
+    );
+    assert_eq!(numbers(store, &all(IssueSort::SeenCount)), [3, 1, 2]);
+    assert_eq!(numbers(store, &all(IssueSort::FirstSeen)), [2, 1, 3]);
+    assert_eq!(numbers(store, &all(IssueSort::Number)), [3, 2, 1]);
+    assert_eq!(numbers(store, &all(IssueSort::LastSeen)), [1, 3, 2]);
+}
+
+pub(super) fn issues_are_filtered_by_project_and_status(store: &mut dyn Store) {
+    let mut other = new_event(2, 2);
+    other.join.project = "till".into();
+    keep(store, vec![new_event(1, 1), other]);
+    let mut filter = IssueFilter {
+        project: Some("till".into()),
+        ..IssueFilter::default()
+    };
+    assert_eq!(numbers(store, &filter), [2]);
+    filter.status = Some(Status::Open);
+    assert_eq!(numbers(store, &filter), [2]);
+    filter.status = Some(Status::Resolved);
+    assert!(numbers(store, &filter).is_empty());
+    filter.project = Some("none".into());
+    filter.status = None;
+    assert!(numbers(store, &filter).is_empty());
+}
+
+pub(super) fn a_reference_finds_its_issue(store: &mut dyn Store) {
+    keep(store, vec![new_event(1, 0xab), new_event(2, 0xcd)]);
+    for text in ["2", "#2", "cdcdcd", "CDCDCDC", &"cd".repeat(16)] {
+        let issue = store.issue(&text.parse().unwrap()).unwrap();
+        assert_eq!((issue.number, issue.id), (2, issue_id(0xcd)), "{text}");
+    }
+}
+
+pub(super) fn a_prefix_of_several_names_them(store: &mut dyn Store) {
+    let mut twin = new_event(2, 2);
+    let mut id = [0xab; 16];
+    id[15] = 0;
+    twin.join.issue = IssueId::from_bytes(id);
+    keep(store, vec![new_event(1, 0xab), twin]);
+    let error = store.issue(&"ababab".parse().unwrap()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.message().contains("#1 (") && error.message().contains("#2 ("));
+}
+
+pub(super) fn what_is_not_there_is_not_found(store: &mut dyn Store) {
+    keep(store, vec![new_event(1, 1)]);
+    for text in ["2", "0", "18446744073709551615", "ffffff", &"ee".repeat(16)] {
+        let error = store.issue(&text.parse().unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{text}");
+    }
+    let error = store.event(EventId::from_bytes([3; 16])).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+pub(super) fn an_event_without_an_id_fails_the_whole_batch(store: &mut dyn Store) {
+    let mut nameless = new_event(2, 2);
+    nameless.event.event_id = EventId::NIL;
+    let error = store
+        .commit(&Batch {
+            events: vec![new_event(1, 1), nameless],
+            offsets: vec![("a".into(), 1)],
+            counters: vec![("seen".into(), 1)],
+        })
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(store.stats().unwrap().events, 0);
+    assert!(store.offsets().unwrap().is_empty());
+    assert!(store.counters().unwrap().is_empty());
+}
+
+pub(super) fn offsets_only_grow_until_forgotten(store: &mut dyn Store) {
+    let mut put = |offsets: &[(&str, u64)]| {
+        let offsets = offsets.iter().map(|(n, o)| (n.to_string(), *o)).collect();
+        store
+            .commit(&Batch {
+                offsets,
+                ..Batch::default()
+            })
+            .unwrap();
+        store.offsets().unwrap().into_iter().collect::<Vec<_>>()
+    };
+    put(&[("a", 10), ("b", 20)]);
+    assert_eq!(
+        put(&[("a", 5), ("b", 25)]),
+        [("a".into(), 10), ("b".into(), 25)]
+    );
+    store
+        .forget_segments(&["a".into(), "never there".into()])
+        .unwrap();
+    assert_eq!(
+        store.offsets().unwrap().into_iter().collect::<Vec<_>>(),
+        [("b".into(), 25)]
+    );
+}
+
+pub(super) fn counters_add_up_and_stop_at_the_largest(store: &mut dyn Store) {
+    store
+        .add_counters(&[("a".into(), 2), ("b".into(), 1), ("a".into(), 3)])
+        .unwrap();
+    store
+        .commit(&Batch {
+            counters: vec![("a".into(), 1), ("b".into(), u64::MAX)],
+            ..Batch::default()
+        })
+        .unwrap();
+    let counters = store.counters().unwrap();
+    assert_eq!(counters["a"], 6);
+    assert_eq!(counters["b"], i64::MAX as u64);
+}
+
+pub(super) fn stats_count_what_is_there(store: &mut dyn Store) {
+    let first = new_event(1, 1);
+    let json_bytes = first.event.to_json().len() as u64;
+    keep(store, vec![first]);
+    let one = store.stats().unwrap();
+    assert_eq!((one.events, one.issues, one.projects), (1, 1, 1));
+    assert_eq!(one.json_bytes, json_bytes);
+    assert!(one.payload_bytes > 0 && one.disk_bytes > one.payload_bytes);
+    keep(store, vec![new_event(2, 1), new_event(3, 2)]);
+    let three = store.stats().unwrap();
+    assert_eq!((three.events, three.issues, three.projects), (3, 2, 1));
+}
+
+pub(super) fn a_sound_store_has_no_findings(store: &mut dyn Store) {
+    assert_eq!(store.check().unwrap(), [""; 0]);
+    keep(
+        store,
+        (1..50).map(|n| new_event(n, (n % 7) as u8)).collect(),
+    );
+    keep(
+        store,
+        (25..75).map(|n| new_event(n, (n % 9) as u8)).collect(),
+    );
+    assert_eq!(store.check().unwrap(), [""; 0]);
+}

@@ -1,0 +1,323 @@
+//! The vault as programs see it: open it, drain first, read.
+
+use std::fs::File;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::home;
+use super::settings::Settings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, EventId};
+use crate::ingest::{self, DrainLimit, DrainReport, Origin, Walk};
+use crate::issue::{Issue, IssueId, IssueRef, Join};
+use crate::journal::Held;
+use crate::store::{Access, Batch, IssueFilter, SqliteStore, Store, StoredEvent};
+use crate::symbol::Symbolizer;
+use crate::time::{Clock, SystemClock};
+
+/// How long a reader drains before it says how many events still wait.
+pub const READER_DRAIN_MAX: Duration = Duration::from_millis(200);
+
+/// An open vault.
+///
+/// Reading shows everything that was captured before, as far as [`Vault::drain`] was called first; the functions here do
+/// not drain by themselves.
+///
+/// ```
+/// use crashvault::{Event, IssueFilter, Vault};
+/// # let home = tempfile::tempdir().unwrap();
+/// let mut vault = Vault::open(home.path())?;
+/// let mut event = Event::new();
+/// event.message = Some("disk is nearly full".into());
+/// let added = vault.add(event)?;
+/// assert_eq!(added.issue_number, 1);
+/// assert_eq!(vault.issues(&IssueFilter::default())?[0].title, "disk is nearly full");
+/// # Ok::<(), crashvault::Error>(())
+/// ```
+pub struct Vault {
+    pub(super) home: PathBuf,
+    pub(super) store: Box<dyn Store>,
+    pub(super) walk: Walk,
+    pub(super) settings: Settings,
+    pub(super) is_read_only: bool,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault")
+            .field("home", &self.home)
+            .field("is_read_only", &self.is_read_only)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How to open a vault.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct VaultOptions {
+    clock: Arc<dyn Clock>,
+    create: bool,
+}
+
+impl std::fmt::Debug for VaultOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VaultOptions")
+            .field("create", &self.create)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for VaultOptions {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            create: true,
+        }
+    }
+}
+
+impl VaultOptions {
+    /// Where the time of receipt comes from. For tests.
+    #[must_use]
+    pub fn clock(self, clock: impl Clock) -> Self {
+        self.clock_shared(Arc::new(clock))
+    }
+
+    pub(super) fn clock_shared(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Whether a vault is made where there is none. Default: true.
+    #[must_use]
+    pub fn create(mut self, on: bool) -> Self {
+        self.create = on;
+        self
+    }
+
+    /// Opens the vault in `directory`.
+    ///
+    /// A vault that cannot be written is opened as it is, for reading; nothing is drained then.
+    ///
+    /// # Errors
+    /// NotFound if there is none and none may be made; Corrupt for a file that is no vault or is damaged, naming it;
+    /// Unsupported for a newer format, naming both versions; ReadOnly if it would have to be made and cannot; Busy; Io.
+    pub fn open(self, directory: impl AsRef<Path>) -> Result<Vault> {
+        let home = directory.as_ref().to_owned();
+        let database = home.join("vault.db");
+        if !self.create && !database.exists() && !home.join("journal").exists() {
+            let message = format!("there is no vault in {}", home.display());
+            return Err(Error::new(ErrorKind::NotFound, "open vault", message));
+        }
+        let is_read_only = match make(&home) {
+            Ok(()) => false,
+            Err(_) if database.exists() => true,
+            Err(error) => return Err(error),
+        };
+        let settings = Settings::read(&home)?;
+        let (store, is_read_only) = open_store(&database, is_read_only)?;
+        let walk = Walk {
+            symbolizer: Symbolizer::new(Some(home.join("symbols")), settings.in_app.clone()),
+            group_rules: settings.group.clone(),
+            scrub_rules: settings.scrub.clone(),
+        };
+        Ok(Vault {
+            home,
+            store: Box::new(store),
+            walk,
+            settings,
+            is_read_only,
+            clock: self.clock,
+        })
+    }
+}
+
+fn make(home: &Path) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(home)
+        .map_err(|error| Error::io("create vault", home, error))?;
+    Settings::create(home)
+}
+
+fn open_store(database: &Path, is_read_only: bool) -> Result<(SqliteStore, bool)> {
+    if is_read_only {
+        return Ok((SqliteStore::open(database, Access::ReadOnly)?, true));
+    }
+    match SqliteStore::open(database, Access::ReadWrite) {
+        Err(error) if error.kind() == ErrorKind::ReadOnly && database.exists() => {
+            Ok((SqliteStore::open(database, Access::ReadOnly)?, true))
+        }
+        opened => Ok((opened?, false)),
+    }
+}
+
+/// What became of an event that was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Added {
+    /// The event's id.
+    pub event_id: EventId,
+    /// The issue it belongs to.
+    pub issue_number: u64,
+    /// Whether it is the issue's first.
+    pub is_new_issue: bool,
+    /// Whether the vault had this id already; then nothing changed.
+    pub is_known: bool,
+}
+
+impl Vault {
+    /// Options to be changed before opening.
+    pub fn options() -> VaultOptions {
+        VaultOptions::default()
+    }
+
+    /// Opens the vault in `directory`, or makes one there. See [`VaultOptions::open`].
+    pub fn open(directory: impl AsRef<Path>) -> Result<Self> {
+        Self::options().open(directory)
+    }
+
+    /// The default vault's directory: `$CRASHVAULT_HOME`, else `~/.crashvault`.
+    pub fn default_directory() -> Option<PathBuf> {
+        home::configured(None)
+    }
+
+    /// The vault's directory.
+    pub fn directory(&self) -> &Path {
+        &self.home
+    }
+
+    /// Whether the vault was opened for reading only, because it cannot be written.
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// Moves what waits in the journal into the vault, for at most `time_max`.
+    ///
+    /// Where another process is draining, or the vault is read-only, nothing is done and the report says how many wait.
+    ///
+    /// # Errors
+    /// What the store says: Busy, Io (disk full), Corrupt. What was moved before stays; the rest stays in the journal.
+    pub fn drain(&mut self, time_max: Duration) -> Result<DrainReport> {
+        self.drain_until(DrainLimit {
+            deadline: Instant::now().checked_add(time_max),
+        })
+    }
+
+    /// Moves everything that waits in the journal into the vault, however long it takes. See [`Vault::drain`].
+    pub fn drain_all(&mut self) -> Result<DrainReport> {
+        self.drain_until(DrainLimit::default())
+    }
+
+    fn drain_until(&mut self, limit: DrainLimit) -> Result<DrainReport> {
+        let journal = self.home.join("journal");
+        let Some(_lease) = self.lease()? else {
+            let waited = ingest::count_waiting(&journal, &*self.store)?;
+            let mut report = DrainReport::default();
+            report.waiting_count = waited.events;
+            report.is_elsewhere = !self.is_read_only;
+            return Ok(report);
+        };
+        ingest::drain(
+            &journal,
+            &mut *self.store,
+            &mut self.walk,
+            limit,
+            self.clock.now(),
+        )
+    }
+
+    /// The right to drain, given up when dropped. None if the vault is read-only or somebody else has it.
+    fn lease(&self) -> Result<Option<(Held, File)>> {
+        if self.is_read_only {
+            return Ok(None);
+        }
+        let path = self.home.join("drain.lock");
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let file = file.map_err(|error| Error::io("drain", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some((Held::new(&file), file))),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(Error::io("drain", &path, error)),
+        }
+    }
+
+    /// Takes an event into the vault at once, past the journal. An event without an id gets one, without a time the
+    /// present.
+    ///
+    /// # Errors
+    /// ReadOnly, Busy, Io, Corrupt; the event is then not in the vault.
+    pub fn add(&mut self, mut event: Event) -> Result<Added> {
+        let now = self.clock.now();
+        if event.event_id.is_nil() {
+            let bytes = crate::capture::random_bytes();
+            let mut random = [0; 10];
+            random.copy_from_slice(&bytes[..10]);
+            event.event_id = EventId::v7((now.as_nanos() / 1_000_000).max(0) as u64, &random);
+        }
+        event.timestamp.get_or_insert(now);
+        let event_id = event.event_id;
+        let origin = Origin {
+            received_at: now,
+            process: [0; 16],
+            sequence: 0,
+        };
+        let batch = Batch {
+            events: vec![self.walk.digest(event, &[], origin)],
+            ..Batch::default()
+        };
+        let committed = self.store.commit(&batch)?;
+        let outcome = committed.outcomes.first().copied().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Internal,
+                "add",
+                "the store said nothing about the event",
+            )
+        })?;
+        Ok(Added {
+            event_id,
+            issue_number: outcome.issue_number,
+            is_new_issue: outcome.is_new_issue,
+            is_known: outcome.is_known,
+        })
+    }
+
+    /// The issues that pass the filter, in its order.
+    pub fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>> {
+        self.store.issues(filter)
+    }
+
+    /// One issue.
+    ///
+    /// # Errors
+    /// NotFound; Conflict for the start of an id that fits several, naming them.
+    pub fn issue(&self, reference: &IssueRef) -> Result<Issue> {
+        self.store.issue(reference)
+    }
+
+    /// The newest events of an issue, newest first, at most `limit`.
+    pub fn events(&self, issue: &IssueId, limit: usize) -> Result<Vec<StoredEvent>> {
+        self.store.events(issue, limit)
+    }
+
+    /// One event.
+    ///
+    /// # Errors
+    /// NotFound; Corrupt if its payload cannot be read.
+    pub fn event(&self, id: EventId) -> Result<StoredEvent> {
+        self.store.event(id)
+    }
+
+    /// Why events are in an issue: its variants in the order they joined.
+    pub fn joins(&self, issue: &IssueId) -> Result<Vec<Join>> {
+        self.store.joins(issue)
+    }
+}

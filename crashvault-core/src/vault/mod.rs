@@ -1,0 +1,30 @@
+//! Enters: where a vault lies. Leaves: the one door that joins journal, ingest and store.
+//!
+//! Never: decides what belongs together, reads SQL, or lets a reader see less than what was captured.
+
+mod home;
+
+#[cfg(not(feature = "store"))]
+mod disabled;
+#[cfg(not(feature = "store"))]
+pub(crate) use disabled::install;
+
+#[cfg(feature = "store")]
+mod door;
+#[cfg(feature = "store")]
+mod drainer;
+#[cfg(feature = "store")]
+mod enabled;
+#[cfg(feature = "store")]
+mod settings;
+#[cfg(feature = "store")]
+mod status;
+
+#[cfg(feature = "store")]
+pub use door::{Added, READER_DRAIN_MAX, Vault, VaultOptions};
+#[cfg(feature = "store")]
+pub(crate) use enabled::install;
+#[cfg(feature = "store")]
+pub use settings::{Setting, SettingSource};
+#[cfg(feature = "store")]
+pub use status::{Finding, Severity, VaultStatus};

@@ -1,0 +1,509 @@
+//! `vault.toml` and the `CRASHVAULT_*` variables: what each setting is and where it came from.
+//!
+//! Later ones win: defaults, `vault.toml`, variables, what the program passes.
+
+use std::fmt;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use crate::capture::Options;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::EventId;
+use crate::group::{GroupRule, GroupRules};
+use crate::journal::Durability;
+use crate::scrub::ScrubRules;
+use crate::symbol::InAppRules;
+
+/// The version of `vault.toml` and of the directory's layout.
+pub(crate) const FORMAT: i64 = 1;
+const FILE: &str = "vault.toml";
+
+/// Where a setting came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingSource {
+    /// Nobody set it.
+    Default,
+    /// The vault's `vault.toml`.
+    VaultToml,
+    /// A `CRASHVAULT_*` variable of this process.
+    Variable,
+}
+
+impl fmt::Display for SettingSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Default => "default",
+            Self::VaultToml => "vault.toml",
+            Self::Variable => "variable",
+        })
+    }
+}
+
+/// One setting, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// Its name in `vault.toml`.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Where the value came from.
+    pub source: SettingSource,
+}
+
+/// What `vault.toml` and the variables say.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) vault_id: [u8; 16],
+    capture: Capture,
+    pub(crate) in_app: InAppRules,
+    pub(crate) scrub: ScrubRules,
+    pub(crate) group: GroupRules,
+    pub(crate) group_rules_count: usize,
+    /// The settings and their sources.
+    pub(crate) shown: Vec<Setting>,
+    /// What could not be understood; the default stands in its place.
+    pub(crate) faults: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Capture {
+    project: Option<String>,
+    environment: Option<String>,
+    release: Option<String>,
+    sample_rate: Option<f64>,
+    durability: Option<Durability>,
+    throttle: Option<bool>,
+    drain: Option<bool>,
+}
+
+const VAULT_TOML: &str = "\
+# Settings of this vault. docs/guide/settings.md lists them all; what is not here has its default.
+";
+
+impl Settings {
+    /// Reads the vault's settings; a vault without `vault.toml` has the defaults.
+    ///
+    /// # Errors
+    /// Corrupt if `vault.toml` is not TOML, Unsupported if a newer version wrote it, Io if it cannot be read.
+    pub(crate) fn read(home: &Path) -> Result<Self> {
+        let path = home.join(FILE);
+        let table = match std::fs::read_to_string(&path) {
+            Ok(text) => parse(&path, &text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Table::new(),
+            Err(error) => return Err(Error::io("read settings", &path, error)),
+        };
+        Self::from_table(&path, table)
+    }
+
+    /// Makes `vault.toml` where there is none. Two processes may do so at once; both then read the same file.
+    pub(crate) fn create(home: &Path) -> Result<()> {
+        let path = home.join(FILE);
+        if path.exists() {
+            return Ok(());
+        }
+        let [first, second] = [uuid_half(), uuid_half()];
+        let text = format!("{VAULT_TOML}format = {FORMAT}\nid = \"{first:016x}{second:016x}\"\n");
+        let temporary = home.join(format!(".vault-{}-{first:x}.toml", std::process::id()));
+        let written = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            // A link, unlike a rename, leaves the file of a faster process alone.
+            .and_then(|()| match std::fs::hard_link(&temporary, &path) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+                Err(_) if !path.exists() => std::fs::rename(&temporary, &path),
+                linked => linked,
+            });
+        let _ = std::fs::remove_file(&temporary);
+        written.map_err(|error| Error::io("create vault", &path, error))
+    }
+
+    fn from_table(path: &Path, table: Table) -> Result<Self> {
+        let mut settings = Self::default();
+        match table.get("format").map(Value::as_integer) {
+            None | Some(Some(..=FORMAT)) => {}
+            Some(Some(newer)) => {
+                let message = format!(
+                    "{} has format {newer}, this version reads up to {FORMAT}; use a newer crashvault",
+                    path.display()
+                );
+                return Err(Error::new(ErrorKind::Unsupported, "open vault", message));
+            }
+            Some(None) => settings.faults.push("format: expected a number".into()),
+        }
+        let mut reader = Reader { table, settings };
+        reader.read();
+        Ok(reader.settings)
+    }
+
+    /// Puts these settings under what the program has set itself.
+    pub(crate) fn fill(&self, mut options: Options) -> Options {
+        let capture = &self.capture;
+        options.project = options.project.or_else(|| capture.project.clone());
+        options.environment = options.environment.or_else(|| capture.environment.clone());
+        options.release = options.release.or_else(|| capture.release.clone());
+        options.sample_rate = options.sample_rate.or(capture.sample_rate);
+        options.durability = options.durability.or(capture.durability);
+        options.throttle = options.throttle.or(capture.throttle);
+        options.drain = options.drain.or(capture.drain);
+        options
+    }
+}
+
+fn uuid_half() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_i64(crate::time::Timestamp::now().as_nanos());
+    hasher.write_u32(std::process::id());
+    hasher.finish()
+}
+
+fn parse(path: &Path, text: &str) -> Result<Table> {
+    text.parse::<Table>().map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        let message = format!(
+            "{}, offset {offset}: {}; correct it or move it away",
+            path.display(),
+            error.message()
+        );
+        Error::new(ErrorKind::Corrupt, "open vault", message).with_context("path", path.display())
+    })
+}
+
+/// Takes keys out of the table; what is left at the end is not known.
+struct Reader {
+    table: Table,
+    settings: Settings,
+}
+
+impl Reader {
+    fn read(&mut self) {
+        self.table.remove("format");
+        if let Some(id) = self.table.remove("id") {
+            match id.as_str().and_then(|text| text.parse::<EventId>().ok()) {
+                Some(id) => self.settings.vault_id = *id.as_bytes(),
+                None => self.fault("id", "expected 32 hex digits"),
+            }
+        }
+        let mut capture = self.section("capture");
+        self.settings.capture = Capture {
+            project: self.text(&mut capture, "capture.project", "the program's name"),
+            environment: self.text(
+                &mut capture,
+                "capture.environment",
+                "production, or development in debug builds",
+            ),
+            release: self.text(&mut capture, "capture.release", "none"),
+            sample_rate: self.parsed(
+                &mut capture,
+                "capture.sample_rate",
+                "1.0",
+                "a number from 0.0 to 1.0",
+                |text| text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate)),
+            ),
+            durability: self.parsed(
+                &mut capture,
+                "capture.durability",
+                "process",
+                "process, data or async",
+                Durability::from_name,
+            ),
+            throttle: self.parsed(
+                &mut capture,
+                "capture.throttle",
+                "true",
+                "true or false",
+                as_bool,
+            ),
+            drain: self.parsed(
+                &mut capture,
+                "capture.drain",
+                "true",
+                "true or false",
+                as_bool,
+            ),
+        };
+        self.left_over("capture", capture);
+        self.read_in_app();
+        self.read_scrub();
+        self.read_group();
+        let rest = std::mem::take(&mut self.table);
+        self.left_over("", rest);
+    }
+
+    fn read_in_app(&mut self) {
+        let mut section = self.section("in_app");
+        self.settings.in_app.include = self.texts(&mut section, "in_app.include");
+        self.settings.in_app.exclude = self.texts(&mut section, "in_app.exclude");
+        self.left_over("in_app", section);
+    }
+
+    fn read_scrub(&mut self) {
+        let mut section = self.section("scrub");
+        self.settings.scrub.extra_keys = self.texts(&mut section, "scrub.keys");
+        self.settings.scrub.keep_keys = self.texts(&mut section, "scrub.keep");
+        if let Some(on) = self.parsed(
+            &mut section,
+            "scrub.patterns",
+            "true",
+            "true or false",
+            as_bool,
+        ) {
+            self.settings.scrub.patterns_enabled = on;
+        }
+        self.left_over("scrub", section);
+    }
+
+    fn read_group(&mut self) {
+        let mut section = self.section("group");
+        let rules = match section.remove("rule") {
+            None => Vec::new(),
+            Some(Value::Array(rules)) => rules,
+            Some(_) => {
+                self.fault("group.rule", "write each rule as [[group.rule]]");
+                Vec::new()
+            }
+        };
+        self.left_over("group", section);
+        for (index, rule) in rules.into_iter().enumerate() {
+            match read_rule(index, rule) {
+                Ok(rule) => {
+                    self.settings.group.push(rule);
+                    self.settings.group_rules_count += 1;
+                }
+                Err(reason) => self.fault(&format!("group.rule {}", index + 1), &reason),
+            }
+        }
+    }
+
+    fn fault(&mut self, key: &str, reason: &str) {
+        self.settings.faults.push(format!("{key}: {reason}"));
+    }
+
+    fn section(&mut self, name: &str) -> Table {
+        match self.table.remove(name) {
+            None => Table::new(),
+            Some(Value::Table(section)) => section,
+            Some(_) => {
+                self.fault(name, "expected a section");
+                Table::new()
+            }
+        }
+    }
+
+    fn left_over(&mut self, section: &str, table: Table) {
+        for key in table.keys() {
+            let dot = if section.is_empty() { "" } else { "." };
+            self.settings
+                .faults
+                .push(format!("{section}{dot}{key}: not known to this version"));
+        }
+    }
+
+    fn text(&mut self, section: &mut Table, key: &'static str, default: &str) -> Option<String> {
+        self.parsed(section, key, default, "a text", |text| {
+            Some(text.to_owned())
+        })
+    }
+
+    /// One value from `vault.toml`, replaced by that of its variable, with the place it came from.
+    fn parsed<T>(
+        &mut self,
+        section: &mut Table,
+        key: &'static str,
+        default: &str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        let in_file = section.remove(name).map(|value| match value {
+            Value::String(text) => text,
+            other => scalar_text(&other),
+        });
+        let in_variable = match key.split_once('.') {
+            Some(("capture", _)) => {
+                std::env::var(format!("CRASHVAULT_{}", name.to_ascii_uppercase())).ok()
+            }
+            _ => None,
+        };
+        let candidates = [
+            (in_variable, SettingSource::Variable),
+            (in_file, SettingSource::VaultToml),
+        ];
+        for (text, source) in candidates {
+            let Some(text) = text.filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            match parse(&text) {
+                Some(value) => {
+                    self.settings.shown.push(Setting {
+                        key,
+                        value: text,
+                        source,
+                    });
+                    return Some(value);
+                }
+                None => self.fault(
+                    key,
+                    &format!("expected {expected}, found '{text}' ({source})"),
+                ),
+            }
+        }
+        self.settings.shown.push(Setting {
+            key,
+            value: default.into(),
+            source: SettingSource::Default,
+        });
+        None
+    }
+
+    fn texts(&mut self, section: &mut Table, key: &'static str) -> Vec<String> {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        match section.remove(name) {
+            None => Vec::new(),
+            Some(Value::Array(items)) if items.iter().all(Value::is_str) => items
+                .into_iter()
+                .filter_map(|item| item.as_str().map(str::to_owned))
+                .collect(),
+            Some(_) => {
+                self.fault(key, "expected a list of texts");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// What stands for a value that is not a text, as a person would write it.
+fn scalar_text(value: &Value) -> String {
+    match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Boolean(flag) => flag.to_string(),
+        other => format!("<{}>", other.type_str()),
+    }
+}
+
+fn as_bool(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" | "on" | "yes" => Some(true),
+        "false" | "0" | "off" | "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// `[[group.rule]]` with `id`, `match = { type = "Timeout*" }` and `fingerprint = ["…"]`.
+fn read_rule(index: usize, rule: Value) -> std::result::Result<GroupRule, String> {
+    let Value::Table(mut rule) = rule else {
+        return Err("expected a section".into());
+    };
+    let id = match rule.remove("id") {
+        None => format!("{}", index + 1),
+        Some(Value::String(id)) => id,
+        Some(_) => return Err("id: expected a text".into()),
+    };
+    let Some(Value::Table(matchers)) = rule.remove("match") else {
+        return Err("match: expected fields and patterns, such as { type = \"Timeout*\" }".into());
+    };
+    let parts = match rule.remove("fingerprint") {
+        Some(Value::Array(parts)) if !parts.is_empty() && parts.iter().all(Value::is_str) => parts,
+        _ => return Err("fingerprint: expected a list of texts".into()),
+    };
+    if let Some(key) = rule.keys().next() {
+        return Err(format!("{key}: not known to this version"));
+    }
+    let mut built = GroupRule::new(id);
+    for (field, pattern) in matchers {
+        let pattern = pattern
+            .as_str()
+            .ok_or_else(|| format!("match.{field}: expected a text"))?;
+        built = built
+            .matching(&field, pattern)
+            .map_err(|error| error.message().to_owned())?;
+    }
+    Ok(built.fingerprint(parts.iter().filter_map(Value::as_str)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Settings {
+        let path = Path::new("vault.toml");
+        Settings::from_table(path, parse(path, text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default_and_says_so() {
+        let settings = read("");
+        let throttle = settings
+            .shown
+            .iter()
+            .find(|s| s.key == "capture.throttle")
+            .unwrap();
+        assert_eq!(
+            (throttle.value.as_str(), throttle.source),
+            ("true", SettingSource::Default)
+        );
+        assert!(settings.faults.is_empty());
+    }
+
+    #[test]
+    fn values_are_read_with_their_place() {
+        let settings = read("format = 1\n[capture]\nsample_rate = 0.5\nthrottle = false\n");
+        assert_eq!(settings.capture.sample_rate, Some(0.5));
+        assert_eq!(settings.capture.throttle, Some(false));
+    }
+
+    #[test]
+    fn unknown_and_wrong_ones_are_told_and_passed_over() {
+        let settings = read("colour = 1\n[capture]\nsample_rate = 7\nthrotle = true\n");
+        assert_eq!(settings.capture.sample_rate, None);
+        assert_eq!(settings.faults.len(), 3, "{:?}", settings.faults);
+    }
+
+    #[test]
+    fn rules_are_read_and_a_broken_one_is_told() {
+        let settings = read(
+            "[[group.rule]]\nid = \"db\"\nmatch = { type = \"Db*\" }\nfingerprint = [\"db\"]\n[[group.rule]]\nmatch = { colour = \"x\" }\nfingerprint = [\"y\"]\n",
+        );
+        assert_eq!(settings.group_rules_count, 1);
+        assert!(
+            settings.faults[0].starts_with("group.rule 2"),
+            "{:?}",
+            settings.faults
+        );
+    }
+
+    #[test]
+    fn a_newer_format_names_both_versions() {
+        let path = Path::new("vault.toml");
+        let error = Settings::from_table(path, parse(path, "format = 9").unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains("format 9") && error.message().contains("up to 1"));
+    }
+
+    #[test]
+    fn what_is_no_toml_is_corrupt_with_its_offset() {
+        let error = parse(Path::new("vault.toml"), "a = 1\n\u{0}").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.message().contains("offset"), "{error}");
+    }
+
+    #[test]
+    fn the_file_is_made_once_and_keeps_its_id() {
+        let home = tempfile::tempdir().unwrap();
+        Settings::create(home.path()).unwrap();
+        let first = Settings::read(home.path()).unwrap().vault_id;
+        Settings::create(home.path()).unwrap();
+        assert_eq!(Settings::read(home.path()).unwrap().vault_id, first);
+        assert_ne!(first, [0; 16]);
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,332 @@
+//! What a vault holds, what it has lost, and what is wrong with it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::door::Vault;
+use super::home;
+use super::settings::Setting;
+use crate::error::Result;
+use crate::event::EventId;
+use crate::ingest;
+use crate::journal;
+
+/// What a vault holds and has lost. Bytes are bytes on disk.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct VaultStatus {
+    /// The vault's directory.
+    pub directory: PathBuf,
+    /// The vault's id, 32 hex digits.
+    pub vault_id: String,
+    /// The store's format.
+    pub format: u32,
+    /// Whether it cannot be written.
+    pub is_read_only: bool,
+    /// Events in the store.
+    pub event_count: u64,
+    /// Issues in the store.
+    pub issue_count: u64,
+    /// Projects in the store.
+    pub project_count: u64,
+    /// Events in the journal that are not in the store yet.
+    pub waiting_count: u64,
+    /// Programs that have the journal open now.
+    pub writers_alive: u64,
+    /// Captures thinned out of floods (a lower bound).
+    pub throttled_count: u64,
+    /// Captures left out by a sample rate (a lower bound).
+    pub sampled_count: u64,
+    /// Events that a `before_send` dropped (a lower bound).
+    pub refused_count: u64,
+    /// Captures that could not be written (a lower bound).
+    pub lost_count: u64,
+    /// Why captures are being lost, and what to do.
+    pub last_failure: Option<String>,
+    /// Damaged places that were passed over in the journal.
+    pub torn_count: u64,
+    /// Journal files or frames that this version cannot read; they are kept.
+    pub unreadable_count: u64,
+    /// Bytes of `vault.db` with its log.
+    pub store_bytes: u64,
+    /// Bytes of `journal/`.
+    pub journal_bytes: u64,
+    /// Bytes that `symbols/` keeps alive.
+    pub symbols_bytes: u64,
+    /// The settings and where each came from.
+    pub settings: Vec<Setting>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// As it should be.
+    Fine,
+    /// Worth knowing.
+    Notice,
+    /// Something is wrong.
+    Problem,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fine => "fine",
+            Self::Notice => "notice",
+            Self::Problem => "problem",
+        })
+    }
+}
+
+/// One thing a doctor looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What was found.
+    pub what: String,
+    /// What to do; empty if nothing.
+    pub advice: String,
+}
+
+impl Finding {
+    fn new(severity: Severity, what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            severity,
+            what: what.into(),
+            advice: advice.into(),
+        }
+    }
+}
+
+impl Vault {
+    /// What the vault holds and has lost, without draining.
+    pub fn status(&self) -> Result<VaultStatus> {
+        let stats = self.store.stats()?;
+        let counters = self.store.counters()?;
+        let counter = |name: &str| counters.get(name).copied().unwrap_or_default();
+        let journal = self.home.join("journal");
+        let waited = ingest::count_waiting(&journal, &*self.store)?;
+        Ok(VaultStatus {
+            directory: self.home.clone(),
+            vault_id: EventId::from_bytes(self.settings.vault_id).to_string(),
+            format: stats.schema_version,
+            is_read_only: self.is_read_only,
+            event_count: stats.events,
+            issue_count: stats.issues,
+            project_count: stats.projects,
+            waiting_count: waited.events,
+            writers_alive: waited.writers_alive,
+            throttled_count: counter("throttled"),
+            sampled_count: counter("sampled"),
+            refused_count: counter("refused"),
+            lost_count: counter("lost") + waited.lost_count,
+            last_failure: (waited.last_errno != 0).then(|| {
+                let error = std::io::Error::from_raw_os_error(waited.last_errno as i32);
+                format!(
+                    "{error}; {}",
+                    journal::write_failure_hint(waited.last_errno)
+                )
+            }),
+            torn_count: counter("torn"),
+            unreadable_count: waited.unreadable_count + waited.foreign_count,
+            store_bytes: stats.disk_bytes,
+            journal_bytes: waited.journal_bytes,
+            symbols_bytes: journal::directory_bytes(&self.home.join("symbols")),
+            settings: self.settings.shown.clone(),
+        })
+    }
+
+    /// Looks at everything that can go wrong with the vault and says what to do. Reads the whole store.
+    ///
+    /// # Errors
+    /// Only what keeps it from looking at all.
+    pub fn doctor(&self) -> Result<Vec<Finding>> {
+        let mut findings = vec![self.writable()];
+        let status = self.status()?;
+        findings.extend(self.store_findings()?);
+        findings.extend(self.settings.faults.iter().map(|fault| {
+            Finding::new(
+                Severity::Problem,
+                format!("vault.toml: {fault}"),
+                "correct vault.toml; the default is used until then",
+            )
+        }));
+        findings.extend(journal_findings(&self.home.join("journal"), &status));
+        findings.extend(file_system_finding(&self.home));
+        findings.extend(permissions_finding(&self.home));
+        findings.extend(v1_finding(&self.home));
+        findings.extend(fallback_finding(&self.home));
+        Ok(findings)
+    }
+
+    fn writable(&self) -> Finding {
+        let place = self.home.display();
+        match home::probe(&self.home) {
+            Ok(()) => Finding::new(Severity::Fine, format!("{place} can be written"), ""),
+            Err(error) => {
+                let hint =
+                    journal::write_failure_hint(error.raw_os_error().unwrap_or_default() as u32);
+                let what = format!(
+                    "{place} cannot be written: {error}; programs that capture here lose their events"
+                );
+                Finding::new(Severity::Problem, what, hint)
+            }
+        }
+    }
+
+    fn store_findings(&self) -> Result<Vec<Finding>> {
+        let found = self.store.check()?;
+        if found.is_empty() {
+            return Ok(vec![Finding::new(Severity::Fine, "vault.db is whole", "")]);
+        }
+        let advice = "keep a copy of the vault's directory before anything else";
+        Ok(found
+            .into_iter()
+            .map(|what| Finding::new(Severity::Problem, format!("vault.db: {what}"), advice))
+            .collect())
+    }
+}
+
+fn journal_findings(directory: &Path, status: &VaultStatus) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Ok(segments) = journal::list(directory) {
+        let faults = segments.iter().filter_map(|segment| segment.header().err());
+        findings.extend(faults.map(|fault| {
+            Finding::new(
+                Severity::Problem,
+                fault.to_string(),
+                "the file is kept; move it away if it is not wanted",
+            )
+        }));
+    }
+    if status.waiting_count > 0 {
+        let what = format!("{} events wait in the journal", status.waiting_count);
+        findings.push(Finding::new(
+            Severity::Notice,
+            what,
+            "any reading command takes them in, `crashvault list --wait` all of them",
+        ));
+    }
+    if status.lost_count > 0 {
+        let why = status
+            .last_failure
+            .as_deref()
+            .unwrap_or("the reason was not kept");
+        let what = format!("{} captures could not be written: {why}", status.lost_count);
+        findings.push(Finding::new(
+            Severity::Problem,
+            what,
+            "see the reason; new captures are kept as soon as it is gone",
+        ));
+    }
+    if status.torn_count > 0 {
+        let what = format!(
+            "{} damaged places in the journal were passed over",
+            status.torn_count
+        );
+        findings.push(Finding::new(
+            Severity::Notice,
+            what,
+            "usual after a full disk or a power cut; everything around them was kept",
+        ));
+    }
+    if findings.is_empty() {
+        findings.push(Finding::new(
+            Severity::Fine,
+            "the journal is drained and whole",
+            "",
+        ));
+    }
+    findings
+}
+
+/// SQLite's write-ahead log needs shared memory, which network file systems do not give (sqlite.org/wal.html).
+fn file_system_finding(home: &Path) -> Option<Finding> {
+    let kind = file_system(home)?;
+    let is_unsafe = [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "9p",
+        "vboxsf",
+        "fuse.sshfs",
+        "afs",
+        "ceph",
+    ]
+    .contains(&kind.as_str());
+    is_unsafe.then(|| {
+        let what = format!(
+            "{} lies on {kind}, where several machines or a host and its guest must not share it",
+            home.display()
+        );
+        Finding::new(
+            Severity::Problem,
+            what,
+            "set CRASHVAULT_HOME to a local file system",
+        )
+    })
+}
+
+/// The kind of the file system that holds `path`: the longest mount point above it.
+fn file_system(path: &Path) -> Option<String> {
+    let path = path.canonicalize().ok()?;
+    let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ');
+        let (_, place, kind) = (fields.next()?, fields.next()?, fields.next()?);
+        path.starts_with(place)
+            .then(|| (place.len(), kind.to_owned()))
+    });
+    Some(mounts.max_by_key(|(length, _)| *length)?.1)
+}
+
+fn permissions_finding(home: &Path) -> Option<Finding> {
+    use std::os::unix::fs::MetadataExt;
+    let mode = std::fs::metadata(home).ok()?.mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        let what = format!("{} is open to others (mode {mode:o})", home.display());
+        Finding::new(
+            Severity::Notice,
+            what,
+            format!("chmod 700 {}", home.display()),
+        )
+    })
+}
+
+fn v1_finding(home: &Path) -> Option<Finding> {
+    has_v1_data(home).then(|| {
+        let what = format!(
+            "{} also holds data of Crashvault 1 (issues.json, events/)",
+            home.display()
+        );
+        Finding::new(
+            Severity::Notice,
+            what,
+            "it is left as it is; importing it comes with `crashvault import`",
+        )
+    })
+}
+
+/// Whether a directory holds what the Python program of version 1 wrote.
+pub(crate) fn has_v1_data(home: &Path) -> bool {
+    home.join("issues.json").is_file()
+        || (home.join("events").is_dir() && home.join("config.json").is_file())
+}
+
+fn fallback_finding(home: &Path) -> Option<Finding> {
+    let fallback = home::fallback()
+        .filter(|fallback| fallback != home && fallback.join("journal").is_dir())?;
+    let what = format!(
+        "programs that could not write their vault wrote to {} instead",
+        fallback.display()
+    );
+    Some(Finding::new(
+        Severity::Notice,
+        what,
+        format!("crashvault --vault {} list", fallback.display()),
+    ))
+}
