@@ -12,6 +12,8 @@ mod parse;
 #[cfg(feature = "store")]
 mod reader;
 mod segment;
+#[cfg(all(test, feature = "store"))]
+mod tests;
 mod writer;
 
 pub(crate) use frame::{Flags, HEADER_BYTES as FRAME_HEADER_BYTES, Kind};
