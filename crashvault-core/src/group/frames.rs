@@ -15,8 +15,18 @@ const CHAIN_MAX: usize = 64;
 /// All in-app frames of the event, else all frames.
 pub(super) fn stack_frames(event: &Event) -> impl Iterator<Item = &Frame> {
     let frames = || event.stacktraces().flat_map(|trace| &trace.frames);
-    let some_in_app = frames().any(|frame| frame.in_app == Some(true));
-    frames().filter(move |frame| !some_in_app || frame.in_app == Some(true))
+    let some_in_app = frames().any(is_in_app);
+    frames().filter(move |frame| !some_in_app || is_in_app(frame))
+}
+
+/// What the sender says, but for Rust's own library: sentry-rust 0.49 marks `<usize as SliceIndex>::index` and its
+/// like as the program's.
+pub(super) fn is_in_app(frame: &Frame) -> bool {
+    let is_library = || {
+        let path = frame.abs_path.as_deref();
+        path.is_some_and(|path| path.starts_with("/rustc/"))
+    };
+    frame.in_app == Some(true) && !is_library()
 }
 
 /// The exception that was thrown: the last one that is not a framework's stand-in.
@@ -101,11 +111,7 @@ fn thread_stack(event: &Event) -> Option<&Stacktrace> {
 /// library's, without these all.
 fn named(stack: &Stacktrace, language: Language) -> Vec<String> {
     let frames = own_frames(stack, language);
-    let wanted: [fn(&Frame) -> bool; 3] = [
-        |frame| frame.in_app == Some(true),
-        |frame| frame.in_app.is_none(),
-        |_| true,
-    ];
+    let wanted: [fn(&Frame) -> bool; 3] = [is_in_app, |frame| frame.in_app.is_none(), |_| true];
     wanted
         .iter()
         .map(|wanted| {

@@ -269,10 +269,10 @@ fn value_of(event: &Event, name: &str, default: &Key) -> Option<String> {
 
 fn innermost_module(event: &Event) -> Option<String> {
     let trace = event.stacktraces().next()?;
-    let some_in_app = trace.frames.iter().any(|frame| frame.in_app == Some(true));
+    let some_in_app = trace.frames.iter().any(frames::is_in_app);
     let mut frames = trace.frames.iter().rev();
     frames
-        .find(|frame| frame.module.is_some() && (!some_in_app || frame.in_app == Some(true)))?
+        .find(|frame| frame.module.is_some() && (!some_in_app || frames::is_in_app(frame)))?
         .module
         .clone()
 }

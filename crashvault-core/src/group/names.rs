@@ -332,7 +332,6 @@ const NATIVE_SUFFIXES: &[&str] = &[
     "@@",
     "@GLIBC",
     "+0x",
-    " + ",
     ".isra.",
     ".part.",
     ".constprop.",
@@ -364,7 +363,10 @@ fn native(name: &str, nesting: usize) -> String {
     if name.starts_with("-[") || name.starts_with("+[") {
         return name.to_owned();
     }
-    let mut name = without_suffixes(without_rust_hash(name));
+    if is_place(name) {
+        return String::new();
+    }
+    let mut name = without_suffixes(without_rust_hash(without_offset(name)));
     while let Some(shorter) = NATIVE_PREFIXES
         .iter()
         .find_map(|prefix| name.strip_prefix(prefix))
@@ -381,6 +383,21 @@ fn native(name: &str, nesting: usize) -> String {
     without_return_type(&path.made)
         .trim_matches(|c: char| c == ':' || c == '&' || c == '*' || c.is_whitespace())
         .to_owned()
+}
+
+/// `at /src/x.rs:5:1` and `/src/x.rs:5:1`: places that stand where a function should (seen from sentry-rust with
+/// the backtraces of anyhow).
+fn is_place(name: &str) -> bool {
+    let path = name.strip_prefix("at ").unwrap_or(name);
+    path.starts_with(['/', '.']) && path.contains(':')
+}
+
+/// `main + 52`, as Apple prints it.
+fn without_offset(name: &str) -> &str {
+    match name.rsplit_once(" + ") {
+        Some((function, offset)) if offset.bytes().all(|byte| byte.is_ascii_digit()) => function,
+        _ => name,
+    }
 }
 
 /// `::h` and 16 hex digits: Rust's legacy mangling names each compilation.
@@ -570,7 +587,9 @@ fn inner(name: &str, nesting: usize) -> String {
     if nesting == NESTING_MAX {
         return String::new();
     }
-    native(name.trim_start_matches(['&', '*']), nesting + 1)
+    let name = name.trim_start_matches(['&', '*']);
+    let first_bound = split_outside(name, " + ").map_or(name, |(first, _)| first);
+    native(first_bound, nesting + 1)
 }
 
 /// The length of the bracket that `text` begins with, its contents included; an open one reaches to the end.
@@ -881,6 +900,11 @@ mod tests {
             "alloc::boxed::Box::call_once",
         );
         check("<app::Foo>::bar", "app::Foo::bar");
+        check(
+            "<&dyn app::Run<u8> + core::marker::Sync as app::Go>::go",
+            "app::Run::go",
+        );
+        check("at /rustc/1a2b/library/std/src/panicking.rs:581:40", "");
         check("<[T] as app::Ext>::first", "[]::first");
         check(
             "app::fmt::<impl core::fmt::Display for app::Foo<T>>::fmt",
@@ -918,6 +942,7 @@ mod tests {
         check("__GI_memcpy", "memcpy");
         check("memcpy@plt", "memcpy");
         check("do_sys_open+0x1f/0x40", "do_sys_open");
+        check("main + 52", "main");
         check("0x7f001234", "");
         check("sub_140001a30", "");
         check("<unknown>", "");

@@ -173,6 +173,19 @@ fn how_a_panic_is_reported_makes_no_difference() {
 }
 
 #[test]
+fn the_standard_library_is_never_in_app() {
+    let mut value = thrown(
+        "native",
+        "panic",
+        "",
+        &["<usize as core::Index>::index", "a::f"],
+    );
+    value["exception"][0]["stacktrace"]["frames"][1]["abs_path"] =
+        json!("/rustc/1a2b/library/core/src/index.rs");
+    same(value, thrown("native", "panic", "", &["a::f"]));
+}
+
+#[test]
 fn a_stack_of_machinery_alone_still_counts() {
     check(
         thrown("native", "SIGABRT", "", &["raise", "abort"]),

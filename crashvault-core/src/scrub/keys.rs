@@ -13,9 +13,16 @@ use crate::event::{Object, is_forbidden_key};
 /// Nesting that is walked; the JSON reader stops at 128.
 const DEPTH_MAX: usize = 160;
 
-/// Replaces a value, whatever it is; counts it unless that was done before.
+/// Replaces a value unless it is empty; counts it unless that was done before.
 pub(super) fn filter(value: &mut Value) -> usize {
-    if value.is_null() || value.as_str() == Some(FILTERED) {
+    let is_empty = match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty() || text == FILTERED,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    };
+    if is_empty {
         return 0;
     }
     *value = FILTERED.into();

@@ -155,9 +155,11 @@ impl ScrubRules {
             if !rules.forbids(key) {
                 return rules.prose(value);
             }
-            let is_new = value != FILTERED;
-            *value = FILTERED.into();
-            usize::from(is_new)
+            let is_secret = !value.is_empty() && value != FILTERED;
+            if is_secret {
+                *value = FILTERED.into();
+            }
+            usize::from(is_secret)
         })
     }
 
@@ -179,6 +181,9 @@ impl ScrubRules {
                 ("url", Value::String(url)) => self.url(url),
                 ("query_string" | "fragment", Value::String(query)) => self.query(query),
                 ("data", Value::String(body)) => self.body(body),
+                ("cookies", Value::Object(cookies)) => {
+                    self.each(cookies.values_mut(), |_, value| keys::filter(value))
+                }
                 (key, value) if self.forbids(key) => keys::filter(value),
                 (_, value) => self.value(value),
             };

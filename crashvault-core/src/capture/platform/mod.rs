@@ -60,6 +60,7 @@ impl Addresses {
     /// The slow and sure way: the platform's own unwinder.
     fn trace(&mut self) {
         self.clear();
-        backtrace::trace(|frame| self.push(frame.ip() as u64));
+        // Some stacks end with a frame at address 0, which is nobody's.
+        backtrace::trace(|frame| frame.ip().is_null() || self.push(frame.ip() as u64));
     }
 }

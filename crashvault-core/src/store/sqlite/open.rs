@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::failure::failure;
 use crate::error::{Error, ErrorKind, Result};
@@ -247,23 +247,15 @@ fn make_current(conn: &mut Connection, path: &Path, found: u32) -> Result<()> {
         let message = format!("not allowed to write {}", path.display());
         return Err(Error::new(ErrorKind::ReadOnly, "open", message));
     }
-    if found == 0 {
-        // Both hold for the life of the file; later formats free pages step by step.
-        conn.pragma_update(None, "page_size", PAGE_BYTES)
-            .and_then(|()| conn.pragma_update(None, "auto_vacuum", "INCREMENTAL"))
-            .map_err(say)?;
-    }
     if found < SCHEMA_VERSION {
-        migrate(conn, path)?;
+        migrate(conn, path, found)?;
     }
     enter_log_mode(conn).map_err(say)
 }
 
-fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
+fn migrate(conn: &mut Connection, path: &Path, found: u32) -> Result<()> {
     let say = |source| failure("migrate", path, source);
-    let transaction = conn
-        .transaction_with_behavior(TransactionBehavior::Exclusive)
-        .map_err(say)?;
+    let transaction = begin_migration(conn, found).map_err(say)?;
     // Another process may have been faster.
     let found = version(&transaction).map_err(say)?;
     refuse_newer(path, found)?;
@@ -278,6 +270,23 @@ fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
         .and_then(|()| transaction.pragma_update(None, "user_version", SCHEMA_VERSION))
         .and_then(|()| transaction.commit())
         .map_err(say)
+}
+
+/// Takes the write lock. A new file stays empty until the commit: with a header but without our id it would be taken
+/// for another program's, by whoever opens it now or after a crash.
+pub(super) fn begin_migration(
+    conn: &mut Connection,
+    found: u32,
+) -> rusqlite::Result<Transaction<'_>> {
+    if found > 0 {
+        return conn.transaction_with_behavior(TransactionBehavior::Exclusive);
+    }
+    // Both hold for the life of the file and must come before its first page. The second writes, so it takes the lock;
+    // it lets later formats give pages back step by step.
+    conn.pragma_update(None, "page_size", PAGE_BYTES)?;
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    transaction.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    Ok(transaction)
 }
 
 fn has_tables(conn: &Connection) -> rusqlite::Result<bool> {

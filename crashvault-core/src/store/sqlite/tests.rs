@@ -170,6 +170,22 @@ fn an_empty_file_becomes_a_vault() {
 }
 
 #[test]
+fn a_file_that_was_not_finished_is_empty() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("vault.db");
+    let mut conn = Connection::open(&path).unwrap();
+    drop(open::begin_migration(&mut conn, 0).unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    let other = Connection::open(&path).unwrap();
+    let _making = open::begin_migration(&mut conn, 0).unwrap();
+    let busy = other.execute_batch("BEGIN IMMEDIATE").unwrap_err();
+    assert_eq!(
+        busy.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy)
+    );
+}
+
+#[test]
 fn a_file_emptied_beside_its_log_is_refused_and_the_log_kept() {
     let (_directory, path) = closed_vault(1);
     let mut store = open(&path).unwrap();
