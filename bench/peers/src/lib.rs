@@ -29,6 +29,8 @@ pub mod alloc;
 pub mod harness;
 pub mod ours;
 pub mod sentry;
+pub mod sink;
+pub mod sites;
 pub mod stats;
 pub mod subject;
 pub mod workload;

@@ -81,7 +81,9 @@ impl Report {
         Report {
             result,
             captured: BTreeMap::new(),
-            directory: env::var_os(DIRECTORY).map(PathBuf::from),
+            directory: env::var_os(DIRECTORY)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from),
         }
     }
 

@@ -39,9 +39,6 @@ pub(crate) trait Store: Send {
     /// Returns once everything committed so far survives a power cut. To be called before a drained segment is removed.
     fn sync(&mut self) -> Result<()>;
 
-    /// The issue a variant has joined.
-    fn lookup_variant(&self, project: &str, variant: &VariantKey) -> Result<Option<IssueId>>;
-
     /// The issues that pass the filter, in its order.
     fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>>;
 
@@ -71,9 +68,6 @@ pub(crate) trait Store: Send {
 
     /// The vault's counters, by name.
     fn counters(&self) -> Result<BTreeMap<String, u64>>;
-
-    /// Adds to counters; a name not seen before starts at 0, a sum past the largest number stays there.
-    fn add_counters(&mut self, counters: &[(String, u64)]) -> Result<()>;
 
     /// How much the store holds.
     fn stats(&self) -> Result<StoreStats>;

@@ -95,10 +95,6 @@ impl Store for SqliteStore {
         write::sync(&mut self.conn).map_err(|source| failure::failure("sync", &self.path, source))
     }
 
-    fn lookup_variant(&self, project: &str, variant: &VariantKey) -> Result<Option<IssueId>> {
-        read::variant_issue(&self.conn, project, variant).map_err(self.named("look up variant"))
-    }
-
     fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>> {
         read::issues(&self.conn, filter).map_err(self.named("list issues"))
     }
@@ -153,11 +149,6 @@ impl Store for SqliteStore {
     fn counters(&self) -> Result<BTreeMap<String, u64>> {
         read::numbers(&self.conn, "SELECT name, value FROM counter")
             .map_err(self.named("read counters"))
-    }
-
-    fn add_counters(&mut self, counters: &[(String, u64)]) -> Result<()> {
-        write::add_counters(&mut self.conn, counters)
-            .map_err(|source| failure::failure("count", &self.path, source))
     }
 
     fn stats(&self) -> Result<StoreStats> {

@@ -183,8 +183,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
 
 /// The ordinary way, which sees what other processes write; where the directory refuses the log's index, as it is.
 ///
-/// `immutable` is wrong while somebody writes; nobody does on a read-only file system, and whoever has the vault open
-/// elsewhere has made the index already, with which the ordinary way works.
+/// `immutable` is wrong while somebody writes, so it is taken only where the file system lets nobody write.
 fn connect_read_only(path: &Path) -> Result<Connection> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let Err(source) = version(&conn) else {
@@ -204,7 +203,20 @@ fn connect_read_only(path: &Path) -> Result<Connection> {
         );
         return Err(Error::new(ErrorKind::ReadOnly, "open", message).with_source(source));
     }
+    if !is_file_system_read_only(path) {
+        let message = format!(
+            "{} cannot be read without the right to write beside it; copy it to a writable directory",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::ReadOnly, "open", message).with_source(source));
+    }
     open_immutable(path).map_err(|source| failure("open", path, source))
+}
+
+/// Only a read-only file system refuses with this; a missing right is refused otherwise.
+fn is_file_system_read_only(path: &Path) -> bool {
+    let opened = fs::OpenOptions::new().append(true).open(path);
+    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 fn keep_log_on_close(conn: &Connection, keep: bool) -> rusqlite::Result<bool> {

@@ -16,23 +16,6 @@ use crate::time::Timestamp;
 /// Issues named in a conflict.
 const CANDIDATES_MAX: usize = 10;
 
-pub(super) fn variant_issue(
-    conn: &Connection,
-    project: &str,
-    variant: &VariantKey,
-) -> rusqlite::Result<Option<IssueId>> {
-    conn.prepare_cached(
-        "SELECT n.issue FROM variant_join j
-         JOIN project p ON p.id = j.project
-         JOIN issue_number n ON n.number = j.issue
-         WHERE p.name = ?1 AND j.variant = ?2",
-    )?
-    .query_row(params![project, variant.as_bytes()], |row| {
-        row.get(0).map(IssueId::from_bytes)
-    })
-    .optional()
-}
-
 const ISSUE: &str = "SELECT i.number, n.issue, p.name, i.status, i.level, i.title, i.culprit,
         i.platform, i.first_seen, i.last_seen, i.seen_count, i.last_event
     FROM issue i

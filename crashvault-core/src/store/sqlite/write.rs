@@ -52,15 +52,6 @@ pub(super) fn forget_segments(conn: &mut Connection, names: &[String]) -> rusqli
     transaction.commit()
 }
 
-pub(super) fn add_counters(
-    conn: &mut Connection,
-    counters: &[(String, u64)],
-) -> rusqlite::Result<()> {
-    let transaction = begin(conn)?;
-    put_counters(&transaction, counters)?;
-    transaction.commit()
-}
-
 /// The write lock first: a transaction that begins by reading cannot wait for it later.
 fn begin(conn: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     conn.transaction_with_behavior(TransactionBehavior::Immediate)
