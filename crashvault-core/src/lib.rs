@@ -100,3 +100,12 @@ macro_rules! release {
         concat!(env!("CARGO_PKG_NAME"), "@", env!("CARGO_PKG_VERSION"))
     };
 }
+
+/// The code in the guides compiles.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/guide/rust.md")]
+    struct Rust;
+}

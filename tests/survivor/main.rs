@@ -2,6 +2,8 @@
 
 #![expect(unsafe_code, reason = "fork and _exit have no safe interface")]
 
+mod oddities;
+
 use std::io::{BufRead, Write};
 
 use crashvault::{Level, Vault};
@@ -19,6 +21,9 @@ fn main() {
     if kind == "drain" {
         let report = Vault::open(&vault).and_then(|mut vault| vault.drain_all());
         println!("{}", report.expect("the vault can be drained").events_new);
+        return;
+    }
+    if oddities::run(&vault, &kind) {
         return;
     }
     crashvault::options()

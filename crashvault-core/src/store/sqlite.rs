@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use super::{Batch, Committed, IssueFilter, Store, StoreStats, StoredEvent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
-use crate::issue::{Issue, IssueId, IssueRef, Join, VariantKey};
+use crate::issue::{Issue, IssueId, IssueRef, Join};
 
 pub(crate) use open::Access;
 
