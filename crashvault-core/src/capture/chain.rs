@@ -16,6 +16,7 @@ const TYPE_BYTES_MAX: usize = 200;
 /// One error of a chain, without its type.
 pub(super) struct Link<'e> {
     pub(super) type_name: &'e str,
+    pub(super) address: *const (),
     pub(super) display: &'e dyn fmt::Display,
     pub(super) debug: &'e dyn fmt::Debug,
     pub(super) source: Option<&'e (dyn Error + 'static)>,
@@ -90,17 +91,16 @@ pub(super) fn encode(
         encode_stack(inner, addresses);
         inner.display(Part::Location as u8, location, limits::NAME_BYTES_MAX);
     });
-    encode_sources(encoder, first.source);
+    encode_sources(encoder, first);
 }
 
-fn encode_sources(encoder: &mut Encoder<'_>, mut source: Option<&(dyn Error + 'static)>) {
-    let mut before: Option<*const ()> = None;
+fn encode_sources(encoder: &mut Encoder<'_>, first: &Link<'_>) {
+    let mut source = first.source;
+    if source.is_some_and(|error| is_first_again(first, error)) {
+        return note(encoder, NAMES_ITSELF);
+    }
     let mut count = 1;
     while let Some(error) = source {
-        let place = std::ptr::from_ref(error).cast::<()>();
-        if before == Some(place) && size_of_val(error) > 0 {
-            return note(encoder, "an error names itself as its source");
-        }
         if count == limits::EXCEPTIONS_MAX {
             return note(
                 encoder,
@@ -108,10 +108,28 @@ fn encode_sources(encoder: &mut Encoder<'_>, mut source: Option<&(dyn Error + 's
             );
         }
         encode_source(encoder, error);
-        before = Some(place);
+        if names_itself(error) {
+            return note(encoder, NAMES_ITSELF);
+        }
         count += 1;
         source = error.source();
     }
+}
+
+const NAMES_ITSELF: &str = "an error names itself as its source";
+
+/// Whether `error` is its own source. A wrapper and what it wraps may share an address; so their types must agree too;
+/// that one type may have two tables only makes a circle end at the chain's limit.
+fn names_itself(error: &(dyn Error + 'static)) -> bool {
+    error
+        .source()
+        .is_some_and(|source| size_of_val(error) > 0 && std::ptr::eq(error, source))
+}
+
+/// The captured error's type is not known as that of its sources is; so it is only believed to be its own source if
+/// what stands at its address is.
+fn is_first_again(first: &Link<'_>, error: &(dyn Error + 'static)) -> bool {
+    first.address == std::ptr::from_ref(error).cast() && names_itself(error)
 }
 
 fn encode_source(encoder: &mut Encoder<'_>, error: &(dyn Error + 'static)) {
@@ -234,6 +252,100 @@ mod tests {
         }
         assert_eq!(debug_name(&Timeout { after: 1 }).as_str(), "Timeout");
         assert_eq!(debug_name(&"a text").as_str(), "Error");
+    }
+
+    #[derive(Debug)]
+    struct Leaf(u8);
+
+    #[derive(Debug)]
+    struct Wrapper(Leaf);
+
+    #[derive(Debug)]
+    struct Circle(u8);
+
+    impl fmt::Display for Leaf {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "leaf {}", self.0)
+        }
+    }
+
+    impl fmt::Display for Wrapper {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "around {}", self.0)
+        }
+    }
+
+    impl fmt::Display for Circle {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "round {}", self.0)
+        }
+    }
+
+    impl Error for Leaf {}
+
+    impl Error for Wrapper {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    impl Error for Circle {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(self)
+        }
+    }
+
+    #[derive(Debug)]
+    struct Outer(Box<dyn Error>);
+
+    impl fmt::Display for Outer {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer")
+        }
+    }
+
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    fn check_chain(error: &(impl Error + 'static), expected: &[&str], flaws: usize) {
+        let mut body = Vec::new();
+        let link = Link {
+            type_name: std::any::type_name_of_val(error),
+            address: std::ptr::from_ref(error).cast(),
+            display: error,
+            debug: error,
+            source: error.source(),
+        };
+        let mut encoder = Encoder::new(&mut body);
+        encode(&mut encoder, &link, &Addresses::new(), Location::caller());
+        encoder.finish();
+        let event = crate::event::wire::decode(&body);
+        let values: Vec<_> = event
+            .exceptions
+            .iter()
+            .rev()
+            .filter_map(|e| e.value.as_deref())
+            .collect();
+        assert_eq!((values, event.flaws.len()), (expected.to_vec(), flaws));
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_source_is_kept_once() {
+        check_chain(&Circle(1), &["round 1"], 1);
+        check_chain(&Outer(Box::new(Circle(1))), &["outer", "round 1"], 1);
+    }
+
+    #[test]
+    fn a_wrapper_at_the_address_of_what_it_wraps_hides_nothing() {
+        check_chain(&Wrapper(Leaf(1)), &["around leaf 1", "leaf 1"], 0);
+        check_chain(
+            &Outer(Box::new(Wrapper(Leaf(1)))),
+            &["outer", "around leaf 1", "leaf 1"],
+            0,
+        );
     }
 
     #[test]

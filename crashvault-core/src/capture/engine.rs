@@ -12,7 +12,9 @@ use super::scope::Scope;
 use super::throttle::{Throttle, Verdict};
 use super::{chain, health, local};
 use crate::event::wire::{self, Encoder, Field};
-use crate::event::{Event, EventId, Image, Level, limits};
+use crate::event::{
+    Event, EventId, Flaw, Image, Level, filter_forbidden, is_forbidden_key, limits,
+};
 use crate::journal::{Durability, Entry, FRAME_HEADER_BYTES, Flags, Journal, Kind, Limits};
 use crate::time::Timestamp;
 
@@ -382,11 +384,7 @@ impl Engine {
                 }
                 None => {
                     let mut encoder = Encoder::new(frame);
-                    encoder.keyed(
-                        Field::Flaw as u8,
-                        "before_send",
-                        b"it panicked; the event is kept as it was",
-                    );
+                    encoder.keyed(Field::Flaw as u8, "before_send", HOOK_PANICKED.as_bytes());
                 }
             }
         }
@@ -489,7 +487,10 @@ impl Engine {
                         state.counts.refused.fetch_add(1, Ordering::Relaxed);
                         return EventId::NIL;
                     }
-                    None => event,
+                    None => {
+                        event.flaws.push(Flaw::new("before_send", HOOK_PANICKED));
+                        event
+                    }
                 },
             };
             put_json(frame, event);
@@ -634,48 +635,36 @@ fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &str {
     std::str::from_utf8(&digits[start..]).unwrap_or_default()
 }
 
+const HOOK_PANICKED: &str = "it panicked; the event is kept as it was";
+
 /// Replaces the body by the event's JSON, within the record's limit.
 fn put_json(frame: &mut Vec<u8>, mut event: Event) {
-    filter_event(&mut event);
-    let mut json = event.to_json();
+    for flaw in &mut event.flaws {
+        let key = flaw.field.rsplit('.').next().unwrap_or_default();
+        if is_forbidden_key(key) && flaw.value.is_some() {
+            flaw.value = Some(limits::FILTERED.into());
+        }
+    }
+    let mut json = filtered_json(&event);
     if json.len() > limits::RECORD_BYTES_MAX {
-        json = shortened(event).to_json();
+        json = filtered_json(&shortened(event));
     }
     frame.truncate(FRAME_HEADER_BYTES);
     frame.extend_from_slice(&json);
 }
 
-/// Forbidden keys never reach the journal, whoever wrote them.
-fn filter_event(event: &mut Event) {
-    use crate::event::{filter_forbidden, is_forbidden_key};
-    for (key, value) in &mut event.tags {
-        if is_forbidden_key(key) {
-            *value = limits::FILTERED.into();
-        }
-    }
-    let filter_map = |map: &mut crate::event::Object| {
-        let mut value = serde_json::Value::Object(std::mem::take(map));
-        filter_forbidden(&mut value);
-        if let serde_json::Value::Object(filtered) = value {
-            *map = filtered;
-        }
-    };
-    for map in [&mut event.contexts, &mut event.extra, &mut event.other] {
-        filter_map(map);
-    }
-    if let Some(request) = &mut event.request {
-        filter_map(request);
-    }
-    event
-        .breadcrumbs
-        .iter_mut()
-        .for_each(|crumb| filter_map(&mut crumb.data));
+/// Forbidden keys never reach the journal, whoever wrote them and wherever in the event they stand.
+fn filtered_json(event: &Event) -> Vec<u8> {
+    let mut value = event.to_value();
+    filter_forbidden(&mut value);
+    // A value always serializes: its keys are texts.
+    serde_json::to_vec(&value).unwrap_or_default()
 }
 
 /// Leaves out the bulky parts, one after the other, until the event fits; says so.
 fn shortened(mut event: Event) -> Event {
     let flaw = |field: &str| {
-        crate::event::Flaw::new(
+        Flaw::new(
             field,
             format!(
                 "left out: the event is longer than {} bytes",
@@ -683,7 +672,8 @@ fn shortened(mut event: Event) -> Event {
             ),
         )
     };
-    let parts: [(&str, fn(&mut Event)); 6] = [
+    type Part = (&'static str, fn(&mut Event));
+    let parts: [Part; 6] = [
         ("extra", |event| event.extra.clear()),
         ("other", |event| event.other.clear()),
         ("request", |event| event.request = None),

@@ -33,6 +33,7 @@ pub use scope::{InScope, Scope, ScopeFutureExt, ScopeHandle};
 use crate::event::limits;
 use crate::event::wire::Field;
 use crate::event::{Breadcrumb, Event, EventId, Level, User};
+use crate::time::Timestamp;
 
 /// Installs capture. The first caller's options stay.
 pub(crate) fn start(options: Options, wiring: Wiring) -> Installed {
@@ -75,6 +76,7 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
         key: &|hasher| {
             let link = chain::Link {
                 type_name,
+                address: std::ptr::from_ref(error).cast(),
                 display: &error,
                 debug: &error,
                 source: None,
@@ -85,6 +87,7 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
         fill: &|encoder, addresses| {
             let link = chain::Link {
                 type_name,
+                address: std::ptr::from_ref(error).cast(),
                 display: &error,
                 debug: &error,
                 source: error.source(),
@@ -167,20 +170,36 @@ impl<T, E: Error> ResultExt for Result<T, E> {
 /// crashvault::add_breadcrumb(Breadcrumb::new("opened cart").category("shop").data("items", 3));
 /// ```
 pub fn add_breadcrumb(crumb: Breadcrumb) {
-    let Some(engine) = engine() else { return };
-    let crumb = match &engine.options.before_breadcrumb {
-        None => crumb,
-        Some(hook) => match local::guarded(|| hook(crumb)).flatten() {
-            Some(crumb) => crumb,
-            None => return,
-        },
-    };
-    let count_max = engine
-        .options
-        .breadcrumbs_max
-        .unwrap_or(limits::BREADCRUMBS_MAX);
-    let now = engine.options.clock.now();
-    local::with_scope_of_thread(|scope| scope.crumbs_mut().add(&crumb, now, count_max));
+    // The hook runs before the scope is taken, so that it may use the scope itself.
+    if let Some(admitted) = Admitted::new(crumb) {
+        local::with_scope_of_thread(|scope| admitted.add_to(scope.crumbs_mut()));
+    }
+}
+
+/// A breadcrumb that the host's hook has let through, with what the options and the clock say about it.
+struct Admitted {
+    crumb: Breadcrumb,
+    now: Timestamp,
+    count_max: usize,
+}
+
+impl Admitted {
+    fn new(crumb: Breadcrumb) -> Option<Self> {
+        let options = &engine()?.options;
+        let crumb = match &options.before_breadcrumb {
+            None => crumb,
+            Some(hook) => local::guarded(|| hook(crumb)).flatten()?,
+        };
+        Some(Self {
+            crumb,
+            now: options.clock.now(),
+            count_max: options.breadcrumbs_max.unwrap_or(limits::BREADCRUMBS_MAX),
+        })
+    }
+
+    fn add_to(&self, crumbs: &mut crumbs::Crumbs) {
+        crumbs.add(&self.crumb, self.now, self.count_max);
+    }
 }
 
 /// Adds a breadcrumb of a category and a message: the quick way, without an allocation.

@@ -13,7 +13,6 @@ use super::local;
 use crate::event::limits;
 use crate::event::wire::{Encoder, Field, json_item};
 use crate::event::{Breadcrumb, FORBIDDEN_PARTS, Level, Object, User, is_forbidden_key};
-use crate::time::Timestamp;
 
 /// Data that every event captured in it carries. Each thread has one; see [`configure_scope`](crate::configure_scope),
 /// [`with_scope`](crate::with_scope) and, for work that moves between threads, [`ScopeHandle`].
@@ -107,10 +106,11 @@ impl Scope {
         self.changed();
     }
 
-    /// Adds a breadcrumb now; the oldest give way.
+    /// Adds a breadcrumb now, if `before_breadcrumb` lets it through; the oldest give way.
     pub fn add_breadcrumb(&mut self, crumb: Breadcrumb) {
-        self.crumbs
-            .add(&crumb, Timestamp::now(), limits::BREADCRUMBS_MAX);
+        if let Some(admitted) = super::Admitted::new(crumb) {
+            admitted.add_to(&mut self.crumbs);
+        }
     }
 
     /// Forgets everything.

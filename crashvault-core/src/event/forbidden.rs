@@ -125,10 +125,17 @@ fn filter_at(value: &mut Value, depth: usize) -> usize {
                 }
             })
             .sum(),
-        Value::Array(items) => items
-            .iter_mut()
-            .map(|item| filter_at(item, depth + 1))
-            .sum(),
+        Value::Array(items) => match items.as_mut_slice() {
+            // Headers and the like also come as lists of pairs.
+            [Value::String(key), inner] if is_forbidden_key(key) && !is_filtered(inner) => {
+                *inner = Value::String(FILTERED.into());
+                1
+            }
+            items => items
+                .iter_mut()
+                .map(|item| filter_at(item, depth + 1))
+                .sum(),
+        },
         _ => 0,
     }
 }
@@ -248,5 +255,15 @@ mod tests {
             json!({"a": {"Password": FILTERED, "b": [{"token": FILTERED}]}, "ok": 1})
         );
         assert_eq!(filter_forbidden(&mut value), 0);
+    }
+
+    #[test]
+    fn pairs_are_keys_and_values_too() {
+        let mut value = json!({"headers": [["Cookie", "x"], ["Accept", "y"]]});
+        assert_eq!(filter_forbidden(&mut value), 1);
+        assert_eq!(
+            value,
+            json!({"headers": [["Cookie", FILTERED], ["Accept", "y"]]})
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::limits::CUT_MARK;
 use super::model::*;
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
@@ -18,7 +19,7 @@ impl Event {
         let value = match serde_json::from_slice(json) {
             Ok(value) => value,
             Err(first) => {
-                let patched = patch_constants(&String::from_utf8_lossy(json));
+                let patched = patch_json(&String::from_utf8_lossy(json));
                 serde_json::from_str(&patched)
                     .map_err(|_| invalid(format!("not a JSON object: {first}")))?
             }
@@ -200,15 +201,7 @@ impl Fields<'_> {
         let items = match self.take(key) {
             None => return Vec::new(),
             Some(Value::Array(items)) => items,
-            Some(Value::Object(mut map)) => match map.remove("values") {
-                Some(Value::Array(items)) => items,
-                Some(Value::Null) => Vec::new(),
-                Some(other) => {
-                    self.flaw(key, "expected a list under \"values\"", other);
-                    Vec::new()
-                }
-                None => vec![Value::Object(map)],
-            },
+            Some(Value::Object(map)) => self.wrapped_items(key, map),
             Some(other) => {
                 self.flaw(key, "expected a list", other);
                 Vec::new()
@@ -225,6 +218,23 @@ impl Fields<'_> {
             }
         }
         read_items
+    }
+
+    fn wrapped_items(&mut self, key: &str, mut map: Object) -> Vec<Value> {
+        let items = match map.remove("values") {
+            Some(Value::Array(items)) => items,
+            Some(Value::Null) => Vec::new(),
+            Some(other) => {
+                self.flaw(key, "expected a list under \"values\"", other);
+                Vec::new()
+            }
+            None if map.is_empty() => Vec::new(),
+            None => return vec![Value::Object(map)],
+        };
+        if !map.is_empty() {
+            self.flaw(key, "not expected beside \"values\"", map.into());
+        }
+        items
     }
 
     fn nested<T>(&mut self, key: &str, map: Object, read: impl Fn(&mut Fields<'_>) -> T) -> T {
@@ -435,7 +445,10 @@ fn read_tags(fields: &mut Fields<'_>, event: &mut Event) {
     for (key, value) in fields.pairs("tags") {
         match scalar_text(&value) {
             Some(text) => {
-                event.tags.insert(key, text);
+                let earlier = event.tags.insert(key.clone(), text);
+                if let Some(earlier) = earlier.filter(|earlier| event.tags[&key] != *earlier) {
+                    fields.flaw(&format!("tags.{key}"), "given twice", earlier.into());
+                }
             }
             None if value.is_null() => {}
             None => fields.flaw(&format!("tags.{key}"), "expected a text", value),
@@ -467,58 +480,147 @@ fn read_images(fields: &mut Fields<'_>, event: &mut Event) {
 
 /// Flaws written by [`Event::to_value`] come back as flaws.
 fn read_own_flaws(event: &mut Event) {
-    let Some(Value::Object(own)) = event.contexts.get_mut("crashvault") else {
-        return;
+    let own = match event.contexts.get_mut("crashvault") {
+        None => return,
+        Some(Value::Object(own)) => own,
+        Some(other) => {
+            event.flaws = vec![Flaw {
+                value: Some(other.take()),
+                ..Flaw::new("contexts.crashvault", "expected an object")
+            }];
+            event.contexts.remove("crashvault");
+            return;
+        }
     };
-    let Some(Value::Array(items)) = own.remove("flaws") else {
-        return;
+    let items = match own.remove("flaws") {
+        None => return,
+        Some(Value::Array(items)) => items,
+        Some(other) => vec![other],
     };
     if own.is_empty() {
         event.contexts.remove("crashvault");
     }
-    event.flaws = items
-        .into_iter()
-        .filter_map(|item| match item {
-            Value::Object(mut map) => Some(Flaw {
-                field: map.get("field")?.as_str()?.to_owned(),
-                reason: map.get("reason")?.as_str()?.to_owned(),
-                value: map.remove("value"),
-            }),
-            _ => None,
-        })
-        .collect();
+    event.flaws = items.into_iter().map(read_own_flaw).collect();
 }
 
-/// Replaces `NaN`, `Infinity` and `-Infinity` outside of strings by `null`.
-fn patch_constants(json: &str) -> String {
-    let mut patched = String::with_capacity(json.len());
-    let mut rest = json;
-    let mut in_string = false;
-    while let Some(next) = rest.chars().next() {
-        if in_string {
-            let taken = if next == '\\' {
-                1 + rest[1..].chars().next().map_or(0, char::len_utf8)
-            } else {
-                next.len_utf8()
-            };
-            in_string = next != '"';
-            patched.push_str(&rest[..taken]);
-            rest = &rest[taken..];
-            continue;
-        }
-        if let Some(constant) = ["-Infinity", "Infinity", "NaN"]
-            .iter()
-            .find(|c| rest.starts_with(**c))
-        {
-            patched.push_str("null");
-            rest = &rest[constant.len()..];
-            continue;
-        }
-        in_string = next == '"';
-        patched.push(next);
-        rest = &rest[next.len_utf8()..];
+fn read_own_flaw(item: Value) -> Flaw {
+    let text = |key: &str| item.get(key).and_then(Value::as_str);
+    match (text("field"), text("reason")) {
+        (Some(field), Some(reason)) => Flaw {
+            value: item.get("value").cloned(),
+            ..Flaw::new(field, reason)
+        },
+        _ => Flaw {
+            value: Some(item),
+            ..Flaw::new("contexts.crashvault.flaws", "expected field and reason")
+        },
     }
-    patched
+}
+
+/// What JSON forbids and SDKs send: outside of strings `NaN`, `Infinity` and `-Infinity` become `null`, in strings an
+/// escaped half of a surrogate pair becomes U+FFFD, and what lies deeper than a parser dares to go becomes a mark.
+fn patch_json(json: &str) -> String {
+    let mut patcher = Patcher {
+        rest: json,
+        made: String::with_capacity(json.len()),
+        depth: 0,
+    };
+    while let Some(next) = patcher.rest.chars().next() {
+        patcher.step(next);
+    }
+    patcher.made
+}
+
+/// Nesting that is kept; serde_json reads no deeper than 127, and writing may add a few levels.
+const NESTING_MAX: usize = 110;
+
+struct Patcher<'j> {
+    rest: &'j str,
+    made: String,
+    depth: usize,
+}
+
+impl Patcher<'_> {
+    fn step(&mut self, next: char) {
+        match next {
+            '"' => self.string(),
+            '{' | '[' => {
+                if self.depth == NESTING_MAX {
+                    self.put(&Value::from(CUT_MARK).to_string());
+                }
+                self.depth += 1;
+                self.take(1);
+            }
+            '}' | ']' => {
+                self.take(1);
+                self.depth = self.depth.saturating_sub(1);
+            }
+            _ => match ["-Infinity", "Infinity", "NaN"]
+                .iter()
+                .find(|constant| self.rest.starts_with(**constant))
+            {
+                Some(constant) => self.replace(constant.len(), "null"),
+                None => self.take(next.len_utf8()),
+            },
+        }
+    }
+
+    /// A whole string, with its quotes.
+    fn string(&mut self) {
+        self.take(1);
+        while let Some(next) = self.rest.chars().next() {
+            match next {
+                '\\' if is_surrogate(self.rest) => {
+                    let pair = is_high_surrogate(self.rest)
+                        && self.rest.get(6..).is_some_and(is_low_surrogate);
+                    if pair {
+                        self.take(12);
+                    } else {
+                        self.replace(6, "\u{fffd}");
+                    }
+                }
+                '\\' => self.take(1 + self.rest[1..].chars().next().map_or(0, char::len_utf8)),
+                _ => self.take(next.len_utf8()),
+            }
+            if next == '"' {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: usize) {
+        let (taken, rest) = self.rest.split_at(bytes);
+        self.put(taken);
+        self.rest = rest;
+    }
+
+    fn replace(&mut self, bytes: usize, by: &str) {
+        self.put(by);
+        self.rest = &self.rest[bytes..];
+    }
+
+    fn put(&mut self, text: &str) {
+        if self.depth <= NESTING_MAX {
+            self.made.push_str(text);
+        }
+    }
+}
+
+fn escaped_unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
+fn is_surrogate(text: &str) -> bool {
+    is_high_surrogate(text) || is_low_surrogate(text)
+}
+
+fn is_high_surrogate(text: &str) -> bool {
+    escaped_unit(text).is_some_and(|unit| (0xD800..0xDC00).contains(&unit))
+}
+
+fn is_low_surrogate(text: &str) -> bool {
+    escaped_unit(text).is_some_and(|unit| (0xDC00..0xE000).contains(&unit))
 }
 
 #[cfg(test)]
@@ -622,6 +724,77 @@ mod tests {
                 .unwrap();
         assert_eq!(event.extra["x"], Value::Null);
         assert_eq!(event.extra["s"], json!("NaN \" NaN"));
+    }
+
+    fn check_message(json: &str, expected: &str) {
+        let event = Event::from_json(json.as_bytes()).unwrap();
+        assert_eq!(event.message.as_deref(), Some(expected), "{json}");
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_replaced_and_a_whole_one_kept() {
+        check_message(r#"{"message": "a\ud800b"}"#, "a\u{fffd}b");
+        check_message(r#"{"message": "\udc00"}"#, "\u{fffd}");
+        check_message(
+            r#"{"message": "\ud83d\ude00 \ud800\ud83d\ude00"}"#,
+            "\u{1f600} \u{fffd}\u{1f600}",
+        );
+        check_message(r#"{"message": "\\ud800", "extra": {"x": NaN}}"#, "\\ud800");
+    }
+
+    #[test]
+    fn nesting_deeper_than_can_be_read_is_cut_visibly() {
+        let deep = |depth: usize| {
+            format!(
+                r#"{{"message": "m", "extra": {{"x": {}1{}}}, "logger": "l"}}"#,
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
+        };
+        let event = Event::from_json(deep(100_000).as_bytes()).unwrap();
+        assert_eq!(
+            (event.message.as_deref(), event.logger.as_deref()),
+            (Some("m"), Some("l"))
+        );
+        assert!(event.extra["x"].to_string().contains(CUT_MARK));
+        assert_eq!(Event::from_json(&event.to_json()).unwrap(), event);
+        assert!(
+            !Event::from_json(deep(100).as_bytes()).unwrap().extra["x"]
+                .to_string()
+                .contains(CUT_MARK)
+        );
+    }
+
+    #[test]
+    fn what_stands_beside_values_is_a_flaw() {
+        let event = event(json!({"exception": {"values": [{"type": "A"}], "more": 1}}));
+        assert_eq!(
+            (event.exceptions.len(), event.flaws[0].value.clone()),
+            (1, Some(json!({"more": 1})))
+        );
+    }
+
+    #[test]
+    fn an_empty_object_is_an_empty_list() {
+        assert!(event(json!({"exception": {}})).exceptions.is_empty());
+    }
+
+    #[test]
+    fn a_tag_that_is_given_twice_keeps_the_last_and_tells_the_first() {
+        let event = event(json!({"tags": [["a", 1], ["a", 2]]}));
+        assert_eq!(
+            (event.tags["a"].as_str(), event.flaws[0].value.clone()),
+            ("2", Some(json!("1")))
+        );
+    }
+
+    #[test]
+    fn foreign_things_in_our_own_context_are_kept_as_flaws() {
+        for own in [json!(5), json!({"flaws": [7]}), json!({"flaws": 7})] {
+            let first = event(json!({"contexts": {"crashvault": own}}));
+            assert_eq!(first.flaws.len(), 1);
+            assert_eq!(event(first.to_value()), first);
+        }
     }
 
     #[test]

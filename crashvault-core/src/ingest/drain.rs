@@ -79,7 +79,7 @@ pub(crate) fn drain(
     let offsets = drain.store.offsets()?;
     let segments = journal::list(directory)?;
     drain.forget_vanished(&segments, &offsets)?;
-    let mut processes: BTreeMap<(i64, [u8; 16]), Vec<Pending>> = BTreeMap::new();
+    let mut processes: BTreeMap<[u8; 16], Vec<Pending>> = BTreeMap::new();
     for file in segments {
         let offset = offsets.get(&file.stem).copied().unwrap_or(0);
         if offset & CLOSED != 0 {
@@ -88,18 +88,18 @@ pub(crate) fn drain(
         }
         match file.header() {
             Ok(header) => processes
-                .entry((header.identity.start_ticks as i64, header.identity.process))
+                .entry(header.identity.process)
                 .or_default()
                 .push(Pending {
                     file,
                     offset,
                     number: header.number,
+                    created_at_ns: header.created_at_ns,
                 }),
             Err(fault) => drain.report.faults.push(fault),
         }
     }
-    for mut pending in processes.into_values() {
-        pending.sort_by_key(|pending| pending.number);
+    for pending in in_order_of_start(processes) {
         for window in pending.chunks(WINDOW_SEGMENTS) {
             drain.window(window)?;
         }
@@ -112,6 +112,18 @@ struct Pending {
     file: SegmentFile,
     offset: u64,
     number: u32,
+    created_at_ns: i64,
+}
+
+/// The segments of each process by number, and the processes by the time of their first segment: so that issues found
+/// in one drain are numbered as they came up. Ticks since boot are too coarse for that, and differ from boot to boot.
+fn in_order_of_start(processes: BTreeMap<[u8; 16], Vec<Pending>>) -> Vec<Vec<Pending>> {
+    let mut processes: Vec<Vec<Pending>> = processes.into_values().collect();
+    for pending in &mut processes {
+        pending.sort_by_key(|pending| pending.number);
+    }
+    processes.sort_by_key(|pending| pending.iter().map(|pending| pending.created_at_ns).min());
+    processes
 }
 
 struct Drain<'d> {

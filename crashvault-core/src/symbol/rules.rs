@@ -83,10 +83,10 @@ const MACHINERY: &[&str] = &[
     "std::panicking::",
     "core::panicking::",
     "std::panic::",
-    "rust_begin_unwind",
     "__rustc::rust_begin_unwind",
-    "rust_panic",
     "__rustc::rust_panic",
+    // The capture walks the stack inside a thread's own buffer.
+    "std::thread::local::",
     "std::sys::backtrace::__rust_end_short_backtrace",
     "std::sys_common::backtrace::__rust_end_short_backtrace",
     "core::option::unwrap_failed",
@@ -102,6 +102,9 @@ const MACHINERY: &[&str] = &[
     "std::alloc::handle_alloc_error",
     "alloc::alloc::handle_alloc_error",
 ];
+
+/// The same as whole symbols: as starts they would take a program named `rust_panic`.
+const MACHINERY_SYMBOLS: &[&str] = &["rust_begin_unwind", "rust_panic", "rust_panic_with_hook"];
 
 /// What the table above would take although user code runs inside it.
 const NOT_MACHINERY: &[&str] = &[
@@ -258,7 +261,8 @@ fn is_engine(parts: &Parts, path: Option<&str>) -> bool {
 }
 
 fn is_machinery(name: &str) -> bool {
-    starts_with_any(name, MACHINERY) && !NOT_MACHINERY.iter().any(|root| below(name, root))
+    MACHINERY_SYMBOLS.contains(&name)
+        || starts_with_any(name, MACHINERY) && !NOT_MACHINERY.iter().any(|root| below(name, root))
 }
 
 /// `core::option::Option::unwrap` as `core::option::unwrap`: binaries with line tables only do not tell the type.
@@ -466,6 +470,7 @@ mod tests {
             "crashvault::capture::stack::addresses",
             "backtrace::backtrace::trace::<crashvault::capture::stack::addresses::{closure#0}>",
             "backtrace::backtrace::libunwind::trace",
+            "std::thread::local::LocalKey<T>::try_with",
         ];
         let check = |panic: &[&str], kept: &str| {
             let frames = [panic, &handling].concat();
@@ -474,6 +479,10 @@ mod tests {
         check(
             &["main", "shop::pay", "core::panicking::panic_fmt"],
             "shop::pay",
+        );
+        check(
+            &["main", "rust_panic::pay", "core::panicking::panic_fmt"],
+            "rust_panic::pay",
         );
         check(
             &[

@@ -217,9 +217,11 @@ impl Vault {
         let journal = self.home.join("journal");
         let Some(_lease) = self.lease()? else {
             let waited = ingest::count_waiting(&journal, &*self.store)?;
-            let mut report = DrainReport::default();
-            report.waiting_count = waited.events;
-            report.is_elsewhere = !self.is_read_only;
+            let report = DrainReport {
+                waiting_count: waited.events,
+                is_elsewhere: !self.is_read_only,
+                ..DrainReport::default()
+            };
             return Ok(report);
         };
         ingest::drain(

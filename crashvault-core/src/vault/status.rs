@@ -92,7 +92,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(severity: Severity, what: impl Into<String>, advice: impl Into<String>) -> Self {
+    /// A finding; the advice is empty if there is nothing to do.
+    pub fn new(severity: Severity, what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self {
             severity,
             what: what.into(),
@@ -144,7 +145,7 @@ impl Vault {
     /// # Errors
     /// Only what keeps it from looking at all.
     pub fn doctor(&self) -> Result<Vec<Finding>> {
-        let mut findings = vec![self.writable()];
+        let mut findings = vec![writable(&self.home)];
         let status = self.status()?;
         findings.extend(self.store_findings()?);
         findings.extend(self.settings.faults.iter().map(|fault| {
@@ -155,26 +156,28 @@ impl Vault {
             )
         }));
         findings.extend(journal_findings(&self.home.join("journal"), &status));
-        findings.extend(file_system_finding(&self.home));
-        findings.extend(permissions_finding(&self.home));
-        findings.extend(v1_finding(&self.home));
-        findings.extend(fallback_finding(&self.home));
+        findings.extend(surroundings(&self.home));
         Ok(findings)
     }
 
-    fn writable(&self) -> Finding {
-        let place = self.home.display();
-        match home::probe(&self.home) {
-            Ok(()) => Finding::new(Severity::Fine, format!("{place} can be written"), ""),
-            Err(error) => {
-                let hint =
-                    journal::write_failure_hint(error.raw_os_error().unwrap_or_default() as u32);
-                let what = format!(
-                    "{place} cannot be written: {error}; programs that capture here lose their events"
-                );
-                Finding::new(Severity::Problem, what, hint)
-            }
+    /// Looks at a vault that does not open: what can be seen of it without its store. Leaves nothing behind.
+    ///
+    /// Why it does not open is what [`VaultOptions::open`](super::VaultOptions::open) said and is not among the findings.
+    pub fn doctor_unopened(directory: impl AsRef<Path>) -> Vec<Finding> {
+        let home = directory.as_ref();
+        let mut findings = Vec::new();
+        // Only where there is a vault: its traces must not be the doctor's.
+        if home.join("vault.db").exists() {
+            findings.push(writable(home));
+            findings.extend(journal_faults(&home.join("journal")));
         }
+        findings.extend(surroundings(home));
+        findings
+    }
+
+    /// Whether a directory holds what Crashvault 1 wrote (`issues.json`, `events/`). Only looks.
+    pub fn has_v1_data(directory: impl AsRef<Path>) -> bool {
+        has_v1_data(directory.as_ref())
     }
 
     fn store_findings(&self) -> Result<Vec<Finding>> {
@@ -190,18 +193,44 @@ impl Vault {
     }
 }
 
-fn journal_findings(directory: &Path, status: &VaultStatus) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Ok(segments) = journal::list(directory) {
-        let faults = segments.iter().filter_map(|segment| segment.header().err());
-        findings.extend(faults.map(|fault| {
-            Finding::new(
-                Severity::Problem,
-                fault.to_string(),
-                "the file is kept; move it away if it is not wanted",
-            )
-        }));
+fn writable(home: &Path) -> Finding {
+    let place = home.display();
+    match home::probe(home) {
+        Ok(()) => Finding::new(Severity::Fine, format!("{place} can be written"), ""),
+        Err(error) => {
+            let hint = journal::write_failure_hint(error.raw_os_error().unwrap_or_default() as u32);
+            let what = format!(
+                "{place} cannot be written: {error}; programs that capture here lose their events"
+            );
+            Finding::new(Severity::Problem, what, hint)
+        }
     }
+}
+
+/// What lies around a vault and in its way.
+fn surroundings(home: &Path) -> impl Iterator<Item = Finding> {
+    [
+        file_system_finding(home),
+        permissions_finding(home),
+        v1_finding(home),
+        fallback_finding(home),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// Journal files that cannot be read.
+fn journal_faults(directory: &Path) -> Vec<Finding> {
+    let segments = journal::list(directory).unwrap_or_default();
+    let faults = segments.iter().filter_map(|segment| segment.header().err());
+    let advice = "the file is kept; move it away if it is not wanted";
+    faults
+        .map(|fault| Finding::new(Severity::Problem, fault.to_string(), advice))
+        .collect()
+}
+
+fn journal_findings(directory: &Path, status: &VaultStatus) -> Vec<Finding> {
+    let mut findings = journal_faults(directory);
     if status.waiting_count > 0 {
         let what = format!("{} events wait in the journal", status.waiting_count);
         findings.push(Finding::new(

@@ -123,7 +123,7 @@ fn read_module(info: &libc::dl_phdr_info) -> Option<Mapped> {
     let mut module = Mapped {
         name: Vec::new(),
         bias,
-        range: u64::MAX..0,
+        range: 0..0,
         build_id: Vec::new(),
         eh_frame_hdr: None,
         segments: Vec::new(),
@@ -133,8 +133,14 @@ fn read_module(info: &libc::dl_phdr_info) -> Option<Mapped> {
         let range = start..start.wrapping_add(header.p_memsz);
         match header.p_type {
             libc::PT_LOAD => {
-                module.range =
-                    module.range.start.min(range.start & !0xFFF)..module.range.end.max(range.end);
+                let page = range.start & !0xFFF;
+                let is_first = module.range.is_empty();
+                let first = if is_first {
+                    page
+                } else {
+                    module.range.start.min(page)
+                };
+                module.range = first..module.range.end.max(range.end);
                 module.segments.push(range);
             }
             libc::PT_GNU_EH_FRAME => module.eh_frame_hdr = Some(range),
@@ -361,14 +367,13 @@ impl Walker {
         let mut read = |address: u64| {
             let is_inside = address >= stack.start
                 && address.saturating_add(8) <= stack.end
-                && address % 8 == 0;
+                && address.is_multiple_of(8);
+            if !is_inside {
+                return Err(());
+            }
             // SAFETY: between the stack pointer and the end of this thread's stack all memory is mapped, and this
             // thread alone grows or shrinks it.
-            if is_inside {
-                Ok(unsafe { std::ptr::read(address as *const u64) })
-            } else {
-                Err(())
-            }
+            Ok(unsafe { std::ptr::read(address as *const u64) })
         };
         let mut frames = tables
             .unwinder

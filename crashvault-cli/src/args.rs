@@ -1,0 +1,424 @@
+//! Enters: the words of a command line. Leaves: [`Args`], or a usage error with its reason.
+//!
+//! Never: looks at a vault or prints.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args as Group, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use crashvault::{EventId, IssueId, IssueRef, IssueSort, Level, Status};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  failed: the vault cannot be read or written, or `doctor` found a problem
+  2  the command line was not understood
+  3  there is no such vault, issue or event
+
+Answers go to stdout, everything else to stderr as lines that begin with `error:`, `hint:` or
+`note:`. With --json an error is one JSON object on stderr.
+
+Examples:
+  crashvault demo             see it work, in a vault of its own
+  crashvault list             the issues seen last
+  crashvault show 7           the newest event of issue #7, with its stack
+  crashvault list --json      for programs";
+
+/// See what crashed: the issues and events that Crashvault has kept on this machine
+#[derive(Debug, Parser)]
+#[command(
+    name = "crashvault",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP
+)]
+pub struct Args {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Group)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// The vault's directory [default: $CRASHVAULT_HOME, else ~/.crashvault]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub vault: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colour: auto, always or never; auto heeds NO_COLOR and CLICOLOR_FORCE
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub color: When,
+}
+
+/// When colour is used; `auto` is on a terminal that knows any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum When {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Demo(Demo),
+    #[command(alias = "new")]
+    Add(Add),
+    #[command(alias = "ls")]
+    List(List),
+    #[command(alias = "sh")]
+    Show(Show),
+    Status(Reading),
+    Doctor(Reading),
+    /// One failing program of the demo.
+    #[command(name = "__demo-child", hide = true)]
+    DemoChild(DemoChild),
+}
+
+/// See Crashvault work: three programs fail, and their events are shown
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Starts three real processes: one panics, one fails with an error and its causes, one fails 2,000
+times in the same way. Then shows what the vault holds, what each capture cost, and what to try
+next. The vault is a new directory below the temporary one and stays there; --vault names another
+place. $CRASHVAULT_HOME is not used.
+
+Example:
+  crashvault demo")]
+pub struct Demo {}
+
+#[derive(Debug, Group)]
+pub struct DemoChild {
+    pub kind: crate::shop::Kind,
+}
+
+/// Put an event into the vault
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Prints the issue if the event made a new one, and the event's id. A vault is made where there is
+none.
+
+JSON: event_id, issue_number, is_new_issue, is_known
+
+Examples:
+  crashvault add 'backup failed' --level warning --tag host=db1
+  crashvault add 'import failed' --context file=orders.csv --context line=17
+  make 2>&1 >/dev/null | crashvault add 'build failed' --stack -")]
+pub struct Add {
+    /// What happened; its first line becomes the title
+    pub message: String,
+    /// How bad it is: debug, info, warning, error or fatal
+    #[arg(long, value_name = "LEVEL", default_value = "error", value_parser = level)]
+    pub level: Level,
+    /// A tag: KEY=VALUE, or a word alone
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
+    pub tags: Vec<(String, String)>,
+    /// A detail: KEY=VALUE
+    #[arg(long = "context", value_name = "KEY=VALUE", value_parser = pair)]
+    pub context: Vec<(String, String)>,
+    /// A stack trace or other output as text; `-` reads it from stdin
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub stack: Option<String>,
+    /// The project it belongs to
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub project: String,
+    /// The event's id; adding the same id again changes nothing [default: a new one]
+    #[arg(long, value_name = "UUID", value_parser = event_id)]
+    pub id: Option<EventId>,
+}
+
+/// How a command that reads takes in what waits in the journal.
+#[derive(Clone, Copy, Debug, Group)]
+pub struct Wait {
+    /// Take in all that was captured first, however long it takes [default: at most 200 ms]
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// List the issues, the one seen last first
+#[derive(Debug, Group)]
+#[command(after_help = "\
+On a terminal a table that is cut to its width. In a pipe one line per issue, with tabs between
+the columns, in this order: number, level, status, count, first seen, last seen, project, title,
+culprit. Times are RFC 3339 in UTC; control characters are written as escapes such as \\x1b, so
+that a line is always one issue.
+
+JSON: vault, waiting_count, issues; of each issue: id, number, project, status, level, title,
+culprit, platform, first_seen, last_seen, seen_count, last_event
+
+Examples:
+  crashvault list --status open --sort count
+  crashvault list | cut -f1,8
+  crashvault list --json | jq '.issues[].title'")]
+pub struct List {
+    /// Only issues of this status: open, resolved or ignored
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    pub status: Option<Status>,
+    /// The order: last-seen, first-seen, count or number
+    #[arg(long, value_name = "ORDER", default_value = "last-seen", value_parser = sort)]
+    pub sort: IssueSort,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
+    pub limit: u32,
+    /// Only issues of this project
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+/// Show an issue: why its events are one, and the newest of them
+#[derive(Debug, Group)]
+#[command(after_help = "\
+The error that was thrown comes first, then its causes; of each stack the innermost call comes
+first. Calls of libraries are folded, and source lines are shown for the first of the program's
+own calls.
+
+JSON: issue (as in `list`), joins (reason, parts, variant, algorithm, joined_at), events (the whole
+event payloads, newest first)
+
+Examples:
+  crashvault show 7
+  crashvault show '#7' --all-frames
+  crashvault show 01980d5e9c4a7a23b1f0c2d4e6f80912   the event with this id
+  crashvault show 7 --json | jq '.events[0].exception'")]
+pub struct Show {
+    /// The issue's number (7 or #7), its id or the start of it, or the id of an event
+    #[arg(value_name = "ISSUE", value_parser = issue)]
+    pub issue: IssueRef,
+    /// Show this event of it
+    #[arg(long, value_name = "ID", value_parser = event_id, conflicts_with = "limit")]
+    pub event: Option<EventId>,
+    /// Show every call, all stored source lines and long values whole
+    #[arg(long)]
+    pub all_frames: bool,
+    /// Show so many events, newest first
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = limit)]
+    pub limit: u32,
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+#[derive(Debug, Group)]
+pub struct Reading {
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+/// Reads a command line. Help and version come as errors, as clap has it.
+pub fn parse(words: &[OsString]) -> Result<Args, clap::Error> {
+    let command = command().color(match asked_color(words) {
+        When::Auto if crate::output::paint::is_refused() => ColorChoice::Never,
+        When::Auto => ColorChoice::Auto,
+        When::Always => ColorChoice::Always,
+        When::Never => ColorChoice::Never,
+    });
+    Args::from_arg_matches(&command.try_get_matches_from(words)?)
+}
+
+fn command() -> clap::Command {
+    Args::command()
+        .mut_subcommand("status", |command| {
+            command
+                .about("Tell what the vault holds, what it has lost, and its settings")
+                .after_help(
+                    "\
+JSON: directory, vault_id, format, is_read_only, event_count, issue_count, project_count,
+waiting_count, writers_alive, throttled_count, sampled_count, refused_count, lost_count,
+last_failure, torn_count, unreadable_count, store_bytes, journal_bytes, symbols_bytes, settings
+(key, value, source)
+
+Examples:
+  crashvault status
+  crashvault status --json | jq .lost_count",
+                )
+        })
+        .mut_subcommand("doctor", |command| {
+            command
+                .about("Look for everything that can be wrong with the vault, and say what to do")
+                .after_help(
+                    "\
+Reads the whole vault. Exit code 1 if there is a problem. In a pipe one line per finding: severity
+(fine, notice, problem), what was found, what to do, with tabs between them.
+
+JSON: vault, is_healthy, findings (severity, what, advice)
+
+Examples:
+  crashvault doctor
+  crashvault --vault /srv/app/crashes doctor",
+                )
+        })
+}
+
+/// Whether the words ask for JSON, also where they are not understood otherwise.
+pub fn wants_json(words: &[OsString]) -> bool {
+    options(words).any(|word| word == "--json")
+}
+
+/// The colour the words ask for, known before they are understood: help has colour too.
+pub fn asked_color(words: &[OsString]) -> When {
+    let mut words = options(words);
+    while let Some(word) = words.next() {
+        let value = match word.to_str() {
+            Some("--color") => words.next().and_then(|word| word.to_str()),
+            Some(word) => word.strip_prefix("--color="),
+            None => None,
+        };
+        match value {
+            Some("always") => return When::Always,
+            Some("never") => return When::Never,
+            _ => {}
+        }
+    }
+    When::Auto
+}
+
+fn options(words: &[OsString]) -> impl Iterator<Item = &OsString> {
+    words.iter().skip(1).take_while(|word| *word != "--")
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    Level::from_name(text).ok_or_else(|| one_of(&Level::ALL.map(Level::name)))
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    let all = [Status::Open, Status::Resolved, Status::Ignored];
+    let found = all
+        .into_iter()
+        .find(|status| status.name().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| one_of(&all.map(Status::name)))
+}
+
+/// The names with hyphens, and those of the fields and of v1.
+fn sort(text: &str) -> Result<IssueSort, String> {
+    match text.to_ascii_lowercase().replace('_', "-").as_str() {
+        "last-seen" => Ok(IssueSort::LastSeen),
+        "first-seen" | "created-at" => Ok(IssueSort::FirstSeen),
+        "count" | "seen-count" => Ok(IssueSort::SeenCount),
+        "number" | "id" => Ok(IssueSort::Number),
+        _ => Err(one_of(&["last-seen", "first-seen", "count", "number"])),
+    }
+}
+
+fn one_of(names: &[&str]) -> String {
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    format!("expected {} or {last}", others.join(", "))
+}
+
+fn limit(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a number from 1".into()),
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().into(), value.into())),
+        _ => Err("expected KEY=VALUE".into()),
+    }
+}
+
+/// v1 had words alone; such a word is a tag that is true.
+fn tag(text: &str) -> Result<(String, String), String> {
+    match text.contains('=') {
+        true => pair(text),
+        false if text.trim().is_empty() => Err("expected KEY=VALUE, or a word alone".into()),
+        false => Ok((text.trim().into(), "true".into())),
+    }
+}
+
+fn event_id(text: &str) -> Result<EventId, String> {
+    match text.parse::<EventId>() {
+        Ok(id) if id.is_nil() => Err("the nil id stands for no event".into()),
+        Ok(id) => Ok(id),
+        Err(error) => Err(error.message().to_owned()),
+    }
+}
+
+/// An event's id has the same digits as an issue's; which one it is, the vault knows.
+fn issue(text: &str) -> Result<IssueRef, String> {
+    if let Ok(id) = text.parse::<EventId>() {
+        return Ok(IssueRef::Id(IssueId::from_bytes(*id.as_bytes())));
+    }
+    text.parse::<IssueRef>()
+        .map_err(|error| error.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_level_can_be_named() {
+        for wanted in Level::ALL {
+            assert_eq!(level(wanted.name()), Ok(wanted));
+        }
+        assert_eq!(level("CRITICAL"), Ok(Level::Fatal));
+        assert_eq!(
+            level("bad").unwrap_err(),
+            "expected debug, info, warning, error or fatal"
+        );
+    }
+
+    #[test]
+    fn a_tag_is_a_pair_or_a_word() {
+        assert_eq!(tag("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(tag("db"), Ok(("db".into(), "true".into())));
+        assert!(tag("=b").is_err());
+        assert!(tag(" ").is_err());
+    }
+
+    #[test]
+    fn an_uuid_of_any_spelling_may_name_an_issue_or_event() {
+        let with_hyphens = issue("836d5dc8-386c-46d6-a6cb-ca36eeabce7f").unwrap();
+        assert_eq!(
+            with_hyphens,
+            issue("836d5dc8386c46d6a6cbca36eeabce7f").unwrap()
+        );
+        assert!(matches!(with_hyphens, IssueRef::Id(_)));
+    }
+
+    #[test]
+    fn what_stands_behind_two_hyphens_is_no_option() {
+        assert!(wants_json(&words("crashvault list --json")));
+        assert!(!wants_json(&words("crashvault add -- --json")));
+        assert_eq!(
+            asked_color(&words("crashvault --color never list")),
+            When::Never
+        );
+        assert_eq!(
+            asked_color(&words("crashvault list --color=always")),
+            When::Always
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! `add`: an event from the command line.
+
+use std::io::Read;
+use std::path::Path;
+
+use crashvault::{Added, Event, Vault};
+use serde_json::json;
+
+use super::Done;
+use crate::args::Add;
+use crate::output::{Failure, Screen, Stop};
+
+/// Of a stack on stdin, in bytes.
+const STACK_BYTES_MAX: u64 = 1024 * 1024;
+
+pub fn run(directory: &Path, add: &Add, screen: &mut Screen) -> Result<Done, Stop> {
+    let event = event(add)?;
+    let added = Vault::open(directory)?.add(event)?;
+    if screen.json {
+        screen.value(&json!({
+            "event_id": added.event_id.to_string(),
+            "issue_number": added.issue_number,
+            "is_new_issue": added.is_new_issue,
+            "is_known": added.is_known,
+        }))?;
+    } else {
+        tell(&added, screen)?;
+    }
+    Ok(Done::Well)
+}
+
+/// In v1's words.
+fn tell(added: &Added, screen: &mut Screen) -> std::io::Result<()> {
+    let number = added.issue_number;
+    if added.is_known {
+        return screen.line(format!(
+            "Event {} was in issue #{number} already",
+            added.event_id
+        ));
+    }
+    if added.is_new_issue {
+        screen.line(format!("Created new issue #{number}"))?;
+    }
+    screen.line(format!(
+        "Event {} logged to issue #{number}",
+        added.event_id
+    ))
+}
+
+fn event(add: &Add) -> Result<Event, Failure> {
+    let mut event = Event::new();
+    event.platform = "other".into();
+    event.message = Some(add.message.clone());
+    event.level = add.level;
+    event.tags = add.tags.iter().cloned().collect();
+    let details = add.context.iter();
+    event.extra = details
+        .map(|(key, value)| (key.clone(), value.as_str().into()))
+        .collect();
+    event.set_own("project", add.project.as_str());
+    if let Some(stack) = stack(add)? {
+        event.set_own("stack", stack);
+    }
+    event.event_id = add.id.unwrap_or_default();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    event.server_name = host.ok().map(|name| name.trim().to_owned());
+    Ok(event)
+}
+
+fn stack(add: &Add) -> Result<Option<String>, Failure> {
+    match add.stack.as_deref() {
+        None | Some("") => Ok(None),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            let read = std::io::stdin()
+                .lock()
+                .take(STACK_BYTES_MAX)
+                .read_to_end(&mut bytes);
+            read.map_err(|error| Failure::new(format!("cannot read stdin: {error}"), ""))?;
+            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+        Some(text) => Ok(Some(text.to_owned())),
+    }
+}

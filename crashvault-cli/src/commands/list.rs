@@ -1,0 +1,89 @@
+//! `list`: the issues, as a table or lines.
+
+use std::path::Path;
+
+use crashvault::{Issue, IssueFilter, Timestamp};
+use serde_json::json;
+
+use super::{Done, reading};
+use crate::args::List;
+use crate::output::text::{counted, visible};
+use crate::output::{Screen, Stop, Style, json, table};
+
+pub fn run(directory: &Path, list: &List, screen: &mut Screen) -> Result<Done, Stop> {
+    let opened = match reading::open(directory, list.wait, screen) {
+        Err(stop) if reading::is_missing(&stop) => {
+            answer(directory, &[], 0, screen)?;
+            let place = directory.display().to_string();
+            tell_first_steps(&format!("there is no vault in {}", visible(&place)), screen);
+            return Ok(Done::Well);
+        }
+        opened => opened?,
+    };
+    // One more than asked for, to know whether there are more.
+    let limit = list.limit as usize;
+    let mut filter = IssueFilter::default().sort(list.sort).limit(limit + 1);
+    filter.status = list.status;
+    filter.project.clone_from(&list.project);
+    let mut issues = opened.vault.issues(&filter)?;
+    let has_more = issues.len() > limit;
+    issues.truncate(limit);
+    answer(directory, &issues, opened.waiting_count, screen)?;
+    let is_filtered = list.status.is_some() || list.project.is_some();
+    match issues.is_empty() {
+        true if is_filtered => screen.note("no issue fits; `crashvault list` shows all"),
+        true => tell_first_steps("the vault is empty", screen),
+        false if has_more => {
+            screen.note(format!("there are more than {limit}; --limit N shows more"))
+        }
+        false => {}
+    }
+    Ok(Done::Well)
+}
+
+fn answer(
+    directory: &Path,
+    issues: &[Issue],
+    waiting_count: u64,
+    screen: &mut Screen,
+) -> std::io::Result<()> {
+    if screen.json {
+        let value = json!({
+            "vault": directory.to_string_lossy(),
+            "waiting_count": waiting_count,
+            "issues": issues.iter().map(json::issue).collect::<Vec<_>>(),
+        });
+        return screen.value(&value);
+    }
+    match screen.width {
+        Some(columns) => write_table(issues, columns, screen),
+        None => issues
+            .iter()
+            .try_for_each(|issue| screen.line(table::tab_separated(issue))),
+    }
+}
+
+/// The table and, below it, what it amounts to.
+pub fn write_table(issues: &[Issue], columns: usize, screen: &mut Screen) -> std::io::Result<()> {
+    if issues.is_empty() {
+        return Ok(());
+    }
+    for line in table::table(issues, Timestamp::now(), columns, screen.paint) {
+        screen.line(line)?;
+    }
+    let events = issues.iter().map(|issue| issue.seen_count).sum();
+    let projects = table::projects(issues);
+    let projects = match projects.first() {
+        Some(name) if projects.len() == 1 => format!("project {}", visible(name)),
+        _ => counted(projects.len() as u64, "project", "projects"),
+    };
+    let issues = counted(issues.len() as u64, "issue", "issues");
+    let events = counted(events, "event", "events");
+    screen.styled(Style::Dim, format!("{issues}, {events}, {projects}"))
+}
+
+fn tell_first_steps(what: &str, screen: &Screen) {
+    screen.note(format!(
+        "{what}. A first event: `crashvault demo` shows how it looks, `crashvault add 'it works'` puts one in, and programs that install Crashvault put theirs"
+    ));
+}

@@ -1,0 +1,93 @@
+//! Enters: a vault's directory. Leaves: the open vault, with what programs captured taken in first.
+//!
+//! Never: makes a vault, or touches what Crashvault 1 left beside it.
+
+use std::path::Path;
+
+use crashvault::{DrainReport, Error, ErrorKind, READER_DRAIN_MAX, Result, Vault};
+
+use crate::args::Wait;
+use crate::output::text::{counted, visible};
+use crate::output::{Screen, Stop};
+
+/// A vault that was opened to be read.
+pub struct Opened {
+    pub vault: Vault,
+    /// Events that are in the journal still.
+    pub waiting_count: u64,
+    /// Why events could not be taken in; what is in the vault can be read none the less.
+    pub drain_error: Option<Error>,
+}
+
+/// Opens and drains. What is not as usual is told on stderr.
+pub fn open(directory: &Path, wait: Wait, screen: &Screen) -> Result<Opened, Stop> {
+    tell_v1(directory, screen);
+    let opened = try_open(directory, wait, screen)?;
+    if let Some(error) = &opened.drain_error {
+        screen.note(format!(
+            "what programs captured lately could not be taken in: {}",
+            visible(&error.to_string())
+        ));
+    }
+    Ok(opened)
+}
+
+/// As [`open`], leaving a failure and v1's data to the caller.
+pub fn try_open(directory: &Path, wait: Wait, screen: &Screen) -> Result<Opened> {
+    let mut vault = Vault::options().create(false).open(directory)?;
+    let drained = match wait.wait {
+        true => vault.drain_all(),
+        false => vault.drain(READER_DRAIN_MAX),
+    };
+    let (waiting_count, drain_error) = match drained {
+        Ok(report) => {
+            tell_drain(&report, vault.is_read_only(), screen);
+            (report.waiting_count, None)
+        }
+        Err(error) => (0, Some(error)),
+    };
+    Ok(Opened {
+        vault,
+        waiting_count,
+        drain_error,
+    })
+}
+
+/// Whether opening failed because there is nothing.
+pub fn is_missing(stop: &Stop) -> bool {
+    matches!(stop, Stop::Failed(failure) if failure.kind == ErrorKind::NotFound.name())
+}
+
+fn tell_drain(report: &DrainReport, is_read_only: bool, screen: &Screen) {
+    for fault in &report.faults {
+        screen.note(visible(&fault.to_string()));
+    }
+    if report.torn_count > 0 {
+        let places = counted(report.torn_count, "damaged place", "damaged places");
+        screen.note(format!(
+            "{places} in the journal passed over; everything around was kept"
+        ));
+    }
+    let events = counted(report.waiting_count, "event waits", "events wait");
+    match (report.waiting_count, is_read_only, report.is_elsewhere) {
+        (0, true, _) => screen.note("the vault cannot be written; it is shown as it is"),
+        (_, true, _) => screen.note(format!(
+            "the vault cannot be written; {events} in its journal and cannot be shown"
+        )),
+        (0, ..) => {}
+        (_, _, true) => {
+            screen.note(format!("{events} still; another process is taking them in"));
+        }
+        _ => screen.note(format!("{events} still; --wait takes them all in first")),
+    }
+}
+
+fn tell_v1(directory: &Path, screen: &Screen) {
+    if Vault::has_v1_data(directory) {
+        let place = directory.display().to_string();
+        screen.note(format!(
+            "{} holds data of Crashvault 1 (issues.json, events/); it is left as it is, a later version will import it",
+            visible(&place)
+        ));
+    }
+}

@@ -1,0 +1,139 @@
+//! `status`: what the vault holds, what it has lost, and its settings.
+
+use std::path::Path;
+
+use crashvault::{Vault, VaultStatus};
+
+use super::{Done, reading};
+use crate::args::Wait;
+use crate::output::event::Page;
+use crate::output::text::{bytes, count, counted, visible};
+use crate::output::{Screen, Stop, Style, json};
+
+pub fn run(directory: &Path, wait: Wait, screen: &mut Screen) -> Result<Done, Stop> {
+    let opened = match reading::open(directory, wait, screen) {
+        Err(Stop::Failed(mut failure)) => {
+            // Nothing to tell the status of is a failure here, as it is for the doctor.
+            failure.code = crate::output::failure::FAILED;
+            return Err(failure.into());
+        }
+        opened => opened?,
+    };
+    let status = opened.vault.status()?;
+    if screen.json {
+        screen.value(&json::status(&status))?;
+        return Ok(Done::Well);
+    }
+    let mut page = Page::new(screen.paint, true);
+    page.width = screen.width;
+    write(&mut page, &status);
+    page.lines.iter().try_for_each(|line| screen.line(line))?;
+    Ok(Done::Well)
+}
+
+fn write(page: &mut Page, status: &VaultStatus) {
+    let place = status.directory.display().to_string();
+    page.line(
+        page.paint
+            .on(Style::Bold, format!("Vault {}", visible(&place))),
+    );
+    let mut rows = vec![
+        row("holds", held(status)),
+        row("waiting", waiting(status)),
+        row("thinned out", thinned(status)),
+        row("lost", lost(page, status)),
+    ];
+    if status.torn_count + status.unreadable_count > 0 {
+        rows.push(row("damaged", damaged(status)));
+    }
+    rows.push(row("on disk", disk(status)));
+    if status.is_read_only {
+        rows.push(row("access", "read only: it cannot be written here".into()));
+    }
+    rows.push(row(
+        "format",
+        format!("{}, id {}", status.format, status.vault_id),
+    ));
+    if Vault::has_v1_data(&status.directory) {
+        rows.push(row(
+            "beside it",
+            "data of Crashvault 1, left as it is".into(),
+        ));
+    }
+    page.rows(&rows);
+    settings(page, status);
+}
+
+fn row(name: &str, value: String) -> (String, String) {
+    (name.into(), value)
+}
+
+fn held(status: &VaultStatus) -> String {
+    [
+        counted(status.event_count, "event", "events"),
+        counted(status.issue_count, "issue", "issues"),
+        counted(status.project_count, "project", "projects"),
+    ]
+    .join(", ")
+}
+
+fn waiting(status: &VaultStatus) -> String {
+    let events = counted(status.waiting_count, "event", "events");
+    let writers = counted(status.writers_alive, "running program", "running programs");
+    format!("{events}; {writers} with the journal open")
+}
+
+fn thinned(status: &VaultStatus) -> String {
+    format!(
+        "{} by flood control, {} by sampling, {} by before_send",
+        count(status.throttled_count),
+        count(status.sampled_count),
+        count(status.refused_count),
+    )
+}
+
+fn lost(page: &Page, status: &VaultStatus) -> String {
+    let events = counted(status.lost_count, "event", "events");
+    if status.lost_count == 0 {
+        return events;
+    }
+    let why = status
+        .last_failure
+        .as_deref()
+        .unwrap_or("the reason was not kept");
+    format!("{}\n{}", page.paint.on(Style::Worst, events), visible(why))
+}
+
+fn damaged(status: &VaultStatus) -> String {
+    let places = counted(status.torn_count, "place", "places");
+    let files = counted(status.unreadable_count, "part", "parts");
+    format!("{places} of the journal passed over, {files} not readable by this version (kept)")
+}
+
+fn disk(status: &VaultStatus) -> String {
+    format!(
+        "{} in vault.db, {} in journal/, {} in symbols/",
+        bytes(status.store_bytes),
+        bytes(status.journal_bytes),
+        bytes(status.symbols_bytes),
+    )
+}
+
+fn settings(page: &mut Page, status: &VaultStatus) {
+    page.heading("Settings");
+    let widest = |text: fn(&crashvault::Setting) -> usize| {
+        status.settings.iter().map(text).max().unwrap_or(0)
+    };
+    let (of_key, of_value) = (
+        widest(|s| s.key.len()),
+        widest(|s| s.value.chars().count()).min(44),
+    );
+    for setting in &status.settings {
+        let value = visible(&setting.value);
+        let source = page.paint.on(Style::Dim, format!("({})", setting.source));
+        page.line(format!(
+            "  {:of_key$}  {value:of_value$}  {source}",
+            setting.key
+        ));
+    }
+}

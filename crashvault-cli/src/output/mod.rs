@@ -1,0 +1,17 @@
+//! Enters: what a command found out. Leaves: text on stdout and stderr, for a terminal, a pipe or a program.
+//!
+//! Never: lets a control character of an event reach the terminal, or asks a vault for anything.
+
+pub mod age;
+pub mod event;
+pub mod failure;
+pub mod json;
+pub mod paint;
+pub mod screen;
+pub mod table;
+pub mod text;
+
+pub use failure::{Failure, Stop};
+pub use paint::{Paint, Style};
+pub use screen::Screen;
+pub use text::visible;

@@ -1,0 +1,297 @@
+//! Enters: issues. Leaves: a table that fits a terminal, or lines with tabs for a pipe.
+
+use std::collections::BTreeSet;
+
+use crashvault::{Issue, Status, Timestamp};
+
+use super::age::age;
+use super::paint;
+use super::text::{count, fit, visible, width};
+use super::{Paint, Style};
+
+const GAP: &str = "  ";
+const PROJECT_WIDTH_MAX: usize = 16;
+/// Below this a title alone is better than a title and a culprit.
+const TITLE_AND_CULPRIT_MIN: usize = 50;
+/// Below this a function alone is better than half of a file's name behind it.
+const TITLE_AND_PLACE_MIN: usize = 80;
+/// A terminal this wide has room for the first time an issue was seen.
+const WIDE: usize = 110;
+
+/// One issue for a pipe: number, level, status, count, first seen, last seen, project, title, culprit.
+pub fn tab_separated(issue: &Issue) -> String {
+    [
+        issue.number.to_string(),
+        issue.level.to_string(),
+        issue.status.to_string(),
+        issue.seen_count.to_string(),
+        issue.first_seen.to_string(),
+        issue.last_seen.to_string(),
+        visible(&issue.project).into_owned(),
+        visible(&issue.title).into_owned(),
+        visible(issue.culprit.as_deref().unwrap_or_default()).into_owned(),
+    ]
+    .join("\t")
+}
+
+struct Cell {
+    text: String,
+    style: Style,
+}
+
+struct Column {
+    title: &'static str,
+    is_number: bool,
+    cells: Vec<Cell>,
+}
+
+impl Column {
+    fn new(
+        title: &'static str,
+        issues: &[Issue],
+        cell: impl Fn(&Issue) -> (Style, String),
+    ) -> Self {
+        let cells = issues.iter().map(cell);
+        Self {
+            title,
+            is_number: false,
+            cells: cells.map(|(style, text)| Cell { text, style }).collect(),
+        }
+    }
+
+    fn right(mut self) -> Self {
+        self.is_number = true;
+        self
+    }
+
+    fn width(&self) -> usize {
+        let cells = self.cells.iter().map(|cell| width(&cell.text));
+        cells.chain([width(self.title)]).max().unwrap_or(0)
+    }
+
+    fn pad(&self, text: &str, columns: usize) -> String {
+        let text = fit(text, columns);
+        let blanks = " ".repeat(columns.saturating_sub(width(&text)));
+        if self.is_number {
+            blanks + &text
+        } else {
+            text.into_owned() + &blanks
+        }
+    }
+}
+
+/// The issues as lines of at most `columns`, a heading first.
+pub fn table(issues: &[Issue], now: Timestamp, columns: usize, paint: Paint) -> Vec<String> {
+    let mut shown = fixed_columns(issues, now, columns);
+    let mut widths: Vec<usize> = shown.iter().map(Column::width).collect();
+    let taken: usize = widths.iter().map(|width| width + GAP.len()).sum();
+    let left = columns.saturating_sub(taken).max(10);
+    let title = Column::new("TITLE", issues, |issue| {
+        (Style::Bold, visible(&issue.title).into_owned())
+    });
+    let culprit = Column::new("CULPRIT", issues, |issue| {
+        let culprit = visible(issue.culprit.as_deref().unwrap_or_default());
+        let has_place = left >= TITLE_AND_PLACE_MIN;
+        (Style::Dim, short_culprit(&culprit, has_place))
+    });
+    if left >= TITLE_AND_CULPRIT_MIN {
+        let (of_title, of_culprit) = share(left - GAP.len(), title.width(), culprit.width());
+        widths.extend([of_title, of_culprit]);
+        shown.extend([title, culprit]);
+    } else {
+        widths.push(left.min(title.width()));
+        shown.push(title);
+    }
+    lines(&shown, &widths, issues.len(), paint)
+}
+
+/// All but title and culprit.
+fn fixed_columns(issues: &[Issue], now: Timestamp, columns: usize) -> Vec<Column> {
+    let mut shown = vec![
+        Column::new("#", issues, |issue| (Style::Name, issue.number.to_string())).right(),
+        Column::new("LEVEL", issues, |issue| {
+            (paint::level(issue.level), issue.level.to_string())
+        }),
+        Column::new("COUNT", issues, |issue| {
+            (Style::Plain, count(issue.seen_count))
+        })
+        .right(),
+    ];
+    if columns >= WIDE {
+        shown.push(Column::new("FIRST", issues, |issue| {
+            (Style::Dim, age(issue.first_seen, now))
+        }));
+    }
+    shown.push(Column::new("LAST", issues, |issue| {
+        (Style::Plain, age(issue.last_seen, now))
+    }));
+    if issues.iter().any(|issue| issue.status != Status::Open) {
+        shown.push(Column::new("STATUS", issues, |issue| {
+            (Style::Dim, issue.status.to_string())
+        }));
+    }
+    // One project alone stands below the table instead.
+    if projects(issues).len() > 1 {
+        shown.push(Column::new("PROJECT", issues, |issue| {
+            let name = visible(&issue.project);
+            (Style::Plain, fit(&name, PROJECT_WIDTH_MAX).into_owned())
+        }));
+    }
+    shown
+}
+
+/// The projects of the issues, in order.
+pub fn projects(issues: &[Issue]) -> BTreeSet<&str> {
+    issues.iter().map(|issue| issue.project.as_str()).collect()
+}
+
+/// Columns of title and culprit: what each needs if both fit, else three fifths for the title.
+fn share(columns: usize, title: usize, culprit: usize) -> (usize, usize) {
+    if title + culprit <= columns {
+        return (title, culprit);
+    }
+    let of_title = title.min((columns * 3 / 5).max(columns.saturating_sub(culprit)));
+    (of_title, columns - of_title)
+}
+
+/// `shop::cart::Cart::price_of (shop/src/cart.rs:7)` as `Cart::price_of (cart.rs:7)`; `show` has the whole.
+fn short_culprit(culprit: &str, has_place: bool) -> String {
+    let (function, place) = match culprit.rsplit_once(" (") {
+        Some((function, place)) => (function, Some(place)),
+        None => (culprit, None),
+    };
+    // The colons of generic arguments and trait paths are not those between modules.
+    let function = if function.contains('<') {
+        function
+    } else {
+        let start = function.rmatch_indices("::").nth(1);
+        start.map_or(function, |(index, _)| &function[index + 2..])
+    };
+    match place.filter(|_| has_place) {
+        Some(place) => {
+            let file = place.rsplit('/').next().unwrap_or(place);
+            format!("{function} ({file}")
+        }
+        None => function.to_owned(),
+    }
+}
+
+fn lines(columns: &[Column], widths: &[usize], rows: usize, paint: Paint) -> Vec<String> {
+    let heading = columns.iter().map(|column| (Style::Dim, column.title));
+    let heading = line(heading.collect(), columns, widths, paint);
+    let body = (0..rows).map(|row| {
+        let cells = columns.iter().map(|column| &column.cells[row]);
+        let cells = cells.map(|cell| (cell.style, cell.text.as_str()));
+        line(cells.collect(), columns, widths, paint)
+    });
+    [heading].into_iter().chain(body).collect()
+}
+
+/// One row; nothing is left behind its last text.
+fn line(
+    mut cells: Vec<(Style, &str)>,
+    columns: &[Column],
+    widths: &[usize],
+    paint: Paint,
+) -> String {
+    while cells.last().is_some_and(|(_, text)| text.is_empty()) {
+        cells.pop();
+    }
+    let last = cells.len().saturating_sub(1);
+    let texts = cells.iter().zip(columns).zip(widths).enumerate();
+    let texts = texts.map(|(index, (((style, text), column), width))| {
+        let text = column.pad(text, *width);
+        let text = if index == last {
+            text.trim_end()
+        } else {
+            &text
+        };
+        paint.on(*style, text)
+    });
+    texts.collect::<Vec<_>>().join(GAP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crashvault::{EventId, IssueId, Level};
+
+    fn issues() -> Vec<Issue> {
+        let at = |text| Timestamp::parse(text).unwrap();
+        let make = |number, seen| {
+            let id = IssueId::from_bytes([number as u8; 16]);
+            Issue::new(id, number, "shop", EventId::NIL, seen)
+        };
+        let mut first = make(1, at("2026-01-05T09:57:00Z"));
+        first.level = Level::Fatal;
+        first.title = "panic: index out of bounds: the len is 2 but the index is 7".into();
+        first.culprit = Some("shop::cart::Cart::price_of (shop/src/cart.rs:31)".into());
+        first.seen_count = 1;
+        let mut second = make(12, at("2026-01-04T09:57:00Z"));
+        second.level = Level::Warning;
+        second.title = "\u{1b}[2J漢字 \u{202e}disk is nearly full".into();
+        second.seen_count = 12345;
+        vec![first, second]
+    }
+
+    fn check(columns: usize, expected: &str) {
+        let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
+        let lines = table(&issues(), now, columns, Paint::OFF);
+        assert_eq!(lines.join("\n"), expected.trim_matches('\n'));
+        let widest = lines.iter().map(|line| width(line)).max().unwrap();
+        assert!(widest <= columns, "{widest} columns");
+    }
+
+    #[test]
+    fn eighty_columns_hold_titles_and_culprits() {
+        check(
+            80,
+            "
+ #  LEVEL     COUNT  LAST    TITLE                                CULPRIT
+ 1  fatal         1  3m ago  panic: index out of bounds: the le…  Cart::price_of
+12  warning  12,345  1d ago  \\x1b[2J漢字 \\u{202e}disk is nearly…",
+        );
+    }
+
+    #[test]
+    fn few_columns_hold_titles_alone() {
+        check(
+            60,
+            "
+ #  LEVEL     COUNT  LAST    TITLE
+ 1  fatal         1  3m ago  panic: index out of bounds: th…
+12  warning  12,345  1d ago  \\x1b[2J漢字 \\u{202e}disk is ne…",
+        );
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_more() {
+        check(
+            140,
+            "
+ #  LEVEL     COUNT  FIRST   LAST    TITLE                                                        CULPRIT
+ 1  fatal         1  3m ago  3m ago  panic: index out of bounds: the len is 2 but the index is 7  Cart::price_of (cart.rs:31)
+12  warning  12,345  1d ago  1d ago  \\x1b[2J漢字 \\u{202e}disk is nearly full",
+        );
+    }
+
+    #[test]
+    fn a_pipe_gets_whole_values_between_tabs() {
+        let line = tab_separated(&issues()[0]);
+        let expected = "1\tfatal\topen\t1\t2026-01-05T09:57:00Z\t2026-01-05T09:57:00Z\tshop\tpanic: index out of bounds: the len is 2 but the index is 7\tshop::cart::Cart::price_of (shop/src/cart.rs:31)";
+        assert_eq!(line, expected);
+        let hostile = tab_separated(&issues()[1]);
+        assert_eq!(hostile.matches('\t').count(), 8);
+        assert!(!hostile.contains('\u{1b}') && !hostile.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn culprits_are_shortened_at_their_modules() {
+        let short = |culprit| short_culprit(culprit, true);
+        assert_eq!(short("a::b::c::d (x/y/z.rs:3)"), "c::d (z.rs:3)");
+        assert_eq!(short("<a::B as c::D>::e"), "<a::B as c::D>::e");
+        assert_eq!(short("main"), "main");
+        assert_eq!(short(""), "");
+        assert_eq!(short_culprit("a::b::c (x.rs:3)", false), "b::c");
+    }
+}

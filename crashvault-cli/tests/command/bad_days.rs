@@ -1,0 +1,247 @@
+//! Vaults that are missing, foreign, damaged, newer, read-only, or lie beside the data of Crashvault 1.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::run::Place;
+
+const READERS: [&[&str]; 3] = [&["list"], &["show", "1"], &["status"]];
+
+/// A vault with one event.
+fn vault() -> Place {
+    let place = Place::new();
+    place.ok(&["add", "kept"]);
+    place
+}
+
+#[test]
+fn a_foreign_file_is_named_and_left_alone() {
+    let place = vault();
+    let file = place.vault().join("vault.db");
+    fs::write(
+        &file,
+        "this is no database, and long enough to be looked at",
+    )
+    .unwrap();
+    let before = Place::files(&place.vault());
+    for words in READERS.iter().chain([&["add", "x"][..]].iter()) {
+        let ran = place.run(words);
+        ran.fails(1, file.to_str().unwrap());
+        assert!(
+            ran.stderr.contains("offset 0") && ran.stderr.contains("hint: "),
+            "{}",
+            ran.stderr
+        );
+    }
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(doctor.code, 1);
+    assert!(
+        doctor.stdout.contains("problem\t") && doctor.stdout.contains("vault.db"),
+        "{}",
+        doctor.stdout
+    );
+    assert!(before == Place::files(&place.vault()), "a file has changed");
+}
+
+#[test]
+fn a_newer_format_is_told_with_both_versions() {
+    let place = vault();
+    fs::write(place.vault().join("vault.toml"), "format = 9\n").unwrap();
+    for words in READERS {
+        place
+            .run(words)
+            .fails(1, "has format 9, this version reads up to 1");
+    }
+    let doctor = place.run(&["doctor", "--json"]);
+    assert_eq!(
+        (doctor.code, &doctor.json()["is_healthy"]),
+        (1, &false.into())
+    );
+    assert!(
+        doctor.stdout.contains("vault.toml has format 9"),
+        "{}",
+        doctor.stdout
+    );
+}
+
+#[test]
+fn settings_that_are_no_toml_are_told_with_their_place() {
+    let place = vault();
+    fs::write(place.vault().join("vault.toml"), "format = [").unwrap();
+    place.run(&["list"]).fails(1, "vault.toml, offset ");
+    assert!(
+        place
+            .run(&["doctor"])
+            .stdout
+            .contains("correct it or move it away")
+    );
+}
+
+#[test]
+fn status_and_doctor_explain_a_missing_vault() {
+    let place = Place::new();
+    place.run(&["status"]).fails(1, "there is no vault in");
+    let doctor = place.run(&["doctor"]);
+    assert_eq!(doctor.code, 1);
+    assert!(
+        doctor.stdout.contains("crashvault demo"),
+        "{}",
+        doctor.stdout
+    );
+    assert!(!place.vault().exists());
+}
+
+#[test]
+fn a_place_that_cannot_be_one_is_told() {
+    let place = Place::new();
+    let file = place.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let below = file.join("vault");
+    let below = below.to_str().unwrap();
+    place.run(&["add", "x", "--vault", below]).fails(1, below);
+    place.run(&["demo", "--vault", below]).fails(1, below);
+    place.run(&["status", "--vault", below]).fails(1, below);
+    assert_eq!(place.run(&["doctor", "--vault", below]).code, 1);
+}
+
+/// Root may write anywhere: it lends the command to a user who may not. That user has to reach the program too, so it
+/// is copied beside the vault.
+#[test]
+fn a_vault_that_cannot_be_written_is_read_as_it_is() {
+    const NOBODY: u32 = 65534;
+    let place = vault();
+    let program = place.path().join("crashvault");
+    fs::copy(env!("CARGO_BIN_EXE_crashvault"), &program).unwrap();
+    let set_mode =
+        |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    set_mode(place.path(), 0o755);
+    for (file, _) in Place::files(&place.vault()) {
+        set_mode(&file, 0o444);
+    }
+    set_mode(&place.vault(), 0o555);
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let run = |words: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(words).env("CRASHVAULT_HOME", place.vault());
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let before = Place::files(&place.vault());
+    let (code, stdout, stderr) = run(&["list"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("kept"), "{stdout}");
+    assert!(
+        stderr.contains("the vault cannot be written; it is shown as it is"),
+        "{stderr}"
+    );
+    let (code, stdout, _) = run(&["status", "--json"]);
+    assert_eq!(code, Some(0));
+    assert!(stdout.contains("\"is_read_only\":true"), "{stdout}");
+    let (code, stdout, _) = run(&["doctor"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        stdout.contains("cannot be written") && stdout.contains("let this user own"),
+        "{stdout}"
+    );
+    let (code, _, stderr) = run(&["add", "x"]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("hint: "), "{stderr}");
+    assert!(before == Place::files(&place.vault()), "a file has changed");
+    set_mode(&place.vault(), 0o755);
+}
+
+#[test]
+fn data_of_crashvault_1_is_seen_and_not_touched() {
+    let place = Place::new();
+    fs::create_dir_all(place.vault().join("events/2024/01/02")).unwrap();
+    fs::write(
+        place.vault().join("issues.json"),
+        "[{\"id\": 1, \"title\": \"old\"}]",
+    )
+    .unwrap();
+    fs::write(place.vault().join("config.json"), "{\"version\": 1}").unwrap();
+    fs::write(place.vault().join("events/2024/01/02/a.json"), "{}").unwrap();
+    let before = Place::files(&place.vault());
+    for words in [&["list"][..], &["show", "1"], &["status"]] {
+        let stderr = place.run(words).stderr;
+        assert!(
+            stderr.contains("Crashvault 1") && stderr.contains("left as it is"),
+            "{stderr}"
+        );
+    }
+    let doctor = place.run(&["doctor"]).stdout;
+    assert!(
+        doctor.contains("notice\t") && doctor.contains("Crashvault 1"),
+        "{doctor}"
+    );
+    assert!(before == Place::files(&place.vault()), "a file has changed");
+    place.ok(&["add", "new"]);
+    let after = Place::files(&place.vault());
+    assert!(
+        before.iter().all(|file| after.contains(file)),
+        "v1's files have changed"
+    );
+    assert!(place.ok(&["list"]).stderr.contains("Crashvault 1"));
+}
+
+#[test]
+fn events_that_wait_are_taken_in_or_told() {
+    let place = Place::new();
+    let vault = place.vault();
+    let child = place.run(&["__demo-child", "error", "--vault", vault.to_str().unwrap()]);
+    assert_eq!(child.code, 1);
+    // Nobody else may drain while this lock is held.
+    let lock = fs::File::create(vault.join("drain.lock")).unwrap();
+    lock.lock().unwrap();
+    let listed = place.ok(&["list", "--json"]);
+    assert_eq!(listed.json()["waiting_count"], 1);
+    assert!(
+        listed
+            .stderr
+            .contains("1 event waits still; another process is taking them in"),
+        "{}",
+        listed.stderr
+    );
+    drop(lock);
+    let listed = place.ok(&["list", "--wait", "--json"]);
+    assert_eq!(
+        (
+            &listed.json()["waiting_count"],
+            listed.json()["issues"].as_array().unwrap().len()
+        ),
+        (&0.into(), 1)
+    );
+    assert_eq!(listed.stderr, "");
+}
+
+#[test]
+fn a_damaged_journal_is_told_and_the_rest_is_read() {
+    let place = vault();
+    let journal = place.vault().join("journal");
+    fs::create_dir_all(&journal).unwrap();
+    fs::write(
+        journal.join("1-2-00000000000000000000000000000000.cvj"),
+        "no journal at all, whatever it is",
+    )
+    .unwrap();
+    let listed = place.ok(&["list"]);
+    assert!(listed.stdout.contains("kept"));
+    let doctor = place.run(&["doctor"]);
+    assert!(
+        doctor.stdout.contains(".cvj") || listed.stderr.contains(".cvj"),
+        "{}{}",
+        doctor.stdout,
+        listed.stderr
+    );
+}
