@@ -16,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("issue", &["error", "time", "event"]),
     // Pure rooms.
     ("scrub", &["error", "time", "event"]),
-    ("group", &["error", "time", "event"]),
+    ("group", FACTS),
     ("trace", FACTS),
     ("symbol", FACTS),
     ("rules", FACTS),
@@ -96,6 +96,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("crashvault-core", &[]),
     ("crashvault-cli", &["crashvault-core"]),
     ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
+    ("rust-panic", &["crashvault-core"]),
+    ("rust-error-chain", &["crashvault-core"]),
     ("xtask", &[]),
 ];
 
@@ -331,9 +333,9 @@ fn arrows_up_and_sideways_are_found() {
         &["journal/mod.rs: journal → store"],
     );
     check(
-        "group/score.rs",
+        "scrub/score.rs",
         "use crate::issue::Issue;",
-        &["group/score.rs: group → issue"],
+        &["scrub/score.rs: scrub → issue"],
     );
     check(
         "store/mod.rs",

@@ -43,12 +43,13 @@ pub fn run(global: &Global, screen: &mut Screen) -> Result<Done, Stop> {
     let mut outcomes = Vec::new();
     for (index, kind) in Kind::ALL.into_iter().enumerate() {
         let outcome = fail(kind, &directory)?;
+        // One after the other, so that the issues are numbered as they are told.
+        vault.drain_all()?;
         if !is_json {
             tell_outcome(index + 1, &outcome, screen)?;
         }
         outcomes.push(outcome);
     }
-    vault.drain_all()?;
     let issues = vault.issues(&IssueFilter::default())?;
     let status = vault.status()?;
     if is_json {

@@ -1,5 +1,13 @@
 use crate::run::{Place, keys};
 
+/// Every capture is kept or counted. Of the flood 50 are kept, and five more for each second that a slow machine takes.
+#[track_caller]
+fn check_counts(demo: &serde_json::Value) {
+    let count = |key: &str| demo[key].as_u64().unwrap();
+    assert_eq!(count("event_count") + count("throttled_count"), 2002);
+    assert!((52..152).contains(&count("event_count")), "{demo}");
+}
+
 #[test]
 fn the_demo_shows_three_real_failures() {
     let place = Place::new();
@@ -8,8 +16,8 @@ fn the_demo_shows_three_real_failures() {
     for text in [
         "panicked at crashvault-cli/src/shop.rs:",
         "exit code 101, as without Crashvault",
-        "50 kept whole",
-        "1,950 counted",
+        " kept whole, ",
+        " counted, ",
         "shop::Cart::price_of",
         "shop::checkout",
         "> ",
@@ -40,10 +48,7 @@ fn what_the_demo_left_can_be_looked_at() {
             "vault"
         ]
     );
-    assert_eq!(
-        (&demo["event_count"], &demo["throttled_count"]),
-        (&52.into(), &1950.into())
-    );
+    check_counts(&demo);
     let codes: Vec<i64> = demo["programs"]
         .as_array()
         .unwrap()
@@ -65,10 +70,7 @@ fn what_the_demo_left_can_be_looked_at() {
         .unwrap();
     assert_eq!(causes.len(), 4, "{causes:#?}");
     let flood = of(&["show", "3"]).stdout;
-    assert!(
-        flood.contains("shop::update_price") && flood.contains("50 times"),
-        "{flood}"
-    );
+    assert!(flood.contains("shop::update_price"), "{flood}");
 }
 
 #[test]
@@ -85,5 +87,5 @@ fn settings_of_the_user_do_not_thin_the_demo() {
         String::from_utf8_lossy(&output.stderr)
     );
     let demo: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(demo["event_count"], 52);
+    check_counts(&demo);
 }

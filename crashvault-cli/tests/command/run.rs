@@ -1,7 +1,7 @@
 //! Runs the real binary, in a home of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -53,12 +53,7 @@ impl Place {
     }
 
     pub fn run(&self, words: &[&str]) -> Ran {
-        let output = self.command(words).output().unwrap();
-        Ran {
-            code: output.status.code().expect("ended by itself"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Ran::of(self.command(words).output().unwrap())
     }
 
     /// Runs what must go well.
@@ -87,6 +82,14 @@ impl Place {
 }
 
 impl Ran {
+    pub fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("ended by itself"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))

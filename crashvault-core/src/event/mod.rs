@@ -1,7 +1,7 @@
 //! Enters: what was captured or received. Leaves: [`Event`] and its parts, as plain data.
 //!
 //! The shape is the Sentry event payload (docs/event.md); what it does not name is kept in `other`.
-//! [`wire`] is the compact body of the journal, both ways.
+//! `wire` is the compact body of the journal, both ways.
 //!
 //! Never: reads a clock, a file or another room; rejects an event because a part of it is broken.
 

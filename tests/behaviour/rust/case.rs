@@ -29,6 +29,7 @@ pub struct Run {
 pub fn all() -> Vec<PathBuf> {
     let mut files = crashvault_tests::files_below(&repository().join("tests/behaviour"));
     files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
+    assert!(!files.is_empty(), "there are no cases");
     files
 }
 
