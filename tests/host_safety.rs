@@ -90,6 +90,60 @@ fn hooks_that_panic_lose_nothing() {
 }
 
 #[test]
+fn a_hook_that_panics_about_a_panic_neither_aborts_nor_loses_it() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), "hook-panics-in-a-panic");
+    assert_eq!(output.status.code(), Some(101), "as without Crashvault");
+    let events = events(home.path());
+    assert!(has_flaw(&events["panic: the first one"], "before_send"));
+}
+
+#[test]
+fn the_id_that_was_returned_is_the_events_id() {
+    let home = tempfile::tempdir().unwrap();
+    let printed = String::from_utf8(run(home.path(), "ids").stdout).unwrap();
+    assert_eq!(
+        events(home.path())["kept"].event_id.to_string(),
+        printed.trim()
+    );
+}
+
+#[test]
+fn host_code_that_panics_is_silent_without_our_panic_hook_too() {
+    assert_eq!(check("silent-without-hook").len(), 1);
+}
+
+#[test]
+fn a_panic_that_cannot_unwind_is_one_event_with_its_own_message() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), "cannot-unwind");
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT));
+    assert_eq!(
+        events(home.path()).into_keys().collect::<Vec<_>>(),
+        ["panic: the real reason"]
+    );
+}
+
+#[test]
+fn the_global_scope_may_be_changed_from_within_its_own_change() {
+    let events = check("global-scope");
+    assert_eq!(events["from a thread"].tags["outer"], "1");
+    assert_eq!(events.len(), 2);
+}
+
+#[test]
+fn secrets_inside_of_the_users_data_never_reach_the_disk() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(run(home.path(), "user-secrets").status.success());
+    for segment in std::fs::read_dir(home.path().join("vault/journal")).unwrap() {
+        let bytes = std::fs::read(segment.unwrap().path()).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"));
+    }
+    let user = events(home.path())["kept"].user.clone().unwrap();
+    assert!(user.other["profile"].as_str().unwrap().contains("team"));
+}
+
+#[test]
 fn the_previous_panic_hook_is_called_after_the_event_is_written() {
     let events = check("previous-hook");
     let event = &events["panic: in a thread"];

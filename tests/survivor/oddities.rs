@@ -40,6 +40,45 @@ pub fn run(vault: &str, kind: &str) -> bool {
             assert!(crashvault::capture_message("drop", Level::Error).is_nil());
             assert_eq!(crashvault::health().refused_count, 1);
         }
+        "hook-panics-in-a-panic" => {
+            std::panic::set_hook(Box::new(|_| ()));
+            options
+                .before_send(|_| -> Option<Event> { Vec::<Option<Event>>::new().remove(7) })
+                .install();
+            panic!("the first one");
+        }
+        "ids" => {
+            options
+                .before_send(|mut event| {
+                    event.event_id = crashvault::EventId::from_bytes([9; 16]);
+                    Some(event)
+                })
+                .install();
+            println!("{}", crashvault::capture_message("kept", Level::Error));
+        }
+        "silent-without-hook" => {
+            options
+                .panic_hook(false)
+                .before_send(|_| -> Option<Event> { panic!("quietly") })
+                .install();
+            assert!(!crashvault::capture_message("kept", Level::Error).is_nil());
+        }
+        "cannot-unwind" => {
+            std::panic::set_hook(Box::new(|_| ()));
+            options.install();
+            cannot_unwind();
+        }
+        "global-scope" => global_scope(options),
+        "user-secrets" => {
+            options.install();
+            let mut user = crashvault::User::new("4711");
+            user.other.insert(
+                "profile".into(),
+                serde_json::json!({"password": "hunter2", "plan": "team"}),
+            );
+            crashvault::set_user(user);
+            assert!(!crashvault::capture_message("kept", Level::Error).is_nil());
+        }
         "previous-hook" => previous_hook(options),
         "before-install-and-after-close" => {
             assert!(crashvault::capture_message("too early", Level::Error).is_nil());
@@ -151,6 +190,22 @@ impl fmt::Display for Talkative {
 }
 
 impl Error for Talkative {}
+
+extern "C" fn cannot_unwind() {
+    panic!("the real reason");
+}
+
+/// Host code that captures and configures while it configures.
+fn global_scope(options: crashvault::Options) {
+    options.install();
+    crashvault::configure_global_scope(|scope| {
+        scope.set_tag("outer", 1);
+        crashvault::configure_global_scope(|scope| scope.set_tag("lost", "to the outer change"));
+        assert!(!crashvault::capture_message("within", Level::Error).is_nil());
+    });
+    let thread = std::thread::spawn(|| crashvault::capture_message("from a thread", Level::Error));
+    assert!(thread.join().is_ok_and(|id| !id.is_nil()));
+}
 
 /// The hook that was there before is called after ours, once per panic.
 fn previous_hook(options: crashvault::Options) {

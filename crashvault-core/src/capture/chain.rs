@@ -187,6 +187,7 @@ fn split_type(type_name: &str) -> (Option<&str>, Option<&str>) {
 fn debug_name(debug: &dyn fmt::Debug) -> DebugName {
     let mut name = DebugName {
         text: String::new(),
+        is_whole: false,
     };
     let _ = write!(name, "{debug:?}");
     if !name
@@ -201,6 +202,8 @@ fn debug_name(debug: &dyn fmt::Debug) -> DebugName {
 
 struct DebugName {
     text: String,
+    /// The name has ended; what follows is not part of it.
+    is_whole: bool,
 }
 
 impl DebugName {
@@ -211,11 +214,15 @@ impl DebugName {
 
 impl Write for DebugName {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.is_whole {
+            return Err(fmt::Error);
+        }
         let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
         let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
         self.text
             .push_str(limits::head(&text[..end], TYPE_BYTES_MAX));
-        if end < text.len() || self.text.len() >= TYPE_BYTES_MAX {
+        self.is_whole = end < text.len() || self.text.len() >= TYPE_BYTES_MAX;
+        if self.is_whole {
             Err(fmt::Error)
         } else {
             Ok(())

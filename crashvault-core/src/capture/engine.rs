@@ -1,20 +1,19 @@
 //! The installed engine: from a draft of an event to a frame in the journal.
 
 use std::panic::Location;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, TryLockError};
+use std::sync::{OnceLock, RwLock, RwLockReadGuard, TryLockError};
 
 use super::options::Options;
 use super::platform::{self, Addresses};
 use super::process::{self, ProcessInfo};
 use super::scope::Scope;
+use super::symbols::SymbolsLink;
 use super::throttle::{Throttle, Verdict};
-use super::{chain, health, local};
+use super::{built, chain, health, local};
 use crate::event::wire::{self, Encoder, Field};
-use crate::event::{
-    Event, EventId, Flaw, Image, Level, filter_forbidden, is_forbidden_key, limits,
-};
+use crate::event::{Event, EventId, Flaw, Level, limits};
 use crate::journal::{Durability, Entry, FRAME_HEADER_BYTES, Flags, Journal, Kind, Limits};
 use crate::time::Timestamp;
 
@@ -105,60 +104,12 @@ pub(super) struct State {
     symbols_link: Option<SymbolsLink>,
 }
 
-/// The executable, to be kept by a hard link until its addresses are names.
-struct SymbolsLink {
-    executable: PathBuf,
-    directory: PathBuf,
-    key: String,
-}
-
-/// All links together may keep at most this alive, in bytes.
-const SYMBOLS_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
-
-impl SymbolsLink {
-    fn prepare(&self) {
-        use std::os::unix::fs::DirBuilderExt;
-        let _ = std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.directory);
-    }
-
-    fn new(home: &Path, images: &[Image]) -> Option<Self> {
-        let program = images.first()?;
-        Some(Self {
-            executable: program.code_file.as_ref()?.into(),
-            directory: home.join("symbols"),
-            key: program.symbols_key()?,
-        })
-    }
-
-    /// Failure is common (another file system, not permitted) and harmless: then lines can be told only while the
-    /// executable stays what it is.
-    fn make(&self) {
-        let link = self.directory.join(&self.key);
-        if link.symlink_metadata().is_ok() {
-            return;
-        }
-        let kept: u64 = std::fs::read_dir(&self.directory)
-            .map(|entries| {
-                entries
-                    .flatten()
-                    .filter_map(|entry| Some(entry.metadata().ok()?.len()))
-                    .sum()
-            })
-            .unwrap_or(u64::MAX);
-        let size = std::fs::metadata(&self.executable).map_or(u64::MAX, |metadata| metadata.len());
-        if kept.saturating_add(size) <= SYMBOLS_BYTES_MAX {
-            let _ = std::fs::hard_link(&self.executable, link);
-        }
-    }
-}
-
 /// An event about to be captured, without what the engine adds.
 pub(super) struct Draft<'d> {
     pub(super) level: Level,
     pub(super) is_fatal: bool,
+    /// Where the host's code must not run on this thread: a panic in it would end the process.
+    pub(super) is_in_panic_hook: bool,
     pub(super) wants_stack: bool,
     pub(super) durability: Option<Durability>,
     /// Tells kinds apart for the throttle; called before anything else, with the host's code in it.
@@ -166,6 +117,9 @@ pub(super) struct Draft<'d> {
     /// Writes the event's own fields; the host's code runs in it.
     pub(super) fill: &'d dyn Fn(&mut Encoder<'_>, &Addresses),
 }
+
+/// Attempts to get a lock that is only ever held for a moment, unless its holder was lost in a fork.
+const LOCK_ATTEMPTS: u32 = 10_000;
 
 pub(super) type KeyHasher = std::hash::DefaultHasher;
 
@@ -206,19 +160,9 @@ impl Engine {
     /// The whole capture. Returns the nil id if the event was sampled out, throttled, refused or could not be written.
     #[inline(never)]
     pub(super) fn capture(&'static self, draft: &Draft<'_>, location: &Location<'_>) -> EventId {
-        let Some(state) = self.state() else {
-            health::LOST_WITHOUT_VAULT.fetch_add(1, Ordering::Relaxed);
+        let Some((state, now)) = self.admit(draft, location) else {
             return EventId::NIL;
         };
-        if !draft.is_fatal && self.is_sampled_out() {
-            state.counts.sampled.fetch_add(1, Ordering::Relaxed);
-            return EventId::NIL;
-        }
-        let now = self.options.clock.now();
-        if !self.is_admitted(state, draft, location, now) {
-            self.count_throttled(state);
-            return EventId::NIL;
-        }
         let generation = platform::modules_generation();
         let mut addresses = Addresses::new();
         if draft.wants_stack && self.options.stacks {
@@ -230,6 +174,28 @@ impl Engine {
             self.encode(frame, draft, &addresses, now);
             self.write(state, frame, draft, id, generation)
         })
+    }
+
+    /// Whether and when the event is to be captured; what is refused is counted here.
+    fn admit(
+        &'static self,
+        draft: &Draft<'_>,
+        location: &Location<'_>,
+    ) -> Option<(&'static State, Timestamp)> {
+        let Some(state) = self.state() else {
+            health::LOST_WITHOUT_VAULT.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        if !draft.is_fatal && self.is_sampled_out() {
+            state.counts.sampled.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        let now = self.options.clock.now();
+        if !self.is_admitted(state, draft, location, now) {
+            self.count_throttled(state);
+            return None;
+        }
+        Some((state, now))
     }
 
     fn is_sampled_out(&self) -> bool {
@@ -256,7 +222,7 @@ impl Engine {
         match state.throttle.judge(key, now) {
             Verdict::First => true,
             Verdict::Repeat => !is_over_limit,
-            Verdict::Throttled => !throttles && !is_over_limit,
+            Verdict::Throttled => false,
         }
     }
 
@@ -271,7 +237,8 @@ impl Engine {
     fn write_counts(&self, state: &State) {
         local::with_buffer(|frame| {
             frame.resize(FRAME_HEADER_BYTES, 0);
-            if !state.counts.encode_new(frame) {
+            let added = state.counts.encode_new(frame);
+            if added == [0; 3] {
                 return;
             }
             let entry = Entry {
@@ -281,7 +248,9 @@ impl Engine {
                 durability: Durability::Process,
                 modules_generation: platform::modules_generation(),
             };
-            let _ = state.journal.append(frame, entry);
+            if state.journal.append(frame, entry).is_err() {
+                state.counts.not_written(added);
+            }
         });
     }
 
@@ -345,8 +314,7 @@ impl Engine {
 
     /// Tried a while and not waited for: after a fork in a writer's hands the lock would stay closed for ever.
     fn read_global(&self) -> Option<RwLockReadGuard<'_, Scope>> {
-        const ATTEMPTS: u32 = 10_000;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..LOCK_ATTEMPTS {
             match self.global.try_read() {
                 Ok(guard) => return Some(guard),
                 Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
@@ -369,26 +337,56 @@ impl Engine {
         } else {
             Flags::default()
         };
-        if let Some(hook) = &self.options.before_send {
+        if self.options.before_send.is_some() {
             let mut event = state.base.clone();
             wire::decode_onto(&mut event, &frame[FRAME_HEADER_BYTES..]);
-            event.event_id = id;
-            match local::guarded(|| hook(event)) {
-                Some(Some(event)) => {
-                    put_json(frame, event);
-                    flags = flags.with(Flags::JSON);
-                }
-                Some(None) => {
-                    state.counts.refused.fetch_add(1, Ordering::Relaxed);
-                    return EventId::NIL;
-                }
-                None => {
-                    let mut encoder = Encoder::new(frame);
-                    encoder.keyed(Field::Flaw as u8, "before_send", HOOK_PANICKED.as_bytes());
-                }
-            }
+            let Some(event) = self.review(state, event, id, draft.is_in_panic_hook) else {
+                return EventId::NIL;
+            };
+            built::put_json(frame, event);
+            flags = flags.with(Flags::JSON);
         }
         self.append(state, frame, flags, draft.durability, id, generation)
+    }
+
+    /// Lets `before_send` change or refuse the event; its id stays, as the caller will be told it.
+    ///
+    /// A hook that panics leaves the event as it was. In the panic hook it runs in a thread of its own: there, any panic
+    /// would end the process, caught or not.
+    fn review(
+        &self,
+        state: &State,
+        mut event: Event,
+        id: EventId,
+        is_in_panic_hook: bool,
+    ) -> Option<Event> {
+        event.event_id = id;
+        let Some(hook) = &self.options.before_send else {
+            return Some(event);
+        };
+        let call = || local::guarded(|| hook(event.clone()));
+        let answer = if is_in_panic_hook {
+            in_own_thread(call).flatten()
+        } else {
+            call()
+        };
+        match answer {
+            Some(Some(mut changed)) => {
+                changed.event_id = id;
+                Some(changed)
+            }
+            Some(None) => {
+                state.counts.refused.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+            None => {
+                event.flaws.push(Flaw::new(
+                    "before_send",
+                    "it panicked; the event is kept as it was",
+                ));
+                Some(event)
+            }
+        }
     }
 
     fn append(
@@ -429,72 +427,38 @@ impl Engine {
         mut event: Event,
         location: &Location<'_>,
     ) -> EventId {
-        let now = self.options.clock.now();
-        event.timestamp.get_or_insert(now);
-        let chosen = event.event_id;
         let is_fatal = event.level == Level::Fatal;
         let title = event.title();
-        let event = std::cell::Cell::new(Some(event));
         let draft = Draft {
-            level: Level::Error,
+            level: event.level,
             is_fatal,
+            is_in_panic_hook: false,
             wants_stack: false,
             durability: None,
             key: &|hasher| std::hash::Hash::hash(limits::head(&title, 64), hasher),
             fill: &|_, _| {},
         };
-        self.capture_built(&draft, location, now, chosen, |base| match event.take() {
-            Some(event) => merge(base, event),
-            None => base,
-        })
-    }
-
-    fn capture_built(
-        &'static self,
-        draft: &Draft<'_>,
-        location: &Location<'_>,
-        now: Timestamp,
-        chosen: EventId,
-        build: impl FnOnce(Event) -> Event,
-    ) -> EventId {
-        let Some(state) = self.state() else {
-            health::LOST_WITHOUT_VAULT.fetch_add(1, Ordering::Relaxed);
+        let Some((state, now)) = self.admit(&draft, location) else {
             return EventId::NIL;
         };
-        if !draft.is_fatal && self.is_sampled_out() {
-            state.counts.sampled.fetch_add(1, Ordering::Relaxed);
-            return EventId::NIL;
-        }
-        if !self.is_admitted(state, draft, location, now) {
-            self.count_throttled(state);
-            return EventId::NIL;
-        }
-        let id = if chosen.is_nil() { new_id(now) } else { chosen };
+        event.timestamp.get_or_insert(now);
+        let id = if event.event_id.is_nil() {
+            new_id(now)
+        } else {
+            event.event_id
+        };
         local::with_buffer(|frame| {
             frame.resize(FRAME_HEADER_BYTES, 0);
             let mut encoder = Encoder::new(frame);
-            self.encode_scopes(&mut encoder, draft);
+            self.encode_scopes(&mut encoder, &draft);
             encoder.finish();
             let mut base = state.base.clone();
             wire::decode_onto(&mut base, &frame[FRAME_HEADER_BYTES..]);
-            let mut event = build(base);
-            event.event_id = id;
-            let event = match &self.options.before_send {
-                None => event,
-                Some(hook) => match local::guarded(|| hook(event.clone())) {
-                    Some(Some(event)) => event,
-                    Some(None) => {
-                        state.counts.refused.fetch_add(1, Ordering::Relaxed);
-                        return EventId::NIL;
-                    }
-                    None => {
-                        event.flaws.push(Flaw::new("before_send", HOOK_PANICKED));
-                        event
-                    }
-                },
+            let Some(event) = self.review(state, built::merge(base, event), id, false) else {
+                return EventId::NIL;
             };
-            put_json(frame, event);
-            let flags = if draft.is_fatal {
+            built::put_json(frame, event);
+            let flags = if is_fatal {
                 Flags::FATAL.with(Flags::JSON)
             } else {
                 Flags::JSON
@@ -519,10 +483,28 @@ impl Engine {
     }
 
     /// Changes the scope that lies under all threads' scopes.
+    ///
+    /// The host's code works on a copy, so that it may capture, or come here again, while it does. Of two such changes at
+    /// once the later one stays.
     pub(super) fn configure_global(&self, configure: impl FnOnce(&mut Scope)) {
-        let mut global = self.global.write().unwrap_or_else(PoisonError::into_inner);
-        configure(&mut global);
-        global.refresh();
+        let Some(mut scope) = self.read_global().map(|global| global.clone()) else {
+            return;
+        };
+        configure(&mut scope);
+        scope.refresh();
+        for _ in 0..LOCK_ATTEMPTS {
+            match self.global.try_write() {
+                Ok(mut global) => {
+                    *global = scope;
+                    return;
+                }
+                Err(TryLockError::Poisoned(poisoned)) => {
+                    *poisoned.into_inner() = scope;
+                    return;
+                }
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
     }
 }
 
@@ -565,6 +547,14 @@ impl State {
             }
         }
     }
+}
+
+/// Runs host code where a panic ends a thread and not the process. `None` if there can be no thread.
+fn in_own_thread<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, work).ok()?;
+        thread.join().ok()
+    })
 }
 
 fn new_id(now: Timestamp) -> EventId {
@@ -633,107 +623,4 @@ fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &str {
     }
     // Only ASCII digits were written.
     std::str::from_utf8(&digits[start..]).unwrap_or_default()
-}
-
-const HOOK_PANICKED: &str = "it panicked; the event is kept as it was";
-
-/// Replaces the body by the event's JSON, within the record's limit.
-fn put_json(frame: &mut Vec<u8>, mut event: Event) {
-    for flaw in &mut event.flaws {
-        let key = flaw.field.rsplit('.').next().unwrap_or_default();
-        if is_forbidden_key(key) && flaw.value.is_some() {
-            flaw.value = Some(limits::FILTERED.into());
-        }
-    }
-    let mut json = filtered_json(&event);
-    if json.len() > limits::RECORD_BYTES_MAX {
-        json = filtered_json(&shortened(event));
-    }
-    frame.truncate(FRAME_HEADER_BYTES);
-    frame.extend_from_slice(&json);
-}
-
-/// Forbidden keys never reach the journal, whoever wrote them and wherever in the event they stand.
-fn filtered_json(event: &Event) -> Vec<u8> {
-    let mut value = event.to_value();
-    filter_forbidden(&mut value);
-    // A value always serializes: its keys are texts.
-    serde_json::to_vec(&value).unwrap_or_default()
-}
-
-/// Leaves out the bulky parts, one after the other, until the event fits; says so.
-fn shortened(mut event: Event) -> Event {
-    let flaw = |field: &str| {
-        Flaw::new(
-            field,
-            format!(
-                "left out: the event is longer than {} bytes",
-                limits::RECORD_BYTES_MAX
-            ),
-        )
-    };
-    type Part = (&'static str, fn(&mut Event));
-    let parts: [Part; 6] = [
-        ("extra", |event| event.extra.clear()),
-        ("other", |event| event.other.clear()),
-        ("request", |event| event.request = None),
-        ("breadcrumbs", |event| event.breadcrumbs.clear()),
-        ("contexts", |event| {
-            event.contexts.retain(|name, _| name == "crashvault")
-        }),
-        ("tags", |event| event.tags.clear()),
-    ];
-    event.message = event
-        .message
-        .map(|text| limits::cut(&text, limits::MESSAGE_BYTES_MAX).into_owned());
-    for exception in &mut event.exceptions {
-        exception.value = exception
-            .value
-            .take()
-            .map(|text| limits::cut(&text, limits::MESSAGE_BYTES_MAX).into_owned());
-    }
-    for (field, leave_out) in parts {
-        if event.to_json().len() <= limits::RECORD_BYTES_MAX {
-            break;
-        }
-        leave_out(&mut event);
-        event.flaws.push(flaw(field));
-    }
-    if event.to_json().len() > limits::RECORD_BYTES_MAX {
-        let mut short = Event::new();
-        (short.level, short.timestamp) = (event.level, event.timestamp);
-        short.message = Some(limits::cut(&event.title(), limits::MESSAGE_BYTES_MAX).into_owned());
-        short.flaws.push(flaw("event"));
-        return short;
-    }
-    event
-}
-
-/// The scope's and the process's data under what the event itself says.
-fn merge(base: Event, mut event: Event) -> Event {
-    let mut tags = base.tags;
-    tags.append(&mut event.tags);
-    event.tags = tags;
-    let under = |base: crate::event::Object, own: &mut crate::event::Object| {
-        let mut map = base;
-        map.append(own);
-        *own = map;
-    };
-    under(base.contexts, &mut event.contexts);
-    under(base.extra, &mut event.extra);
-    let mut crumbs = base.breadcrumbs;
-    crumbs.append(&mut event.breadcrumbs);
-    event.breadcrumbs = crumbs;
-    event.user = event.user.or(base.user);
-    event.transaction = event.transaction.or(base.transaction);
-    event.release = event.release.or(base.release);
-    event.environment = event.environment.or(base.environment);
-    event.dist = event.dist.or(base.dist);
-    event.server_name = event.server_name.or(base.server_name);
-    event.sdk = event.sdk.or(base.sdk);
-    if event.fingerprint.is_empty() {
-        event.fingerprint = base.fingerprint;
-    }
-    event.flaws.extend(base.flaws);
-    event
 }

@@ -20,23 +20,31 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// The body of a counts frame: keyed decimal numbers, what was added since the last one. False if nothing was.
-    pub(super) fn encode_new(&self, body: &mut Vec<u8>) -> bool {
-        let before = body.len();
+    /// The body of a counts frame: keyed decimal numbers, what was added since the last one. Says what was added.
+    pub(super) fn encode_new(&self, body: &mut Vec<u8>) -> [u64; 3] {
         let mut encoder = Encoder::new(body);
         let counts = [
             ("throttled", &self.throttled),
             ("sampled", &self.sampled),
             ("refused", &self.refused),
         ];
-        for ((key, count), written) in counts.into_iter().zip(&self.written) {
+        let mut all_added = [0; 3];
+        for (at, (key, count)) in counts.into_iter().enumerate() {
             let count = count.load(Ordering::Relaxed);
-            let added = count.saturating_sub(written.fetch_max(count, Ordering::Relaxed));
+            let added = count.saturating_sub(self.written[at].fetch_max(count, Ordering::Relaxed));
             if added > 0 {
                 encoder.keyed(Field::Tag as u8, key, added.to_string().as_bytes());
             }
+            all_added[at] = added;
         }
-        body.len() > before
+        all_added
+    }
+
+    /// Takes back what [`Counts::encode_new`] took for written.
+    pub(super) fn not_written(&self, added: [u64; 3]) {
+        for (written, added) in self.written.iter().zip(added) {
+            written.fetch_sub(added, Ordering::Relaxed);
+        }
     }
 }
 

@@ -9,17 +9,32 @@ use crate::event::Level;
 use crate::event::limits;
 use crate::event::wire::{Field, Part};
 
-/// Chains our hook before the present one.
-pub(super) fn chain_panic_hook() {
+/// Chains our hook before the present one. `captures` is what the host chose; silence while the host's code is asked by a
+/// capture is not its choice.
+pub(super) fn chain_panic_hook(captures: bool) {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         // The host's code panicked while it was asked by a capture: that ends in the capture, silently.
         if local::is_guarded() || local::is_own_thread() {
             return;
         }
-        capture(info);
+        if captures && !is_aftermath(info) {
+            capture(info);
+        }
         previous(info);
     }));
+}
+
+/// What the language itself says when a panic that was captured on this thread cannot go on: it tells nothing new, and one
+/// crash is one event.
+fn is_aftermath(info: &PanicHookInfo<'_>) -> bool {
+    const AFTERMATHS: [&str; 2] = [
+        "panic in a destructor during cleanup",
+        "panic in a function that cannot unwind",
+    ];
+    info.payload_as_str()
+        .is_some_and(|text| AFTERMATHS.contains(&text))
+        && local::has_captured_panic()
 }
 
 #[inline(never)]
@@ -35,6 +50,7 @@ fn capture(info: &PanicHookInfo<'_>) {
     let draft = Draft {
         level: Level::Fatal,
         is_fatal: true,
+        is_in_panic_hook: true,
         wants_stack: true,
         durability: None,
         key: &|hasher| {
@@ -53,5 +69,6 @@ fn capture(info: &PanicHookInfo<'_>) {
             });
         },
     };
-    engine.capture(&draft, location);
+    let id = engine.capture(&draft, location);
+    local::note_panic(!id.is_nil());
 }

@@ -18,6 +18,7 @@ struct Local {
     random: Cell<Random>,
     is_own: Cell<bool>,
     is_guarded: Cell<bool>,
+    has_captured_panic: Cell<bool>,
 }
 
 thread_local!(static LOCAL: Local = Local::default());
@@ -84,6 +85,17 @@ pub(super) fn is_own_thread() -> bool {
 pub(super) fn is_guarded() -> bool {
     LOCAL
         .try_with(|local| local.is_guarded.get())
+        .unwrap_or(false)
+}
+
+/// Remembers whether the thread's last panic was captured.
+pub(super) fn note_panic(is_captured: bool) {
+    let _ = LOCAL.try_with(|local| local.has_captured_panic.set(is_captured));
+}
+
+pub(super) fn has_captured_panic() -> bool {
+    LOCAL
+        .try_with(|local| local.has_captured_panic.get())
         .unwrap_or(false)
 }
 

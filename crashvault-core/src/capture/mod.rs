@@ -4,6 +4,7 @@
 //! Never: opens the store, takes a lock shared with it, resolves addresses, panics, writes to stderr, or makes the host
 //! wait for anything but one write.
 
+mod built;
 mod chain;
 mod crumbs;
 mod engine;
@@ -14,6 +15,7 @@ mod options;
 mod platform;
 mod process;
 mod scope;
+mod symbols;
 mod throttle;
 
 use std::error::Error;
@@ -37,10 +39,10 @@ use crate::time::Timestamp;
 
 /// Installs capture. The first caller's options stay.
 pub(crate) fn start(options: Options, wiring: Wiring) -> Installed {
-    let wants_hook = options.panic_hook;
+    let captures_panics = options.panic_hook;
     let is_first = engine::install(options, wiring);
-    if is_first && wants_hook {
-        hook::chain_panic_hook();
+    if is_first {
+        hook::chain_panic_hook(captures_panics);
     }
     let wiring = engine::installed().map(|engine| &engine.wiring);
     Installed {
@@ -71,6 +73,7 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
     let draft = Draft {
         level: Level::Error,
         is_fatal: false,
+        is_in_panic_hook: false,
         wants_stack: true,
         durability: None,
         key: &|hasher| {
@@ -114,6 +117,7 @@ pub fn capture_message(message: &str, level: Level) -> EventId {
     let draft = Draft {
         level,
         is_fatal: level == Level::Fatal,
+        is_in_panic_hook: false,
         wants_stack: false,
         durability: None,
         key: &|hasher| {

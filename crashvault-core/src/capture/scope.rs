@@ -12,7 +12,7 @@ use super::crumbs::Crumbs;
 use super::local;
 use crate::event::limits;
 use crate::event::wire::{Encoder, Field, json_item};
-use crate::event::{Breadcrumb, FORBIDDEN_PARTS, Level, Object, User, is_forbidden_key};
+use crate::event::{Breadcrumb, Level, Object, User, filter_forbidden, is_forbidden_key};
 
 /// Data that every event captured in it carries. Each thread has one; see [`configure_scope`](crate::configure_scope),
 /// [`with_scope`](crate::with_scope) and, for work that moves between threads, [`ScopeHandle`].
@@ -250,28 +250,35 @@ fn encode_user(encoder: &mut Encoder<'_>, user: &User) {
         ("username", &user.username),
         ("ip_address", &user.ip_address),
     ];
-    let known = known
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value.as_deref()?.to_owned())));
-    let other = user.other.iter().map(|(key, value)| {
-        let text = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        (
-            key.as_str(),
-            if is_forbidden_key(key) {
-                limits::FILTERED.to_owned()
-            } else {
-                text
-            },
-        )
-    });
-    for (key, value) in known.chain(other).take(FORBIDDEN_PARTS.len()) {
-        encoder.keyed(
-            Field::User as u8,
-            key,
-            limits::cut(&value, limits::NAME_BYTES_MAX).as_bytes(),
-        );
+    for (key, value) in known {
+        if let Some(value) = value {
+            let value = limits::cut(value, limits::NAME_BYTES_MAX);
+            encoder.keyed(Field::User as u8, key, value.as_bytes());
+        }
+    }
+    for (key, value) in user.other.iter().take(limits::USER_FIELDS_MAX) {
+        let text = user_text(key, value);
+        let text = limits::cut(&text, limits::NAME_BYTES_MAX);
+        encoder.keyed(Field::User as u8, key, text.as_bytes());
+    }
+    note_left_out(
+        encoder,
+        "user",
+        user.other.len().saturating_sub(limits::USER_FIELDS_MAX),
+    );
+}
+
+fn user_text(key: &str, value: &Value) -> String {
+    if is_forbidden_key(key) {
+        return limits::FILTERED.to_owned();
+    }
+    match value {
+        Value::String(text) => text.clone(),
+        other => {
+            let mut other = other.clone();
+            filter_forbidden(&mut other);
+            other.to_string()
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub const TAGS_MAX: usize = 200;
 pub const TAG_KEY_BYTES_MAX: usize = 200;
 /// A tag's value, in bytes.
 pub const TAG_VALUE_BYTES_MAX: usize = 200;
+/// Fields of a user beside id, e-mail, name and address.
+pub const USER_FIELDS_MAX: usize = 32;
 /// Names such as release, environment, transaction, thread, in bytes.
 pub const NAME_BYTES_MAX: usize = 200;
 /// One entry of `extra` as JSON, in bytes.

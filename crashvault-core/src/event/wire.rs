@@ -124,10 +124,13 @@ impl<'b> Encoder<'b> {
         }
     }
 
-    /// Fields that were encoded before; left out whole if they do not fit.
+    /// Fields that were encoded before; where they do not all fit, those that do.
     pub(crate) fn encoded(&mut self, fields: &[u8]) {
-        if self.has_room(fields.len()) {
-            self.buffer.extend_from_slice(fields);
+        if self.buffer.len() + fields.len() <= self.end_max {
+            return self.buffer.extend_from_slice(fields);
+        }
+        for (tag, payload) in Fields::new(fields, &mut Vec::new()) {
+            self.bytes(tag, payload);
         }
     }
 
@@ -175,6 +178,7 @@ impl<'b> Encoder<'b> {
             let mut bounded = Bounded {
                 left: bytes_max - CUT_MARK.len(),
                 buffer: encoder.buffer,
+                is_cut: false,
             };
             // An error here is the cut, or the host's own; either way what was written stands.
             let _ = write!(bounded, "{value}");
@@ -229,16 +233,21 @@ impl<'b> Encoder<'b> {
 struct Bounded<'b> {
     buffer: &'b mut Vec<u8>,
     left: usize,
+    is_cut: bool,
 }
 
 impl fmt::Write for Bounded<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Some code goes on writing after an error.
+        if self.is_cut {
+            return Err(fmt::Error);
+        }
         let kept = limits::head(text, self.left);
         self.buffer.extend_from_slice(kept.as_bytes());
         self.left -= kept.len();
         if kept.len() < text.len() {
             self.buffer.extend_from_slice(CUT_MARK.as_bytes());
-            self.left = 0;
+            self.is_cut = true;
             return Err(fmt::Error);
         }
         Ok(())
@@ -306,7 +315,7 @@ pub(crate) fn json_item(
         return encoder.keyed(tag, key, json.as_bytes());
     }
     let text = value.as_str().map_or(json.as_str(), |text| text);
-    // Quoting can double the length; half of the room is safely enough.
+    // Quoting can make it longer again, at most six times, which the record's own limit still bounds.
     let cut = Value::from(limits::cut(text, bytes_max / 2)).to_string();
     encoder.keyed(
         tag,
@@ -674,6 +683,42 @@ mod tests {
         let message = decode(&body).message.unwrap();
         assert_eq!(message.len(), 1000);
         assert!(message.ends_with(CUT_MARK));
+    }
+
+    #[test]
+    fn a_display_that_ignores_the_cut_is_cut_once() {
+        struct Stubborn;
+        impl fmt::Display for Stubborn {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                for _ in 0..100_000 {
+                    let _ = f.write_str("again ");
+                }
+                Ok(())
+            }
+        }
+        let body = encode(|encoder| encoder.display(Field::Message as u8, &Stubborn, 1000));
+        assert_eq!(decode(&body).message.unwrap().matches(CUT_MARK).count(), 1);
+        assert!(body.len() <= 1010);
+    }
+
+    #[test]
+    fn of_encoded_fields_those_that_fit_are_kept() {
+        let many = encode(|encoder| {
+            for index in 0..20 {
+                encoder.keyed(Field::Extra as u8, &format!("k{index}"), &[b'1'; 10_000]);
+            }
+        });
+        let body = encode(|encoder| {
+            encoder.encoded(&many);
+            encoder.encoded(&many);
+            encoder.keyed(Field::Tag as u8, "small", b"fits");
+        });
+        let event = decode(&body);
+        assert_eq!(event.tags["small"], "fits");
+        assert_eq!(
+            event.flaws[0].reason,
+            format!("14 parts did not fit into {RECORD_BYTES_MAX} bytes")
+        );
     }
 
     #[test]
