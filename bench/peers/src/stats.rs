@@ -177,7 +177,8 @@ impl Report {
         }
     }
 
-    fn save(&self, key: &str, samples: &Samples) -> io::Result<()> {
+    /// Writes the raw samples of `key`, where they are wanted.
+    pub fn save(&self, key: &str, samples: &Samples) -> io::Result<()> {
         let Some(directory) = &self.directory else {
             return Ok(());
         };

@@ -97,7 +97,8 @@ impl Options {
         self
     }
 
-    /// The program's version as `name@version`; [`release!`](crate::release) takes it from Cargo.
+    /// The program's version as `name@version`; [`release!`](crate::release) takes it from Cargo when it is compiled.
+    /// Default: that of the package while it runs under `cargo run`, else none.
     #[must_use]
     pub fn release(mut self, release: impl Into<String>) -> Self {
         self.release = Some(release.into());

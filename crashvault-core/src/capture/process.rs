@@ -64,7 +64,10 @@ fn encode(encoder: &mut Encoder<'_>, options: &Options) {
         .as_deref()
         .unwrap_or(default_environment());
     for (field, text) in [
-        (Field::Release, options.release.as_deref()),
+        (
+            Field::Release,
+            options.release.clone().or_else(cargo_release).as_deref(),
+        ),
         (Field::Environment, Some(environment)),
         (Field::Dist, options.dist.as_deref()),
         (Field::ServerName, server_name.as_deref()),
@@ -88,6 +91,14 @@ fn default_environment() -> &'static str {
     } else {
         "production"
     }
+}
+
+/// What `cargo run` says of the package it runs. Believed only if the program has the package's name: a program that such
+/// a program starts inherits the variables.
+fn cargo_release() -> Option<String> {
+    let name = std::env::var("CARGO_PKG_NAME").ok()?;
+    let version = std::env::var("CARGO_PKG_VERSION").ok()?;
+    (name == program_name()).then(|| format!("{name}@{version}"))
 }
 
 /// The name of the executable's file.
