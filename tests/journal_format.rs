@@ -434,6 +434,7 @@ fn a_frame_of_a_newer_kind_stays_with_its_segment() {
     let mut writer = Writer::new(8);
     let newer = [
         writer.frame(77, 0, 1, b"of a kind to come"),
+        writer.frame(5, 0, 1, b"reserved for additions"),
         writer.frame_of(2, 1, 0, 2, 0, b"of a version to come"),
         writer.frame_of(1, 1, 0, 3, 9, b"sealed"),
     ];
@@ -446,7 +447,7 @@ fn a_frame_of_a_newer_kind_stays_with_its_segment() {
     assert_eq!(messages(&vault), ["known"]);
     assert_eq!((report.torn_count, report.segments_removed), (0, 0));
     assert!(place.path(&writer.name()).exists());
-    assert_eq!(vault.status().unwrap().unreadable_count, 3);
+    assert_eq!(vault.status().unwrap().unreadable_count, 4);
 }
 
 #[test]
@@ -526,4 +527,94 @@ fn a_segment_in_the_making_is_passed_over() {
     fs::write(&path, content).unwrap();
     let (vault, _) = place.drained();
     assert!(messages(&vault).is_empty() && path.exists());
+}
+
+#[test]
+fn an_event_without_an_id_gets_one_and_a_note() {
+    let place = Place::new();
+    let mut writer = Writer::new(13);
+    let frames = [
+        writer.message(0, "one"),
+        writer.message(0, "two"),
+        writer.message(3, "three"),
+    ];
+    let content = [writer.head(0, 0, 0, 0), frames.concat()].concat();
+    place.put(&writer.name(), &content);
+    let (vault, report) = place.drained();
+    assert_eq!(messages(&vault), ["one", "two", "three"]);
+    assert_eq!((report.events_new, report.segments_removed), (3, 1));
+    let noted = events(&vault)
+        .iter()
+        .filter(|event| event.flaws.iter().any(|flaw| flaw.field == "event_id"))
+        .count();
+    assert_eq!(noted, 2);
+
+    place.put(&writer.name(), &content);
+    let (_, report) = place.drained();
+    assert_eq!((report.events_new, report.events_known), (0, 3));
+}
+
+fn image(file: &str, start: u64, size: u64) -> Vec<u8> {
+    let parts = [
+        field(1, file.as_bytes()),
+        field(3, &start.to_le_bytes()),
+        field(4, &size.to_le_bytes()),
+    ];
+    field(23, &parts.concat())
+}
+
+fn traced(writer: &mut Writer, event: u8, addresses: [u64; 2]) -> Vec<u8> {
+    let addresses: Vec<u8> = addresses.iter().flat_map(|at| at.to_le_bytes()).collect();
+    let exception = [field(1, b"Error"), field(6, &addresses)].concat();
+    let body = [
+        field(1, &1_767_607_200_000_000_000i64.to_le_bytes()),
+        field(4, &exception),
+    ]
+    .concat();
+    writer.frame(1, 0, event, &body)
+}
+
+#[test]
+fn addresses_lie_in_the_module_table_before_their_event() {
+    let place = Place::new();
+    let mut writer = Writer::new(14);
+    let tables = [
+        [
+            image("/nowhere/program", 0x1000, 0x1000),
+            image("/nowhere/old.so", 0x8000, 0x1000),
+        ]
+        .concat(),
+        image("/nowhere/new.so", 0x8000, 0x1000),
+    ];
+    let frames = [
+        writer.frame(3, 0, 0, &tables[0]),
+        traced(&mut writer, 1, [0x8100, 0x1100]),
+        writer.frame(3, 0, 0, &tables[1]),
+        traced(&mut writer, 2, [0x8100, 0x1100]),
+    ];
+    place.put(
+        &writer.name(),
+        &[writer.head(0, 0, 0, 0), frames.concat()].concat(),
+    );
+    let (vault, _) = place.drained();
+    let mut files: Vec<Vec<String>> = events(&vault)
+        .into_iter()
+        .map(|event| {
+            let mut files: Vec<String> = event
+                .images
+                .into_iter()
+                .filter_map(|image| image.code_file)
+                .collect();
+            files.sort();
+            files
+        })
+        .collect();
+    files.sort();
+    assert_eq!(
+        files,
+        [
+            ["/nowhere/new.so", "/nowhere/program"],
+            ["/nowhere/old.so", "/nowhere/program"]
+        ]
+    );
 }

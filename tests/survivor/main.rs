@@ -29,7 +29,7 @@ fn main() {
     crashvault::options()
         .vault(&vault)
         .throttle(false)
-        .drain(false)
+        .drain(kind == "fork_drained")
         .install();
     match kind.as_str() {
         "errors" => errors(number),
@@ -38,6 +38,9 @@ fn main() {
         }
         "hold" => hold(),
         "fork" => fork_and_capture(),
+        "fork_drained" => fork_drained(),
+        "fork_open" => fork_open(&vault),
+        "fork_busy" => fork_busy(number),
         "orphan" => orphan(),
         other => panic!("{other}"),
     }
@@ -64,7 +67,8 @@ fn hold() {
     let _ = std::io::stdin().lock().lines().next();
 }
 
-/// SAFETY for all forks here: the process has one thread, so the child may do what it likes.
+/// SAFETY for all forks here: the process has one thread, so the child may do what it likes; or else the child only
+/// captures and ends, which is what is tested.
 fn fork() -> i32 {
     // SAFETY: see above.
     unsafe { libc::fork() }
@@ -85,6 +89,70 @@ fn fork_and_capture() {
     unsafe { libc::waitpid(child, &mut status, 0) };
     assert_eq!(status, 0, "the child captured");
     crashvault::capture_message("after the fork", Level::Error);
+}
+
+/// Runs `work` in a forked child and tells how it ended.
+fn in_child(work: impl FnOnce() -> bool) -> i32 {
+    let child = fork();
+    if child == 0 {
+        // SAFETY: a child that hangs is ended by the kernel.
+        unsafe { libc::alarm(10) };
+        let is_well = work();
+        // SAFETY: ends the child without running the parent's exit handlers a second time.
+        unsafe { libc::_exit(i32::from(!is_well)) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child made above.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    status
+}
+
+fn capture_slowly(who: &str, count: usize) -> bool {
+    (0..count).all(|index| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        !crashvault::capture_message(&format!("{who} {index:02}"), Level::Error).is_nil()
+    })
+}
+
+/// Forks while its own drainer, which took a first event in, has the vault open. Says so; the child captures for five
+/// seconds.
+fn fork_drained() {
+    errors(1);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    println!("forking");
+    let _ = std::io::stdout().flush();
+    assert_eq!(in_child(|| capture_slowly("child", 25)), 0);
+}
+
+fn fork_open(vault: &str) {
+    let is_kind = |kind| Vault::open(vault).is_err_and(|error| error.kind() == kind);
+    let unsupported = crashvault::ErrorKind::Unsupported;
+    assert_eq!(in_child(|| Vault::open(vault).is_ok()), 0, "nobody had it");
+    let mut opened = Vault::open(vault).expect("the child has gone");
+    let status = in_child(|| {
+        let used = opened.drain_all();
+        is_kind(unsupported) && used.is_err_and(|error| error.kind() == unsupported)
+    });
+    assert_eq!(status, 0, "the parent has it open");
+    drop(opened);
+    assert_eq!(in_child(|| is_kind(unsupported)), 0, "the parent had it");
+    Vault::open(vault).expect("the parent may go on");
+}
+
+/// Forks while other threads capture all the time.
+fn fork_busy(children: usize) {
+    for _ in 0..3 {
+        std::thread::spawn(|| {
+            loop {
+                crashvault::capture_message("busy", Level::Error);
+            }
+        });
+    }
+    let capture = || !crashvault::capture_message("child", Level::Error).is_nil();
+    for number in 0..children {
+        assert_eq!(in_child(capture), 0, "child {number}");
+    }
+    std::process::exit(0);
 }
 
 /// The parent ends at once; the child, which inherited its descriptors, lives on and never captures.

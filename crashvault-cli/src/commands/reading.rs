@@ -44,7 +44,11 @@ pub fn try_open(directory: &Path, wait: Wait, screen: &Screen) -> Result<Opened>
             tell_drain(&report, vault.is_read_only(), screen);
             (report.waiting_count, None)
         }
-        Err(error) => (0, Some(error)),
+        // What came in before the failure is not known; what still waits is.
+        Err(error) => match vault.status() {
+            Ok(status) => (status.waiting_count, Some(error)),
+            Err(_) => return Err(error),
+        },
     };
     Ok(Opened {
         vault,

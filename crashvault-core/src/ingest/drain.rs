@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::{Origin, Walk};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Flaw, Image, wire};
 use crate::journal::{self, Flags, Kind, Scan, SegmentFile};
-use crate::store::{Batch, NewEvent, Store};
+use crate::store::{Batch, Committed, NewEvent, Store};
 use crate::time::Timestamp;
 
 /// Events in one transaction.
@@ -142,7 +142,10 @@ struct Source {
     /// Everything before is in the store.
     offset: u64,
     base: Event,
+    /// All module tables of the segment, one behind the other.
     images: Vec<Image>,
+    /// Where each table's frame ends in the file, and how many of `images` stand up to its end.
+    tables: Vec<(u64, usize)>,
     /// Ends of the event frames in the order of the file, and whether each is in the store (or the batch).
     taken: Vec<(u64, bool)>,
 }
@@ -161,18 +164,30 @@ impl Source {
             offset: pending.offset,
             base: Event::new(),
             images: Vec::new(),
+            tables: Vec::new(),
             taken: Vec::new(),
             scan,
         };
         for frame in source.scan.frames() {
             match frame.kind {
                 Kind::Process => source.base = wire::decode(frame.body),
-                Kind::Modules => source.images.extend(wire::decode(frame.body).images),
+                Kind::Modules => {
+                    source.images.extend(wire::decode(frame.body).images);
+                    source.tables.push((frame.end, source.images.len()));
+                }
                 Kind::Event => source.taken.push((frame.end, frame.end <= pending.offset)),
                 Kind::Counts => {}
             }
         }
         source
+    }
+
+    /// The binaries that an event's addresses lie in: of tables that overlap the last before the event holds, as
+    /// symbolication lets later images win. What only an earlier one has (a library unloaded since) stays findable.
+    fn images_at(&self, event_end: u64) -> &[Image] {
+        let count = self.tables.partition_point(|(end, _)| *end <= event_end);
+        let table = self.tables.get(count.saturating_sub(1));
+        &self.images[..table.map_or(0, |(_, length)| *length)]
     }
 
     /// How far the file is drained without a gap; its whole length once every event is taken.
@@ -292,9 +307,11 @@ impl Drain<'_> {
         if batch.events.is_empty() && batch.offsets.is_empty() {
             return Ok(());
         }
-        let committed = self.store.commit(&batch)?;
-        self.report.events_new += committed.events_new;
-        self.report.events_known += committed.events_known;
+        match self.store.commit(&batch) {
+            Ok(committed) => self.count(committed),
+            Err(error) if is_about_an_event(&error) => self.commit_singly(batch)?,
+            Err(error) => return Err(error),
+        }
         for source in sources {
             let reached = source.reached();
             let (count, bytes) = source.torn(source.offset, reached);
@@ -302,6 +319,33 @@ impl Drain<'_> {
             self.report.torn_bytes += bytes;
             source.offset = reached;
         }
+        Ok(())
+    }
+
+    fn count(&mut self, committed: Committed) {
+        self.report.events_new += committed.events_new;
+        self.report.events_known += committed.events_known;
+    }
+
+    /// One event that cannot be stored must not hold back the others: it is counted and passed over. The offsets come
+    /// last; an interruption before finds the events known already.
+    fn commit_singly(&mut self, mut batch: Batch) -> Result<()> {
+        let mut unstorable = 0;
+        for event in std::mem::take(&mut batch.events) {
+            let alone = Batch {
+                events: vec![event],
+                ..Batch::default()
+            };
+            match self.store.commit(&alone) {
+                Ok(committed) => self.count(committed),
+                Err(error) if is_about_an_event(&error) => unstorable += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        if unstorable > 0 {
+            batch.counters.push(("unstorable".into(), unstorable));
+        }
+        self.store.commit(&batch)?;
         Ok(())
     }
 
@@ -327,7 +371,7 @@ impl Drain<'_> {
                 };
                 by_source.insert(
                     (index, place),
-                    self.walk.digest(event, &source.images, origin),
+                    self.walk.digest(event, source.images_at(frame.end), origin),
                 );
             }
         }
@@ -355,6 +399,10 @@ impl Drain<'_> {
             let lost = source.scan.header.lost_count;
             if lost > 0 {
                 batch.counters.push(("lost".into(), lost));
+                let errno = source.scan.header.last_errno;
+                if errno != 0 {
+                    batch.counters.push((format!("lost_errno:{errno}"), lost));
+                }
             }
             self.store.commit(&batch)?;
             self.finished.push(source.file);
@@ -380,6 +428,11 @@ impl Drain<'_> {
         remove_unused_symbols(directory);
         Ok(())
     }
+}
+
+/// Whether a failed commit is the fault of what was to be stored, not of the place or the moment.
+fn is_about_an_event(error: &Error) -> bool {
+    !error.is_retryable() && matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal)
 }
 
 /// The events that are not drained yet, in the order of their process.
@@ -418,7 +471,22 @@ fn read_event(source: &Source, frame: &journal::Frame<'_>) -> Event {
     if event.event_id.is_nil() {
         event.event_id = EventId::from_bytes(frame.id);
     }
+    if event.event_id.is_nil() {
+        event.event_id = id_of_place(source.scan.header.segment, frame.end);
+        let reason = "missing; derived from the event's place in the journal";
+        event.flaws.push(Flaw::new("event_id", reason));
+    }
     event
+}
+
+/// The same at each drain, so that an event without an id is not doubled by an interruption.
+fn id_of_place(segment: [u8; 16], end: u64) -> EventId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&segment);
+    hasher.update(&end.to_le_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    EventId::from_bytes(id)
 }
 
 /// Hard links of executables go when no segment is left that names them.
@@ -459,6 +527,10 @@ pub(crate) fn count_waiting(directory: &Path, store: &dyn Store) -> Result<Waite
     for file in journal::list(directory)? {
         waited.journal_bytes += file.bytes;
         let offset = offsets.get(&file.stem).copied().unwrap_or(0);
+        if offset & CLOSED != 0 {
+            // Its counters are the store's already.
+            continue;
+        }
         let Ok(scan) = file.scan() else {
             waited.unreadable_count += 1;
             continue;
@@ -488,4 +560,130 @@ pub(crate) struct Waited {
     pub(crate) lost_count: u64,
     pub(crate) last_errno: u32,
     pub(crate) journal_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::GroupRules;
+    use crate::scrub::ScrubRules;
+    use crate::store::{Access, SqliteStore};
+    use crate::symbol::{InAppRules, Symbolizer};
+
+    fn walk() -> Walk {
+        Walk {
+            symbolizer: Symbolizer::new(None, InAppRules::default()),
+            group_rules: GroupRules::default(),
+            scrub_rules: ScrubRules::default(),
+        }
+    }
+
+    fn event(walk: &mut Walk, id: u8) -> NewEvent {
+        let mut event = Event::new();
+        event.event_id = EventId::from_bytes([id; 16]);
+        let origin = Origin {
+            received_at: Timestamp::now(),
+            process: [1; 16],
+            sequence: id.into(),
+        };
+        walk.digest(event, &[], origin)
+    }
+
+    /// Commits events with these ids; 0 cannot be stored.
+    fn check_stored(ids: &[u8], expected_new: u64, expected_unstorable: Option<u64>) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("vault.db");
+        let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
+        let mut walk = walk();
+        let events = ids.iter().map(|id| event(&mut walk, *id)).collect();
+        let mut drain = Drain {
+            store: &mut store,
+            walk: &mut walk,
+            limit: DrainLimit::default(),
+            now: Timestamp::now(),
+            report: DrainReport::default(),
+            finished: Vec::new(),
+        };
+        drain.commit(&mut [], events).unwrap();
+        assert_eq!(drain.report.events_new, expected_new);
+        let counters = store.counters().unwrap();
+        assert_eq!(counters.get("unstorable").copied(), expected_unstorable);
+    }
+
+    #[test]
+    fn events_that_can_be_stored_are_all_stored() {
+        check_stored(&[1, 2, 3], 3, None);
+    }
+
+    #[test]
+    fn one_event_that_cannot_be_stored_is_counted_and_passed_over() {
+        check_stored(&[1, 0, 3], 2, Some(1));
+    }
+
+    struct Nothing;
+
+    impl journal::Preamble for Nothing {
+        fn process(&self, _: &mut Vec<u8>) {}
+
+        fn modules(&self, _: &mut Vec<u8>) -> u64 {
+            1
+        }
+    }
+
+    /// Drains a segment of one event whose head says these losses; counters of that begin with `lost`.
+    fn check_losses(lost: u64, errno: u32, expected: &[(&str, u64)]) {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("journal");
+        let writer = journal::Journal::new(
+            directory.clone(),
+            journal::Limits::default(),
+            journal::Identity::default(),
+            Box::new(Nothing),
+            || [7; 16],
+        );
+        let entry = journal::Entry {
+            kind: Kind::Event,
+            flags: Flags::default(),
+            id: [1; 16],
+            durability: journal::Durability::Process,
+            modules_generation: 1,
+        };
+        let mut frame = [0; journal::FRAME_HEADER_BYTES];
+        writer.append(&mut frame, entry).unwrap();
+        writer.close().unwrap();
+        let path = &journal::list(&directory).unwrap()[0].path;
+        let mut bytes = std::fs::read(path).unwrap();
+        bytes[440..448].copy_from_slice(&lost.to_le_bytes());
+        bytes[448..452].copy_from_slice(&errno.to_le_bytes());
+        std::fs::write(path, bytes).unwrap();
+
+        let path = home.path().join("vault.db");
+        let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
+        let limit = DrainLimit::default();
+        let now = Timestamp::now();
+        let report = drain(&directory, &mut store, &mut walk(), limit, now).unwrap();
+        assert_eq!((report.events_new, report.segments_removed), (1, 1));
+        let counters = store.counters().unwrap();
+        let found: Vec<(&str, u64)> = counters
+            .iter()
+            .filter(|(name, _)| name.starts_with("lost"))
+            .map(|(name, count)| (name.as_str(), *count))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn losses_are_kept_with_their_reason() {
+        check_losses(5, 28, &[("lost", 5), ("lost_errno:28", 5)]);
+    }
+
+    #[test]
+    fn losses_without_a_reason_are_kept_too() {
+        check_losses(5, 0, &[("lost", 5)]);
+    }
+
+    #[test]
+    fn a_reason_without_losses_is_none() {
+        check_losses(0, 28, &[]);
+    }
 }

@@ -68,6 +68,12 @@ pub(super) fn seal(frame: &mut [u8], head: Head, seed: u32) {
     frame[12..16].copy_from_slice(&checksum.to_le_bytes());
 }
 
+/// Bytes of the sealed frame at the start of `frames`; `None` if there is not even a head.
+pub(super) fn length_at(frames: &[u8]) -> Option<usize> {
+    let length = frames.get(8..12)?.try_into().ok()?;
+    Some(HEADER_BYTES + u32::from_le_bytes(length) as usize)
+}
+
 /// CRC-32C of everything but the checksum itself.
 pub(super) fn checksum(frame: &[u8], seed: u32) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c_append(seed, &frame[..12]), &frame[16..])

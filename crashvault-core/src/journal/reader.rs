@@ -11,8 +11,9 @@ use super::parse::{HeaderFault, Parsed, parse};
 use super::segment::{self, EXTENSION, SegmentHeader, TEMPORARY_PREFIX};
 use crate::error::{Error, ErrorKind, Result};
 
-/// More than a segment can hold: beyond it a file is not read further.
-const SEGMENT_READ_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Far more than any writer puts into a segment. A longer file is not read at all, because what was read in part could
+/// be taken for drained.
+const SEGMENT_READ_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// A temporary file younger than this is left to its maker.
 const TEMPORARY_AGE_MIN: Duration = Duration::from_secs(10);
 
@@ -131,17 +132,27 @@ impl SegmentFile {
     /// In a live segment an incomplete last frame is not bad: its writer is still at it.
     ///
     /// # Errors
-    /// `Corrupt` if it is no segment, `Unsupported` if a newer version wrote it, `Io` and its kin if it cannot be
-    /// read. The file is untouched in every case.
+    /// `Corrupt` if it is no segment, `Unsupported` if a newer version wrote it, `LimitReached` if it is longer than
+    /// any segment, `Io` and its kin if it cannot be read. The file is untouched in every case.
     pub(crate) fn scan(&self) -> Result<Scan> {
         let failed = |error| Error::io("read journal", &self.path, error);
         let file = File::open(&self.path).map_err(failed)?;
         let is_ownerless = file.try_lock_shared().is_ok();
-        let mut bytes = Vec::with_capacity(self.bytes as usize + 4096);
+        let length = file.metadata().map_err(failed)?.len();
+        if length > SEGMENT_READ_BYTES_MAX {
+            return Err(self.too_long());
+        }
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(length as usize + 4096)
+            .map_err(|_| failed(io::ErrorKind::OutOfMemory.into()))?;
         (&file)
-            .take(SEGMENT_READ_BYTES_MAX)
+            .take(SEGMENT_READ_BYTES_MAX + 1)
             .read_to_end(&mut bytes)
             .map_err(failed)?;
+        if bytes.len() as u64 > SEGMENT_READ_BYTES_MAX {
+            return Err(self.too_long());
+        }
         let header = SegmentHeader::decode(&bytes).map_err(|fault| self.fault(fault))?;
         Ok(scan(header, bytes, is_ownerless))
     }
@@ -158,6 +169,14 @@ impl SegmentFile {
             .read_to_end(&mut bytes)
             .map_err(failed)?;
         SegmentHeader::decode(&bytes).map_err(|fault| self.fault(fault))
+    }
+
+    fn too_long(&self) -> Error {
+        let path = self.path.display();
+        let message = format!(
+            "{path} is longer than {SEGMENT_READ_BYTES_MAX} bytes, which no segment is; the file is left as it is"
+        );
+        Error::new(ErrorKind::LimitReached, "read journal", message).with_context("path", path)
     }
 
     fn fault(&self, fault: HeaderFault) -> Error {

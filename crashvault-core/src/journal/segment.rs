@@ -34,6 +34,13 @@ pub(crate) struct Identity {
     pub(crate) symbols_key: String,
 }
 
+impl Identity {
+    /// What the names of all its segments begin with.
+    fn stem_prefix(&self) -> String {
+        format!("{}-{}-", self.pid, self.start_ticks)
+    }
+}
+
 /// The head of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
@@ -78,12 +85,7 @@ impl SegmentHeader {
     /// `<pid>-<start>-<uuid>`.
     pub(super) fn stem(&self) -> String {
         let uuid = uuid::Uuid::from_bytes(self.segment);
-        format!(
-            "{}-{}-{}",
-            self.identity.pid,
-            self.identity.start_ticks,
-            uuid.as_simple()
-        )
+        format!("{}{}", self.identity.stem_prefix(), uuid.as_simple())
     }
 
     pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
@@ -164,6 +166,40 @@ fn fill(mut file: &File, header: &SegmentHeader, content: &[u8], zeros: u64) -> 
         left -= now;
     }
     Ok(())
+}
+
+/// Waits until the disk has all segments of a process, those it has given up too. One that is gone by now was drained.
+pub(super) fn sync_all(directory: &Path, identity: &Identity) -> io::Result<()> {
+    let prefix = identity.stem_prefix();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(&prefix) {
+            continue;
+        }
+        match File::open(entry.path()) {
+            Ok(file) => file.sync_data()?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    sync_names(directory).map(|_| ())
+}
+
+/// Waits until the disk has the names in a journal's directory and, as far as may be, the directory's own. `false` if
+/// that could not be asked for: not every file system syncs directories, and a free descriptor is needed. The usual file
+/// systems keep a new file's name with its content.
+pub(super) fn sync_names(directory: &Path) -> io::Result<bool> {
+    if let Some(home) = directory.parent() {
+        // The vault's home may be searchable only, and is older than the journal but for the very first time.
+        let _ = File::open(home).and_then(|home| home.sync_all());
+    }
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    match synced.as_ref().map_err(io::Error::raw_os_error) {
+        Err(Some(libc::EINVAL | libc::ENOTSUP | libc::EACCES | libc::EMFILE | libc::ENFILE)) => {
+            Ok(false)
+        }
+        _ => synced.map(|()| true),
+    }
 }
 
 /// Bytes of all segments of a journal.

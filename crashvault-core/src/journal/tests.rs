@@ -489,3 +489,194 @@ fn a_journal_over_its_limit_says_so_until_it_has_room() {
     std::thread::sleep(Duration::from_millis(1100));
     assert!(!journal.is_over_limit());
 }
+
+#[test]
+fn a_segment_longer_than_any_writer_makes_is_read_to_its_end() {
+    let home = tempfile::tempdir().unwrap();
+    let (path, mut bytes) = one_segment(home.path());
+    let seed = crc32c::crc32c(&bytes[16..32]);
+    let mut head = frame::Head {
+        kind: Kind::Event as u8,
+        flags: Flags::default(),
+        id: [3; 16],
+        sequence: 100,
+        key_id: 0,
+    };
+    for _ in 0..5 {
+        let start = bytes.len();
+        bytes.resize(start + FRAME_HEADER_BYTES + 14 * 1024 * 1024, 0);
+        head.sequence += 1;
+        frame::seal(&mut bytes[start..], head, seed);
+    }
+    fs::write(&path, &bytes).unwrap();
+    let segment = list(home.path())
+        .unwrap()
+        .into_iter()
+        .find(|segment| segment.path == path)
+        .unwrap();
+    let scan = segment.scan().unwrap();
+    assert_eq!(scan.end, bytes.len() as u64);
+    assert_eq!(scan.frames().last().unwrap().sequence, 105);
+}
+
+#[test]
+fn a_file_too_long_to_be_read_is_told_and_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let (path, _) = one_segment(home.path());
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    // Sparse: takes no room.
+    file.set_len(1 << 31).unwrap();
+    let segments = list(home.path()).unwrap();
+    let segment = segments.iter().find(|segment| segment.path == path);
+    let error = segment.unwrap().scan().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitReached);
+}
+
+/// From now on no segment can be made in `directory`; those that are open stay usable under another name.
+fn bar(directory: &Path) -> std::path::PathBuf {
+    let moved = directory.with_extension("moved");
+    fs::rename(directory, &moved).unwrap();
+    fs::write(directory, "in the way").unwrap();
+    moved
+}
+
+fn unbar(directory: &Path, moved: &Path) {
+    fs::remove_file(directory).unwrap();
+    fs::rename(moved, directory).unwrap();
+}
+
+#[test]
+fn a_segment_that_cannot_be_rotated_stops_growing() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("journal");
+    let limits = Limits {
+        segment_bytes_max: 2000,
+        preallocated_bytes: 8 * 1024,
+        ..Limits::default()
+    };
+    let journal = journal_of(&directory, limits, 7);
+    write(&journal, &["a", "b"]);
+    let moved = bar(&directory);
+    let body = [b'x'; 500];
+    let kept = (0..100)
+        .filter(|_| append(&journal, &body, Durability::Process).is_ok())
+        .count();
+    assert!((20..60).contains(&kept), "{kept}");
+    assert_eq!(journal.losses().0, 100 - kept as u64);
+    let longest = list(&moved).unwrap().iter().map(|s| s.bytes).max();
+    assert!(longest.unwrap() < 26_000, "{longest:?}");
+    unbar(&directory, &moved);
+    append(&journal, b"again", Durability::Process).unwrap();
+    assert_eq!(all_events(&directory).len(), 2 + kept + 1);
+}
+
+fn preallocated_count(directory: &Path) -> usize {
+    let scans = scans(directory);
+    let preallocated = scans.iter().filter(|scan| scan.header.is_preallocated);
+    preallocated.count()
+}
+
+/// Small enough to be full soon; 32 KiB of the emergency place are for fatal events.
+const SMALL: Limits = Limits {
+    segment_bytes_max: 1000,
+    preallocated_bytes: 80 * 1024,
+    journal_bytes_max: 256 * 1024 * 1024,
+};
+
+/// Appends until the append segment takes nothing more, and returns how many went to the emergency place after that.
+fn fill(journal: &Journal) -> usize {
+    let body = [b'x'; 1000];
+    let kept = (0..200)
+        .take_while(|_| append(journal, &body, Durability::Process).is_ok())
+        .count();
+    kept.saturating_sub(12)
+}
+
+#[test]
+fn the_emergency_place_is_made_anew_after_its_use() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("journal");
+    let journal = journal_of(&directory, SMALL, 7);
+    write(&journal, &["a", "b"]);
+    for round in 1..=3 {
+        let moved = bar(&directory);
+        assert!(fill(&journal) > 35, "round {round}");
+        unbar(&directory, &moved);
+        write(&journal, &["there is room again"]);
+        assert_eq!(preallocated_count(&directory), round + 1);
+    }
+}
+
+#[test]
+fn an_emergency_place_that_could_not_be_made_is_made_later() {
+    let home = tempfile::tempdir().unwrap();
+    let directory = home.path().join("journal");
+    let journal = journal_of(&directory, SMALL, 7);
+    write(&journal, &["a"]);
+    let moved = bar(&directory);
+    write(&journal, &["b"]);
+    unbar(&directory, &moved);
+    assert_eq!(preallocated_count(&directory), 0);
+    write(&journal, &["x".repeat(1000).as_str(), "rotated"]);
+    assert_eq!(preallocated_count(&directory), 1);
+}
+
+#[test]
+fn a_durable_event_has_its_module_table_before_it() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = journal(home.path());
+    let mut entry = Entry {
+        kind: Kind::Event,
+        flags: Flags::default(),
+        id: [2; 16],
+        durability: Durability::Data,
+        modules_generation: 2,
+    };
+    for generation in [2, 2, 1] {
+        entry.modules_generation = generation;
+        journal.append(&mut [0; FRAME_HEADER_BYTES], entry).unwrap();
+    }
+    let kinds: Vec<Kind> = scans(home.path())[0].frames().map(|f| f.kind).collect();
+    let event = Kind::Event;
+    assert_eq!(
+        kinds,
+        [
+            Kind::Process,
+            Kind::Modules,
+            Kind::Modules,
+            event,
+            event,
+            event
+        ]
+    );
+}
+
+#[test]
+fn durable_frames_that_never_fit_leave_no_empty_segments() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = journal(home.path());
+    let body = vec![b'y'; 200_000];
+    for _ in 0..5 {
+        append(&journal, &body, Durability::Data).unwrap();
+    }
+    assert_eq!(all_events(home.path()).len(), 5);
+    assert!(preallocated_count(home.path()) <= 1);
+}
+
+#[test]
+fn a_flush_to_the_disk_passes_over_segments_that_are_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let journal = journal_of(home.path(), SMALL, 7);
+    assert!(journal.flush(true).is_ok(), "nothing was written yet");
+    for _ in 0..5 {
+        write(&journal, &["x".repeat(1000).as_str()]);
+    }
+    append(&journal, b"slow", Durability::Async).unwrap();
+    let segments = list(home.path()).unwrap();
+    let mut given_up = segments
+        .iter()
+        .filter(|segment| segment.scan().unwrap().is_ownerless);
+    fs::remove_file(&given_up.next().unwrap().path).unwrap();
+    journal.flush(true).unwrap();
+    assert!(all_events(home.path()).contains(&"slow".to_owned()));
+}

@@ -23,6 +23,9 @@ const ASYNC_BYTES_MAX: usize = 64 * 1024;
 const EMERGENCY_FATAL_BYTES: u64 = 32 * 1024;
 /// How often a journal over its limit is measured again.
 const OVER_LIMIT_RECHECK: Duration = Duration::from_secs(1);
+/// An append segment that cannot be rotated grows up to so many times its size; then it takes nothing more, so that
+/// a reader need never hold more than that in memory.
+const UNROTATED_GROWTH_MAX: u64 = 12;
 /// Attempts to make a segment when a cleaner or another writer is in the way.
 const CREATE_ATTEMPTS: usize = 3;
 
@@ -78,22 +81,32 @@ pub(crate) struct Journal {
     appended_count: AtomicU64,
     append: RwLock<Option<Segment>>,
     preallocated: RwLock<Option<Segment>>,
+    /// What the last preallocated segment began with, in bytes: its head, process and modules.
+    preallocated_start: AtomicU64,
+    /// Whether the emergency place is to be looked after at the next append that succeeds.
+    is_emergency_due: AtomicBool,
     over_limit: OverLimit,
     lost_count: AtomicU64,
     last_errno: AtomicU32,
 }
 
 struct Segment {
+    // Before `file`, since fields are dropped in this order: once closed, the descriptor's number may be another
+    // file's, which a forked child that still finds it registered would close.
+    _held: Held,
     file: File,
     seed: u32,
     /// Append segment: bytes written. Preallocated segment: bytes reserved.
     length: AtomicU64,
+    /// Its length when it was made.
+    start: u64,
+    /// Whether its name is known to survive a power cut.
+    is_name_synced: AtomicBool,
     modules_generation: AtomicU64,
     waiting: Mutex<Waiting>,
     has_waiting: AtomicBool,
     /// The journal's losses when this segment was made: its head counts those since.
     lost_before: u64,
-    _held: Held,
 }
 
 /// Frames of durability `async` that are not yet written.
@@ -134,6 +147,8 @@ impl Journal {
             appended_count: AtomicU64::new(0),
             append: RwLock::new(None),
             preallocated: RwLock::new(None),
+            preallocated_start: AtomicU64::new(HEADER_BYTES as u64),
+            is_emergency_due: AtomicBool::new(false),
             over_limit: OverLimit::default(),
             lost_count: AtomicU64::new(0),
             last_errno: AtomicU32::new(0),
@@ -196,11 +211,14 @@ impl Journal {
         }
         let written = match entry.durability {
             Durability::Data => self
-                .write_preallocated(frame, head, true)
+                .write_preallocated(frame, head, &entry)
                 .or_else(|_| self.write_append(frame, head, &entry)),
             Durability::Process | Durability::Async => self.write_append(frame, head, &entry),
         };
-        written.or_else(|error| self.write_in_emergency(frame, head, error))
+        if written.is_ok() && self.is_emergency_due.swap(false, Ordering::Relaxed) {
+            self.prepare_emergency();
+        }
+        written.or_else(|error| self.write_in_emergency(frame, head, &entry, error))
     }
 
     fn write_append(&self, frame: &mut [u8], head: Head, entry: &Entry) -> io::Result<()> {
@@ -214,55 +232,52 @@ impl Journal {
                 Durability::Process => segment.append(frame),
                 Durability::Data => segment
                     .append(frame)
-                    .and_then(|()| segment.file.sync_data()),
+                    .and_then(|()| segment.sync(&self.directory)),
             }
         })
     }
 
-    /// Reserves room and writes there; nobody else writes at that place.
-    fn write_preallocated(&self, frame: &mut [u8], head: Head, sync: bool) -> io::Result<()> {
+    /// Reserves room, writes there (nobody else writes at that place), and waits for the disk.
+    fn write_preallocated(&self, frame: &mut [u8], head: Head, entry: &Entry) -> io::Result<()> {
+        let length_max = self.limits.preallocated_bytes;
         let needed = frame.len() as u64;
+        // Else each such frame would make a segment and leave it empty.
+        if self.preallocated_start.load(Ordering::Relaxed) + needed > length_max {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let is_full = |segment: &Segment| {
-            segment.length.load(Ordering::Relaxed) + needed > self.limits.preallocated_bytes
+            let modules = self.modules_if_stale(segment, entry.modules_generation);
+            let needed = needed + modules.map_or(0, |(frame, _)| frame.len() as u64);
+            segment.length.load(Ordering::Relaxed) + needed > length_max
         };
         self.with_segment(
             &self.preallocated,
             is_full,
             Self::open_preallocated,
             |segment| {
-                let offset = segment.reserve(needed, self.limits.preallocated_bytes)?;
-                frame::seal(frame, head, segment.seed);
-                segment.file.write_all_at(frame, offset)?;
-                if sync {
-                    segment.file.sync_data()
-                } else {
-                    Ok(())
-                }
+                self.write_reserved(segment, frame, head, entry, length_max)?;
+                segment.sync(&self.directory)
             },
         )
     }
 
     /// The last resort: the preallocated segment as it is, without asking the file system for anything new.
-    fn write_in_emergency(&self, frame: &mut [u8], head: Head, cause: io::Error) -> io::Result<()> {
+    fn write_in_emergency(
+        &self,
+        frame: &mut [u8],
+        head: Head,
+        entry: &Entry,
+        cause: io::Error,
+    ) -> io::Result<()> {
         let errno = cause.raw_os_error().unwrap_or_default() as u32;
         self.last_errno.store(errno, Ordering::Relaxed);
         let guard = self
             .preallocated
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        let kept_back = if head.flags.contains(Flags::FATAL) {
-            0
-        } else {
-            EMERGENCY_FATAL_BYTES
-        };
-        let written = guard.as_ref().map(|segment| {
-            let offset = segment.reserve(
-                frame.len() as u64,
-                self.limits.preallocated_bytes - kept_back,
-            )?;
-            frame::seal(frame, head, segment.seed);
-            segment.file.write_all_at(frame, offset)
-        });
+        let written = guard
+            .as_ref()
+            .map(|segment| self.write_at_last(segment, frame, head, entry));
         if matches!(written, Some(Ok(()))) {
             return Ok(());
         }
@@ -274,6 +289,58 @@ impl Journal {
             let _ = segment.file.write_all_at(&counters, COUNTERS_AT);
         }
         Err(cause)
+    }
+
+    fn write_at_last(
+        &self,
+        segment: &Segment,
+        frame: &mut [u8],
+        head: Head,
+        entry: &Entry,
+    ) -> io::Result<()> {
+        let length_max = self.limits.preallocated_bytes;
+        let kept_back = if head.flags.contains(Flags::FATAL) {
+            0
+        } else {
+            EMERGENCY_FATAL_BYTES
+        };
+        let end_max = length_max.saturating_sub(kept_back);
+        let written = self.write_reserved(segment, frame, head, entry, end_max);
+        // Also after a failure: the place may be full, and there may be room for another by now.
+        if segment.is_half_used(length_max) {
+            self.is_emergency_due.store(true, Ordering::Relaxed);
+        }
+        written?;
+        match entry.durability {
+            Durability::Data => segment.sync(&self.directory),
+            Durability::Process | Durability::Async => Ok(()),
+        }
+    }
+
+    /// Writes a frame into reserved room, behind the module table that its addresses need. Where only the frame itself
+    /// has room, it goes without.
+    fn write_reserved(
+        &self,
+        segment: &Segment,
+        frame: &mut [u8],
+        head: Head,
+        entry: &Entry,
+        end_max: u64,
+    ) -> io::Result<()> {
+        frame::seal(frame, head, segment.seed);
+        if let Some((mut both, shown)) = self.modules_if_stale(segment, entry.modules_generation) {
+            self.seal_own(&mut both, Kind::Modules, segment.seed);
+            both.extend_from_slice(frame);
+            if let Ok(offset) = segment.reserve(both.len() as u64, end_max) {
+                segment.file.write_all_at(&both, offset)?;
+                segment
+                    .modules_generation
+                    .fetch_max(shown, Ordering::Relaxed);
+                return Ok(());
+            }
+        }
+        let offset = segment.reserve(frame.len() as u64, end_max)?;
+        segment.file.write_all_at(frame, offset)
     }
 
     /// Runs `work` with a usable segment, making one first where there is none or it is full.
@@ -297,8 +364,10 @@ impl Journal {
             }
             match open(self) {
                 Ok(segment) => *guard = Some(segment),
-                // On a full disk a full append segment still beats none: what it refuses goes to the emergency place.
-                Err(error) if guard.is_none() => return Err(error),
+                // Without a new one (full disk, no descriptor left) a full append segment still beats none, for a while.
+                Err(error) if guard.as_ref().is_none_or(|full| self.is_overgrown(full)) => {
+                    return Err(error);
+                }
                 Err(_) => {}
             }
         }
@@ -308,18 +377,31 @@ impl Journal {
         }
     }
 
+    fn is_overgrown(&self, segment: &Segment) -> bool {
+        let length_max = self.limits.segment_bytes_max * UNROTATED_GROWTH_MAX;
+        segment.length.load(Ordering::Relaxed) >= length_max
+    }
+
     fn refresh_modules(&self, segment: &Segment, generation: u64) -> io::Result<()> {
-        if segment.modules_generation.load(Ordering::Relaxed) == generation {
+        let Some((mut frame, shown)) = self.modules_if_stale(segment, generation) else {
             return Ok(());
-        }
-        let mut frame = vec![0; frame::HEADER_BYTES];
-        let shown = self.preamble.modules(&mut frame);
+        };
         self.seal_own(&mut frame, Kind::Modules, segment.seed);
         segment.append(&frame)?;
         segment
             .modules_generation
-            .store(shown.max(generation), Ordering::Relaxed);
+            .fetch_max(shown, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// An unsealed modules frame and its generation, if the segment's last table is older than `generation`.
+    fn modules_if_stale(&self, segment: &Segment, generation: u64) -> Option<(Vec<u8>, u64)> {
+        if segment.modules_generation.load(Ordering::Relaxed) >= generation {
+            return None;
+        }
+        let mut frame = vec![0; frame::HEADER_BYTES];
+        let shown = self.preamble.modules(&mut frame);
+        Some((frame, shown.max(generation)))
     }
 
     fn seal_own(&self, frame: &mut [u8], kind: Kind, seed: u32) {
@@ -336,22 +418,37 @@ impl Journal {
 
     fn open_append(&self) -> io::Result<Segment> {
         self.measure();
-        self.open(false)
+        let segment = self.open(false)?;
+        let is_rotation = self.appended_count.load(Ordering::Relaxed) > 1;
+        self.is_emergency_due
+            .fetch_or(is_rotation, Ordering::Relaxed);
+        Ok(segment)
     }
 
     /// Makes the preallocated segment, so that the emergency place is there before it is needed. Not at the first append:
-    /// most programs that capture at all do so once, and a crash loop would leave a preallocated file each time.
+    /// most programs that capture at all do so once, and a crash loop would leave a preallocated file each time. Made
+    /// anew when it is used up by half, so that the next full disk finds it whole.
     fn prepare_emergency(&self) {
         let Ok(mut slot) = self.preallocated.write() else {
             return;
         };
-        if slot.is_none() && self.measure() < self.limits.journal_bytes_max / 2 {
-            *slot = self.open_preallocated().ok();
+        let length_max = self.limits.preallocated_bytes;
+        let is_usable = slot
+            .as_ref()
+            .is_some_and(|segment| !segment.is_half_used(length_max));
+        if is_usable || self.measure() >= self.limits.journal_bytes_max / 2 {
+            return;
+        }
+        if let Ok(segment) = self.open_preallocated() {
+            *slot = Some(segment);
         }
     }
 
     fn open_preallocated(&self) -> io::Result<Segment> {
-        self.open(true)
+        let segment = self.open(true)?;
+        self.preallocated_start
+            .store(segment.start, Ordering::Relaxed);
+        Ok(segment)
     }
 
     fn open(&self, is_preallocated: bool) -> io::Result<Segment> {
@@ -400,6 +497,8 @@ impl Journal {
             file,
             seed,
             length: AtomicU64::new(used),
+            start: used,
+            is_name_synced: AtomicBool::new(false),
             modules_generation: AtomicU64::new(generation),
             waiting: Mutex::default(),
             has_waiting: AtomicBool::new(false),
@@ -419,18 +518,16 @@ impl Journal {
         (content, generation)
     }
 
-    /// Writes what waits in memory; `sync` also waits for the disk.
+    /// Writes what waits in memory; `sync` also waits until the disk has every segment of the process.
     pub(crate) fn flush(&self, sync: bool) -> io::Result<()> {
         let guard = self.append.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(segment) = guard.as_ref() else {
-            return Ok(());
-        };
-        segment.flush_waiting()?;
-        if sync {
-            segment.file.sync_data()
-        } else {
-            Ok(())
+        if let Some(segment) = guard.as_ref() {
+            segment.flush_waiting()?;
         }
+        if sync && self.segments_made.load(Ordering::Relaxed) > 0 {
+            segment::sync_all(&self.directory, &self.identity)?;
+        }
+        Ok(())
     }
 
     /// Writes what has waited long enough; says when to come again, `None` if nothing waits.
@@ -462,15 +559,16 @@ impl Segment {
         if self.has_waiting.load(Ordering::Relaxed) {
             self.flush_waiting()?;
         }
-        self.write(frame)
+        self.write(frame).map_err(|(_, error)| error)
     }
 
-    /// One `write(2)`. A short write leaves a torn frame, which readers skip, and is an error here.
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+    /// One `write(2)`. A short write leaves a torn frame, which readers skip, and is an error here; beside it stands
+    /// how many bytes were written.
+    fn write(&self, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
         let written = loop {
             match (&self.file).write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
+                other => break other.map_err(|error| (0, error))?,
             }
         };
         self.length.fetch_add(written as u64, Ordering::Relaxed);
@@ -478,7 +576,22 @@ impl Segment {
             return Ok(());
         }
         // Linux writes short only where the next byte would not fit.
-        Err(io::Error::from_raw_os_error(libc::ENOSPC))
+        Err((written, io::Error::from_raw_os_error(libc::ENOSPC)))
+    }
+
+    /// Waits until what was written survives a power cut, and at the first time the file's name too.
+    fn sync(&self, directory: &Path) -> io::Result<()> {
+        self.file.sync_data()?;
+        if !self.is_name_synced.load(Ordering::Relaxed) && segment::sync_names(directory)? {
+            self.is_name_synced.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Whether a preallocated segment has used half of its room for frames.
+    fn is_half_used(&self, length_max: u64) -> bool {
+        let used = self.length.load(Ordering::Relaxed) - self.start;
+        used * 2 > length_max.saturating_sub(self.start)
     }
 
     fn reserve(&self, bytes: u64, end_max: u64) -> io::Result<u64> {
@@ -489,15 +602,20 @@ impl Segment {
             .map_err(|_| io::ErrorKind::StorageFull.into())
     }
 
+    /// A frame that is refused does not stay in memory: its caller takes it elsewhere.
     fn push_waiting(&self, frame: &[u8]) -> io::Result<()> {
         let mut waiting = lock(&self.waiting);
         waiting.bytes.extend_from_slice(frame);
         self.has_waiting.store(true, Ordering::Relaxed);
         let since = *waiting.since.get_or_insert_with(Instant::now);
-        if waiting.bytes.len() > ASYNC_BYTES_MAX || since.elapsed() > ASYNC_DELAY_MAX {
-            self.write_waiting(&mut waiting)?;
+        if waiting.bytes.len() <= ASYNC_BYTES_MAX && since.elapsed() <= ASYNC_DELAY_MAX {
+            return Ok(());
         }
-        Ok(())
+        self.write_waiting(&mut waiting).inspect_err(|_| {
+            let kept = waiting.bytes.len() - frame.len();
+            waiting.bytes.truncate(kept);
+            self.note_waiting(&mut waiting);
+        })
     }
 
     fn flush_waiting(&self) -> io::Result<()> {
@@ -505,14 +623,41 @@ impl Segment {
     }
 
     fn write_waiting(&self, waiting: &mut Waiting) -> io::Result<()> {
-        if !waiting.bytes.is_empty() {
-            self.write(&waiting.bytes)?;
-            waiting.bytes.clear();
+        let written = if waiting.bytes.is_empty() {
+            Ok(())
+        } else {
+            self.write(&waiting.bytes)
+        };
+        match &written {
+            Ok(()) => waiting.bytes.clear(),
+            Err((length, _)) => {
+                let whole = whole_frames_in(&waiting.bytes, *length);
+                waiting.bytes.drain(..whole);
+            }
         }
-        waiting.since = None;
-        self.has_waiting.store(false, Ordering::Relaxed);
-        Ok(())
+        self.note_waiting(waiting);
+        written.map_err(|(_, error)| error)
     }
+
+    fn note_waiting(&self, waiting: &mut Waiting) {
+        let has_waiting = !waiting.bytes.is_empty();
+        if !has_waiting {
+            waiting.since = None;
+        }
+        self.has_waiting.store(has_waiting, Ordering::Relaxed);
+    }
+}
+
+/// Bytes of the whole frames among the first `length` bytes of a run of frames: those need not be written again.
+fn whole_frames_in(frames: &[u8], length: usize) -> usize {
+    let mut end = 0;
+    while let Some(next) = frame::length_at(&frames[end..]).map(|frame| end + frame) {
+        if next > length {
+            break;
+        }
+        end = next;
+    }
+    end
 }
 
 fn make_private_directory(directory: &Path) -> io::Result<()> {
@@ -520,4 +665,64 @@ fn make_private_directory(directory: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(body: &[u8]) -> Vec<u8> {
+        let mut frame = vec![0; frame::HEADER_BYTES];
+        frame.extend_from_slice(body);
+        let head = Head {
+            kind: Kind::Event as u8,
+            flags: Flags::default(),
+            id: [1; 16],
+            sequence: 1,
+            key_id: 0,
+        };
+        frame::seal(&mut frame, head, 1);
+        frame
+    }
+
+    fn segment_on(path: &str) -> Segment {
+        let file = File::options().append(true).open(path).unwrap();
+        Segment {
+            _held: Held::new(&file),
+            file,
+            seed: 1,
+            length: AtomicU64::new(0),
+            start: 0,
+            is_name_synced: AtomicBool::new(false),
+            modules_generation: AtomicU64::new(1),
+            waiting: Mutex::default(),
+            has_waiting: AtomicBool::new(false),
+            lost_before: 0,
+        }
+    }
+
+    #[test]
+    fn only_frames_that_were_written_whole_are_forgotten() {
+        let (first, second) = (sealed(b"first"), sealed(b"the second"));
+        let both = [&first[..], &second].concat();
+        for length in 0..=both.len() {
+            let expected = match length {
+                length if length == both.len() => both.len(),
+                length if length >= first.len() => first.len(),
+                _ => 0,
+            };
+            assert_eq!(whole_frames_in(&both, length), expected, "{length} written");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_does_not_fill_the_memory() {
+        let segment = segment_on("/dev/full");
+        let frame = sealed(&[b'x'; 1000]);
+        let kept = (0..1000).filter(|_| segment.push_waiting(&frame).is_ok());
+        assert!(kept.count() <= ASYNC_BYTES_MAX / frame.len());
+        let waiting = lock(&segment.waiting);
+        assert!(waiting.bytes.len() <= ASYNC_BYTES_MAX);
+        assert_eq!(waiting.bytes.len() % frame.len(), 0, "whole frames");
+    }
 }

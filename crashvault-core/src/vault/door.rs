@@ -1,12 +1,13 @@
 //! The vault as programs see it: open it, drain first, read.
 
 use std::fs::File;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::home;
+use super::lineage::Lineage;
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId};
@@ -20,10 +21,21 @@ use crate::time::{Clock, SystemClock};
 /// How long a reader drains before it says how many events still wait.
 pub const READER_DRAIN_MAX: Duration = Duration::from_millis(200);
 
+/// How long another process may hold the lease without taking anything in.
+const LEASE_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two requests for the lease: short at first, for most drains are.
+const LEASE_PAUSE_MIN: Duration = Duration::from_millis(2);
+const LEASE_PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// Unlocked by the kernel when the file closes.
+type Lease = (Held, File);
+
 /// An open vault.
 ///
 /// Reading shows everything that was captured before, as far as [`Vault::drain`] was called first; the functions here do
 /// not drain by themselves.
+///
+/// A vault stays in the process that opened it: a forked child can neither use it nor open one of its own. It may capture.
 ///
 /// ```
 /// use crashvault::{Event, IssueFilter, Vault};
@@ -43,6 +55,7 @@ pub struct Vault {
     pub(super) settings: Settings,
     pub(super) is_read_only: bool,
     clock: Arc<dyn Clock>,
+    lineage: Lineage,
 }
 
 impl std::fmt::Debug for Vault {
@@ -104,7 +117,8 @@ impl VaultOptions {
     ///
     /// # Errors
     /// NotFound if there is none and none may be made; Corrupt for a file that is no vault or is damaged, naming it;
-    /// Unsupported for a newer format, naming both versions; ReadOnly if it would have to be made and cannot; Busy; Io.
+    /// Unsupported for a newer format, naming both versions, and in a forked child whose parent had a vault open before;
+    /// ReadOnly if it would have to be made and cannot; Busy; Io.
     pub fn open(self, directory: impl AsRef<Path>) -> Result<Vault> {
         let home = directory.as_ref().to_owned();
         let database = home.join("vault.db");
@@ -118,6 +132,7 @@ impl VaultOptions {
             Err(error) => return Err(error),
         };
         let settings = Settings::read(&home)?;
+        let lineage = Lineage::enter()?;
         let (store, is_read_only) = open_store(&database, is_read_only)?;
         let walk = Walk {
             symbolizer: Symbolizer::new(Some(home.join("symbols")), settings.in_app.clone()),
@@ -131,6 +146,7 @@ impl VaultOptions {
             settings,
             is_read_only,
             clock: self.clock,
+            lineage,
         })
     }
 }
@@ -198,24 +214,64 @@ impl Vault {
 
     /// Moves what waits in the journal into the vault, for at most `time_max`.
     ///
-    /// Where another process is draining, or the vault is read-only, nothing is done and the report says how many wait.
+    /// Where another process is draining all that time, or the vault is read-only, nothing is done and the report says
+    /// how many wait.
     ///
     /// # Errors
-    /// What the store says: Busy, Io (disk full), Corrupt. What was moved before stays; the rest stays in the journal.
+    /// What the store says: Busy, Io (disk full), Corrupt; Unsupported in a forked child. What was moved before stays;
+    /// the rest stays in the journal.
     pub fn drain(&mut self, time_max: Duration) -> Result<DrainReport> {
-        self.drain_until(DrainLimit {
-            deadline: Instant::now().checked_add(time_max),
-        })
+        match Instant::now().checked_add(time_max) {
+            Some(deadline) => self.drain_until(deadline),
+            None => self.drain_all(),
+        }
     }
 
     /// Moves everything that waits in the journal into the vault, however long it takes. See [`Vault::drain`].
+    ///
+    /// Waits for another process that is draining.
+    ///
+    /// # Errors
+    /// Also Busy if the other process has got nowhere for a minute.
     pub fn drain_all(&mut self) -> Result<DrainReport> {
-        self.drain_until(DrainLimit::default())
+        self.drain_patiently(LEASE_PATIENCE)
     }
 
-    fn drain_until(&mut self, limit: DrainLimit) -> Result<DrainReport> {
+    fn drain_until(&mut self, deadline: Instant) -> Result<DrainReport> {
+        self.lineage.check()?;
+        let lease = self.await_lease(|| Ok(Instant::now() < deadline))?;
+        self.drain_with(lease, Some(deadline))
+    }
+
+    fn drain_patiently(&mut self, patience: Duration) -> Result<DrainReport> {
+        self.lineage.check()?;
+        let mut progress = (self.store.offsets()?, Instant::now());
+        let lease = self.await_lease(|| {
+            if progress.1.elapsed() < patience {
+                return Ok(true);
+            }
+            let offsets = self.store.offsets()?;
+            let has_moved = offsets != progress.0;
+            progress = (offsets, Instant::now());
+            Ok(has_moved)
+        })?;
+        if lease.is_none() && !self.is_read_only {
+            let message = format!(
+                "another process holds drain.lock and has taken nothing in for {patience:?}"
+            );
+            return Err(Error::new(ErrorKind::Busy, "drain", message)
+                .with_context("vault", self.home.display()));
+        }
+        self.drain_with(lease, None)
+    }
+
+    fn drain_with(
+        &mut self,
+        lease: Option<Lease>,
+        deadline: Option<Instant>,
+    ) -> Result<DrainReport> {
         let journal = self.home.join("journal");
-        let Some(_lease) = self.lease()? else {
+        let Some(_lease) = lease else {
             let waited = ingest::count_waiting(&journal, &*self.store)?;
             let report = DrainReport {
                 waiting_count: waited.events,
@@ -228,13 +284,26 @@ impl Vault {
             &journal,
             &mut *self.store,
             &mut self.walk,
-            limit,
+            DrainLimit { deadline },
             self.clock.now(),
         )
     }
 
+    /// Asks for the lease until it is given or `go_on` says no. The system would wait only without an end.
+    fn await_lease(&self, mut go_on: impl FnMut() -> Result<bool>) -> Result<Option<Lease>> {
+        let mut pause = LEASE_PAUSE_MIN;
+        loop {
+            let lease = self.lease()?;
+            if lease.is_some() || self.is_read_only || !go_on()? {
+                return Ok(lease);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(LEASE_PAUSE_MAX);
+        }
+    }
+
     /// The right to drain, given up when dropped. None if the vault is read-only or somebody else has it.
-    fn lease(&self) -> Result<Option<(Held, File)>> {
+    fn lease(&self) -> Result<Option<Lease>> {
         if self.is_read_only {
             return Ok(None);
         }
@@ -243,6 +312,7 @@ impl Vault {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(&path);
         let file = file.map_err(|error| Error::io("drain", &path, error))?;
         match file.try_lock() {
@@ -256,8 +326,9 @@ impl Vault {
     /// present.
     ///
     /// # Errors
-    /// ReadOnly, Busy, Io, Corrupt; the event is then not in the vault.
+    /// ReadOnly, Busy, Io, Corrupt, Unsupported in a forked child; the event is then not in the vault.
     pub fn add(&mut self, mut event: Event) -> Result<Added> {
+        self.lineage.check()?;
         let now = self.clock.now();
         if event.event_id.is_nil() {
             let bytes = crate::capture::random_bytes();
@@ -321,5 +392,63 @@ impl Vault {
     /// Why events are in an issue: its variants in the order they joined.
     pub fn joins(&self, issue: &IssueId) -> Result<Vec<Join>> {
         self.store.joins(issue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A vault whose lease is in another hand.
+    fn contended() -> (tempfile::TempDir, Vault, File) {
+        let home = tempfile::tempdir().unwrap();
+        let vault = Vault::open(home.path()).unwrap();
+        let other = File::create(home.path().join("drain.lock")).unwrap();
+        other.lock().unwrap();
+        (home, vault, other)
+    }
+
+    #[test]
+    fn draining_all_waits_for_another_process() {
+        let (_home, mut vault, other) = contended();
+        let holder = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            drop(other);
+        });
+        let begun = Instant::now();
+        assert!(!vault.drain_all().unwrap().is_elsewhere);
+        assert!(begun.elapsed() >= Duration::from_millis(50));
+        holder.join().unwrap();
+    }
+
+    #[test]
+    fn a_drain_in_time_asks_again_until_time_is_up() {
+        let (_home, mut vault, other) = contended();
+        let report = vault.drain(Duration::from_millis(20)).unwrap();
+        assert!(report.is_elsewhere);
+        let holder = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(60));
+            drop(other);
+        });
+        assert!(!vault.drain(Duration::from_secs(20)).unwrap().is_elsewhere);
+        holder.join().unwrap();
+    }
+
+    #[test]
+    fn a_lease_held_without_progress_is_given_up() {
+        let (_home, mut vault, _other) = contended();
+        let error = vault
+            .drain_patiently(Duration::from_millis(30))
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Busy);
+    }
+
+    #[test]
+    fn the_lease_is_nobody_elses_business() {
+        use std::os::unix::fs::MetadataExt;
+        let home = tempfile::tempdir().unwrap();
+        Vault::open(home.path()).unwrap().drain_all().unwrap();
+        let lock = std::fs::metadata(home.path().join("drain.lock")).unwrap();
+        assert_eq!(lock.mode() & 0o077, 0);
     }
 }

@@ -16,6 +16,8 @@ mod drainer;
 #[cfg(feature = "store")]
 mod enabled;
 #[cfg(feature = "store")]
+mod lineage;
+#[cfg(feature = "store")]
 mod settings;
 #[cfg(feature = "store")]
 mod status;

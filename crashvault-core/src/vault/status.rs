@@ -1,5 +1,6 @@
 //! What a vault holds, what it has lost, and what is wrong with it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -124,12 +125,9 @@ impl Vault {
             sampled_count: counter("sampled"),
             refused_count: counter("refused"),
             lost_count: counter("lost") + waited.lost_count,
-            last_failure: (waited.last_errno != 0).then(|| {
-                let error = std::io::Error::from_raw_os_error(waited.last_errno as i32);
-                format!(
-                    "{error}; {}",
-                    journal::write_failure_hint(waited.last_errno)
-                )
+            last_failure: last_errno(waited.last_errno, &counters).map(|errno| {
+                let error = std::io::Error::from_raw_os_error(errno as i32);
+                format!("{error}; {}", journal::write_failure_hint(errno))
             }),
             torn_count: counter("torn"),
             unreadable_count: waited.unreadable_count + waited.foreign_count,
@@ -191,6 +189,18 @@ impl Vault {
             .map(|what| Finding::new(Severity::Problem, format!("vault.db: {what}"), advice))
             .collect())
     }
+}
+
+/// Why captures were lost: what living writers say, else the most frequent of the reasons that were drained.
+fn last_errno(waiting: u32, counters: &BTreeMap<String, u64>) -> Option<u32> {
+    if waiting != 0 {
+        return Some(waiting);
+    }
+    let reasons = counters.iter().filter_map(|(name, count)| {
+        let errno: u32 = name.strip_prefix("lost_errno:")?.parse().ok()?;
+        (errno != 0).then_some((*count, errno))
+    });
+    Some(reasons.max()?.1)
 }
 
 fn writable(home: &Path) -> Finding {
@@ -358,4 +368,23 @@ fn fallback_finding(home: &Path) -> Option<Finding> {
         what,
         format!("crashvault --vault {} list", fallback.display()),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_losses_outlives_their_writers() {
+        let check = |waiting, counters: &[(&str, u64)], expected| {
+            let counters = counters
+                .iter()
+                .map(|(name, count)| ((*name).into(), *count));
+            assert_eq!(last_errno(waiting, &counters.collect()), expected);
+        };
+        check(0, &[("lost", 3)], None);
+        check(0, &[("lost_errno:28", 3), ("lost_errno:5", 1)], Some(28));
+        check(30, &[("lost_errno:28", 3)], Some(30));
+        check(0, &[("lost_errno:0", 9), ("lost_errno:x", 9)], None);
+    }
 }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use framehop::{
@@ -15,6 +15,11 @@ use framehop::{
 };
 
 use super::Addresses;
+
+#[path = "gate.rs"]
+mod gate;
+
+pub(crate) use gate::outside_forks;
 
 #[cfg(target_arch = "aarch64")]
 use framehop::aarch64::{
@@ -34,6 +39,7 @@ static FORKS: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn after_fork_in_child() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    gate::reset_in_child();
     for descriptor in crate::journal::held_descriptors() {
         // SAFETY: close is async-signal-safe; the descriptor was registered by its owner, which in this child is
         // abandoned and never used or dropped (see `engine::Lineage`).
@@ -46,10 +52,24 @@ pub(crate) fn fork_generation() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
-/// From now on forked children close inherited locks and see another [`fork_generation`]. Call once.
+/// From now on forked children close inherited locks and see another [`fork_generation`], and forks wait until no
+/// capture is in the loader's hands (see `gate`).
+///
+/// What else a capture asks of the C library survives a fork: `pthread_getattr_np` takes the calling thread's own lock,
+/// and the locks of memory and files are put in order by the C library.
 pub(crate) fn watch_forks() {
-    // SAFETY: the handler is a static function that does only what is allowed between fork and exec.
-    unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
+    static IS_WATCHING: AtomicBool = AtomicBool::new(false);
+    if IS_WATCHING.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    // SAFETY: static functions; the child's does only what is allowed between fork and exec.
+    unsafe {
+        libc::pthread_atfork(
+            Some(gate::before_fork),
+            Some(gate::after_fork_in_parent),
+            Some(after_fork_in_child),
+        )
+    };
 }
 
 /// The kernel's id of this thread.
@@ -68,8 +88,16 @@ struct Mapped {
     /// Addresses in the process.
     range: Range<u64>,
     build_id: Vec<u8>,
-    eh_frame_hdr: Option<Range<u64>>,
-    segments: Vec<Range<u64>>,
+    sections: Option<UnwindSections>,
+}
+
+/// `.eh_frame_hdr` and `.eh_frame` as they lie in memory.
+#[derive(Clone)]
+struct UnwindSections {
+    header: Section,
+    header_at: Range<u64>,
+    frames: Section,
+    frames_at: Range<u64>,
 }
 
 struct Collected {
@@ -86,7 +114,7 @@ pub(crate) fn modules_generation() -> u64 {
     }
     let mut generation = 0u64;
     // SAFETY: the callback matches the expected type and `data` outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut generation).cast()) };
+    outside_forks(|| unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut generation).cast()) });
     generation
 }
 
@@ -108,10 +136,11 @@ fn collect() -> Collected {
         generation: 0,
     };
     // SAFETY: as above.
-    unsafe { libc::dl_iterate_phdr(Some(each), (&raw mut collected).cast()) };
+    outside_forks(|| unsafe { libc::dl_iterate_phdr(Some(each), (&raw mut collected).cast()) });
     collected
 }
 
+/// Called while the loader holds its lock: what is not read here may be unloaded by another thread.
 fn read_module(info: &libc::dl_phdr_info) -> Option<Mapped> {
     if info.dlpi_phdr.is_null() {
         return None;
@@ -120,52 +149,55 @@ fn read_module(info: &libc::dl_phdr_info) -> Option<Mapped> {
     let headers =
         unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let bias = info.dlpi_addr;
-    let mut module = Mapped {
-        name: Vec::new(),
-        bias,
-        range: 0..0,
-        build_id: Vec::new(),
-        eh_frame_hdr: None,
-        segments: Vec::new(),
-    };
-    for header in headers {
-        let start = bias.wrapping_add(header.p_vaddr);
-        let range = start..start.wrapping_add(header.p_memsz);
-        match header.p_type {
-            libc::PT_LOAD => {
-                let page = range.start & !0xFFF;
-                let is_first = module.range.is_empty();
-                let first = if is_first {
-                    page
-                } else {
-                    module.range.start.min(page)
-                };
-                module.range = first..module.range.end.max(range.end);
-                module.segments.push(range);
-            }
-            libc::PT_GNU_EH_FRAME => module.eh_frame_hdr = Some(range),
-            libc::PT_NOTE => {
-                // SAFETY: a PT_NOTE segment of a loaded module is mapped and readable.
-                let notes = unsafe {
-                    std::slice::from_raw_parts(start as *const u8, header.p_memsz as usize)
-                };
-                if let Some(build_id) = find_build_id(notes, header.p_align) {
-                    module.build_id = build_id.to_vec();
-                }
-            }
-            _ => {}
-        }
-    }
-    if module.range.is_empty() {
-        return None;
-    }
-    if !info.dlpi_name.is_null() {
+    let of_kind = |kind: u32| headers.iter().filter(move |header| header.p_type == kind);
+    let segments: Vec<Range<u64>> = of_kind(libc::PT_LOAD)
+        .filter(|header| header.p_flags & libc::PF_R != 0)
+        .filter_map(|header| place(bias, header))
+        .collect();
+    let range = of_kind(libc::PT_LOAD)
+        .filter_map(|header| place(bias, header))
+        .map(|range| range.start & !0xFFF..range.end)
+        .reduce(|whole, part| whole.start.min(part.start)..whole.end.max(part.end))?;
+    let build_id = of_kind(libc::PT_NOTE).find_map(|header| {
+        let notes = mapped(&segments, &place(bias, header)?)?;
+        find_build_id(notes, header.p_align).map(<[u8]>::to_vec)
+    });
+    let sections = of_kind(libc::PT_GNU_EH_FRAME)
+        .find_map(|header| find_unwind_sections(&segments, place(bias, header)?));
+    let name = if info.dlpi_name.is_null() {
+        Vec::new()
+    } else {
         // SAFETY: the loader keeps a NUL-terminated name.
-        module.name = unsafe { CStr::from_ptr(info.dlpi_name) }
-            .to_bytes()
-            .to_vec();
-    }
-    Some(module)
+        let name = unsafe { CStr::from_ptr(info.dlpi_name) };
+        name.to_bytes().to_vec()
+    };
+    Some(Mapped {
+        name,
+        bias,
+        range,
+        build_id: build_id.unwrap_or_default(),
+        sections,
+    })
+}
+
+/// Where a program header's bytes lie in the process; none if it has none.
+fn place(bias: u64, header: &libc::Elf64_Phdr) -> Option<Range<u64>> {
+    let start = bias.wrapping_add(header.p_vaddr);
+    let end = start.checked_add(header.p_memsz)?;
+    (start < end).then_some(start..end)
+}
+
+/// The bytes of a range that lies in a readable segment. A header may say anything; only segments are surely mapped.
+fn mapped(segments: &[Range<u64>], range: &Range<u64>) -> Option<Section> {
+    segments
+        .iter()
+        .find(|segment| segment.start <= range.start && range.end <= segment.end)?;
+    // SAFETY: the loader mapped the segment for reading. The bytes stay while the module is loaded: the loader's lock is
+    // held while they are read here, and later the unwinder is asked only about return addresses on a live stack, whose
+    // modules cannot be unloaded meanwhile.
+    Some(unsafe {
+        std::slice::from_raw_parts(range.start as *const u8, (range.end - range.start) as usize)
+    })
 }
 
 /// Finds the GNU build id among ELF notes.
@@ -256,7 +288,7 @@ fn tables(generation: u64) -> Arc<Tables> {
     let collected = collect();
     let mut unwinder = ModuleUnwinder::new();
     for module in collected.modules {
-        if let Some(info) = unwind_sections(&module) {
+        if let Some(info) = explicit(&module) {
             let name = String::from_utf8_lossy(&module.name).into_owned();
             unwinder.add_module(framehop::Module::new(
                 name,
@@ -276,44 +308,43 @@ fn tables(generation: u64) -> Arc<Tables> {
     tables
 }
 
-/// The `.eh_frame_hdr` and `.eh_frame` of a module as they lie in memory. `.eh_frame` has no program header of its
-/// own: it starts where the header says and is taken to reach to the end of its segment (it ends itself).
-fn unwind_sections(module: &Mapped) -> Option<ExplicitModuleSectionInfo<Section>> {
-    let header = module.eh_frame_hdr.clone()?;
-    let frames_start = eh_frame_start(&header)?;
-    let segment = module
-        .segments
-        .iter()
-        .find(|segment| segment.contains(&frames_start))?;
-    let frames = frames_start..segment.end;
-    // SAFETY: both ranges lie in mapped segments of a loaded module. The tables are asked only about return addresses
-    // on a live stack, whose modules cannot be unloaded meanwhile, and are made anew when the module list changes.
-    let bytes = |range: &Range<u64>| unsafe {
-        std::slice::from_raw_parts(range.start as *const u8, (range.end - range.start) as usize)
+fn explicit(module: &Mapped) -> Option<ExplicitModuleSectionInfo<Section>> {
+    let sections = module.sections.clone()?;
+    let stated = |range: Range<u64>| {
+        range.start.wrapping_sub(module.bias)..range.end.wrapping_sub(module.bias)
     };
-    let stated = |range: Range<u64>| range.start - module.bias..range.end - module.bias;
     Some(ExplicitModuleSectionInfo {
-        eh_frame_hdr: Some(bytes(&header)),
-        eh_frame_hdr_svma: Some(stated(header)),
-        eh_frame: Some(bytes(&frames)),
-        eh_frame_svma: Some(stated(frames)),
+        eh_frame_hdr: Some(sections.header),
+        eh_frame_hdr_svma: Some(stated(sections.header_at)),
+        eh_frame: Some(sections.frames),
+        eh_frame_svma: Some(stated(sections.frames_at)),
         ..Default::default()
     })
 }
 
+/// `.eh_frame` has no program header of its own: it starts where its header says and is taken to reach to the end of its
+/// segment (it ends itself).
+fn find_unwind_sections(segments: &[Range<u64>], header_at: Range<u64>) -> Option<UnwindSections> {
+    let header = mapped(segments, &header_at)?;
+    let start = eh_frame_start(header, header_at.start)?;
+    let segment = segments.iter().find(|segment| segment.contains(&start))?;
+    let frames_at = start..segment.end;
+    Some(UnwindSections {
+        header,
+        header_at,
+        frames: mapped(segments, &frames_at)?,
+        frames_at,
+    })
+}
+
 /// Reads the pointer to `.eh_frame` from `.eh_frame_hdr` (LSB core specification 5.0, 10.6.2).
-fn eh_frame_start(header: &Range<u64>) -> Option<u64> {
+fn eh_frame_start(header: &[u8], header_at: u64) -> Option<u64> {
     const PCREL_SDATA4: u8 = 0x1B;
-    if header.end - header.start < 8 {
-        return None;
-    }
-    // SAFETY: at least eight bytes of a mapped segment.
-    let head = unsafe { std::slice::from_raw_parts(header.start as *const u8, 8) };
-    let [1, PCREL_SDATA4, _, _, offset @ ..] = head else {
+    let [1, PCREL_SDATA4, _, _, offset @ ..] = header else {
         return None;
     };
-    let offset = i32::from_ne_bytes(offset.try_into().ok()?);
-    Some((header.start + 4).wrapping_add_signed(i64::from(offset)))
+    let offset = i32::from_ne_bytes(offset.get(..4)?.try_into().ok()?);
+    Some((header_at + 4).wrapping_add_signed(i64::from(offset)))
 }
 
 /// Walks the calling thread's stack. One per thread: it remembers the unwind rule of each return address.

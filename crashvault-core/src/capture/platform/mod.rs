@@ -14,7 +14,7 @@ mod system;
 mod system;
 
 pub(crate) use system::{
-    Walker, fork_generation, modules, modules_generation, thread_id, watch_forks,
+    Walker, fork_generation, modules, modules_generation, outside_forks, thread_id, watch_forks,
 };
 
 /// Return addresses of a stack, innermost first.
@@ -61,6 +61,8 @@ impl Addresses {
     fn trace(&mut self) {
         self.clear();
         // Some stacks end with a frame at address 0, which is nobody's.
-        backtrace::trace(|frame| frame.ip().is_null() || self.push(frame.ip() as u64));
+        outside_forks(|| {
+            backtrace::trace(|frame| frame.ip().is_null() || self.push(frame.ip() as u64));
+        });
     }
 }

@@ -8,6 +8,10 @@ pub(crate) fn fork_generation() -> u64 {
 
 pub(crate) fn watch_forks() {}
 
+pub(crate) fn outside_forks<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
 pub(crate) fn thread_id() -> u64 {
     0
 }
