@@ -46,6 +46,8 @@ mod group;
 mod ingest;
 pub mod issue;
 mod journal;
+#[cfg(test)]
+mod scratch;
 #[cfg(feature = "store")]
 mod scrub;
 #[cfg(feature = "store")]

@@ -14,7 +14,9 @@ use super::throttle::{Throttle, Verdict};
 use super::{built, chain, health, local};
 use crate::event::wire::{self, Encoder, Field};
 use crate::event::{Event, EventId, Flaw, Level, limits};
-use crate::journal::{Durability, Entry, FRAME_HEADER_BYTES, Flags, Journal, Kind, Limits};
+use crate::journal::{
+    Durability, Entry, FRAME_HEADER_BYTES, Flags, Fullness, Journal, Kind, Limits,
+};
 use crate::time::Timestamp;
 
 /// How the engine is wired by whoever installs it.
@@ -213,15 +215,15 @@ impl Engine {
         location: &Location<'_>,
         now: Timestamp,
     ) -> bool {
-        let is_over_limit = state.journal.is_over_limit();
+        let fullness = state.journal.fullness();
         let throttles = self.options.throttle.unwrap_or(true);
-        if !throttles && !is_over_limit {
+        if !throttles && fullness == Fullness::HasRoom {
             return true;
         }
         let key = local::guarded(|| key_of(draft, location)).unwrap_or_default();
         match state.throttle.judge(key, now) {
-            Verdict::First => true,
-            Verdict::Repeat => !is_over_limit,
+            Verdict::First => fullness != Fullness::FarOver,
+            Verdict::Repeat => fullness == Fullness::HasRoom,
             Verdict::Throttled => false,
         }
     }

@@ -591,7 +591,7 @@ mod tests {
 
     /// Commits events with these ids; 0 cannot be stored.
     fn check_stored(ids: &[u8], expected_new: u64, expected_unstorable: Option<u64>) {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::scratch::scratch();
         let path = home.path().join("vault.db");
         let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
         let mut walk = walk();
@@ -632,7 +632,7 @@ mod tests {
 
     /// Drains a segment of one event whose head says these losses; counters of that begin with `lost`.
     fn check_losses(lost: u64, errno: u32, expected: &[(&str, u64)]) {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::scratch::scratch();
         let directory = home.path().join("journal");
         let writer = journal::Journal::new(
             directory.clone(),

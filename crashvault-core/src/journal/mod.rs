@@ -25,7 +25,7 @@ pub(crate) use reader::{Frame, Scan, SegmentFile, list, remove_stale_temporaries
 pub(crate) use segment::Identity;
 #[cfg(feature = "store")]
 pub(crate) use segment::directory_bytes;
-pub(crate) use writer::{Entry, Journal, Limits, Preamble};
+pub(crate) use writer::{Entry, Fullness, Journal, Limits, Preamble};
 
 /// What a person can do about an error number that writing the journal met.
 pub(crate) fn write_failure_hint(errno: u32) -> &'static str {

@@ -117,7 +117,7 @@ fn one_segment(directory: &Path) -> (std::path::PathBuf, Vec<u8>) {
 
 #[test]
 fn what_was_appended_is_read() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal(home.path());
     write(&journal, &["a", "b"]);
     assert_eq!(all_events(home.path()), ["a", "b"]);
@@ -135,7 +135,7 @@ fn what_was_appended_is_read() {
 
 #[test]
 fn a_segment_torn_at_every_byte_keeps_its_whole_frames() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let (path, whole) = one_segment(home.path());
     let ends: Vec<usize> = scans(home.path())
         .iter()
@@ -171,7 +171,7 @@ fn a_segment_torn_at_every_byte_keeps_its_whole_frames() {
 
 #[test]
 fn a_segment_damaged_at_every_byte_loses_at_most_the_frame_that_was_hit() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let (path, whole) = one_segment(home.path());
     let segment = list(home.path())
         .unwrap()
@@ -191,7 +191,7 @@ fn a_segment_damaged_at_every_byte_loses_at_most_the_frame_that_was_hit() {
 
 #[test]
 fn a_hole_in_the_middle_is_passed_over_and_counted() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let (path, whole) = one_segment(home.path());
     let segment = list(home.path())
         .unwrap()
@@ -215,7 +215,7 @@ fn a_hole_in_the_middle_is_passed_over_and_counted() {
 
 #[test]
 fn a_live_writers_unfinished_frame_is_waited_for() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal(home.path());
     write(&journal, &["a", "b"]);
     let live = scans(home.path())
@@ -241,9 +241,9 @@ fn a_live_writers_unfinished_frame_is_waited_for() {
 
 #[test]
 fn frames_of_another_segment_are_not_believed() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let (_, first) = one_segment(home.path());
-    let other = tempfile::tempdir().unwrap();
+    let other = crate::scratch::scratch();
     let (path, mut second) = one_segment(other.path());
     second.extend_from_slice(&first[segment::HEADER_BYTES..]);
     fs::write(&path, &second).unwrap();
@@ -252,7 +252,7 @@ fn frames_of_another_segment_are_not_believed() {
 
 #[test]
 fn foreign_and_newer_files_are_told_and_left_alone() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let (path, mut bytes) = one_segment(home.path());
     bytes[8] = 9;
     fs::write(&path, &bytes).unwrap();
@@ -280,7 +280,7 @@ fn foreign_and_newer_files_are_told_and_left_alone() {
 
 #[test]
 fn a_full_segment_is_rotated_and_the_old_one_given_up() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let limits = Limits {
         segment_bytes_max: 2000,
         ..Limits::default()
@@ -311,7 +311,7 @@ fn a_full_segment_is_rotated_and_the_old_one_given_up() {
 
 #[test]
 fn a_changed_module_list_is_written_before_the_event_that_needs_it() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal(home.path());
     write(&journal, &["a"]);
     let mut frame = vec![0; FRAME_HEADER_BYTES];
@@ -342,7 +342,7 @@ fn a_changed_module_list_is_written_before_the_event_that_needs_it() {
 
 #[test]
 fn durable_frames_go_to_the_preallocated_segment_and_fit_it() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal(home.path());
     let body = "x".repeat(1000);
     for _ in 0..300 {
@@ -367,7 +367,7 @@ fn durable_frames_go_to_the_preallocated_segment_and_fit_it() {
 
 #[test]
 fn a_durable_frame_longer_than_the_preallocated_segment_is_still_kept() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal(home.path());
     append(&journal, "y".repeat(200_000).as_bytes(), Durability::Data).unwrap();
     assert_eq!(all_events(home.path())[0].len(), 200_000);
@@ -375,7 +375,7 @@ fn a_durable_frame_longer_than_the_preallocated_segment_is_still_kept() {
 
 #[test]
 fn async_frames_wait_a_moment_and_keep_their_order() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal(home.path());
     append(&journal, b"slow", Durability::Async).unwrap();
     assert_eq!(all_events(home.path()), [""; 0]);
@@ -390,7 +390,7 @@ fn async_frames_wait_a_moment_and_keep_their_order() {
 
 #[test]
 fn writers_with_equal_pids_do_not_meet() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let [one, two] = [1, 2].map(|_| journal_of(home.path(), Limits::default(), 1));
     write(&one, &["a"]);
     write(&two, &["b"]);
@@ -406,7 +406,7 @@ fn writers_with_equal_pids_do_not_meet() {
 
 #[test]
 fn threads_append_whole_frames() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal_of(
         home.path(),
         Limits {
@@ -441,8 +441,10 @@ fn threads_append_whole_frames() {
 
 #[test]
 fn a_place_that_cannot_be_written_is_an_error_and_counted() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let journal = journal(&file.path().join("journal"));
+    let home = crate::scratch::scratch();
+    let file = home.path().join("a file");
+    std::fs::write(&file, "").unwrap();
+    let journal = journal(&file.join("journal"));
     assert!(append(&journal, b"a", Durability::Process).is_err());
     assert!(append(&journal, b"b", Durability::Data).is_err());
     let (lost, errno) = journal.losses();
@@ -452,7 +454,7 @@ fn a_place_that_cannot_be_written_is_an_error_and_counted() {
 
 #[test]
 fn only_old_and_unlocked_temporaries_are_removed() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let make = |name: &str, age_secs: u64| {
         let path = home
             .path()
@@ -472,27 +474,30 @@ fn only_old_and_unlocked_temporaries_are_removed() {
 
 #[test]
 fn a_journal_over_its_limit_says_so_until_it_has_room() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let limits = Limits {
         journal_bytes_max: 10_000,
         segment_bytes_max: 4_000,
         preallocated_bytes: 0,
     };
     let journal = journal_of(home.path(), limits, 7);
-    while !journal.is_over_limit() {
+    let mut seen = vec![journal.fullness()];
+    for _ in 0..200 {
         append(&journal, &[b'z'; 500], Durability::Process).unwrap();
-        assert!(directory_bytes(home.path()) < 40_000);
+        seen.push(journal.fullness());
     }
+    seen.dedup();
+    assert_eq!(seen, [Fullness::HasRoom, Fullness::Over, Fullness::FarOver]);
     for segment in list(home.path()).unwrap() {
         fs::remove_file(segment.path).unwrap();
     }
     std::thread::sleep(Duration::from_millis(1100));
-    assert!(!journal.is_over_limit());
+    assert_eq!(journal.fullness(), Fullness::HasRoom);
 }
 
 #[test]
 fn a_segment_longer_than_any_writer_makes_is_read_to_its_end() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let (path, mut bytes) = one_segment(home.path());
     let seed = crc32c::crc32c(&bytes[16..32]);
     let mut head = frame::Head {
@@ -521,7 +526,7 @@ fn a_segment_longer_than_any_writer_makes_is_read_to_its_end() {
 
 #[test]
 fn a_file_too_long_to_be_read_is_told_and_left_alone() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let (path, _) = one_segment(home.path());
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     // Sparse: takes no room.
@@ -547,7 +552,7 @@ fn unbar(directory: &Path, moved: &Path) {
 
 #[test]
 fn a_segment_that_cannot_be_rotated_stops_growing() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let directory = home.path().join("journal");
     let limits = Limits {
         segment_bytes_max: 2000,
@@ -594,7 +599,7 @@ fn fill(journal: &Journal) -> usize {
 
 #[test]
 fn the_emergency_place_is_made_anew_after_its_use() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let directory = home.path().join("journal");
     let journal = journal_of(&directory, SMALL, 7);
     write(&journal, &["a", "b"]);
@@ -609,7 +614,7 @@ fn the_emergency_place_is_made_anew_after_its_use() {
 
 #[test]
 fn an_emergency_place_that_could_not_be_made_is_made_later() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let directory = home.path().join("journal");
     let journal = journal_of(&directory, SMALL, 7);
     write(&journal, &["a"]);
@@ -623,7 +628,7 @@ fn an_emergency_place_that_could_not_be_made_is_made_later() {
 
 #[test]
 fn a_durable_event_has_its_module_table_before_it() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal(home.path());
     let mut entry = Entry {
         kind: Kind::Event,
@@ -653,7 +658,7 @@ fn a_durable_event_has_its_module_table_before_it() {
 
 #[test]
 fn durable_frames_that_never_fit_leave_no_empty_segments() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal(home.path());
     let body = vec![b'y'; 200_000];
     for _ in 0..5 {
@@ -665,7 +670,7 @@ fn durable_frames_that_never_fit_leave_no_empty_segments() {
 
 #[test]
 fn a_flush_to_the_disk_passes_over_segments_that_are_gone() {
-    let home = tempfile::tempdir().unwrap();
+    let home = crate::scratch::scratch();
     let journal = journal_of(home.path(), SMALL, 7);
     assert!(journal.flush(true).is_ok(), "nothing was written yet");
     for _ in 0..5 {

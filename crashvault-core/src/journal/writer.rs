@@ -21,8 +21,8 @@ const ASYNC_DELAY_MAX: Duration = Duration::from_millis(100);
 const ASYNC_BYTES_MAX: usize = 64 * 1024;
 /// Of the emergency place, kept for fatal events, in bytes.
 const EMERGENCY_FATAL_BYTES: u64 = 32 * 1024;
-/// How often a journal over its limit is measured again.
-const OVER_LIMIT_RECHECK: Duration = Duration::from_secs(1);
+/// A journal's size is believed for so long.
+const MEASUREMENT_AGE_MAX: Duration = Duration::from_secs(1);
 /// An append segment that cannot be rotated grows up to so many times its size; then it takes nothing more, so that
 /// a reader need never hold more than that in memory.
 const UNROTATED_GROWTH_MAX: u64 = 12;
@@ -85,7 +85,7 @@ pub(crate) struct Journal {
     preallocated_start: AtomicU64,
     /// Whether the emergency place is to be looked after at the next append that succeeds.
     is_emergency_due: AtomicBool,
-    over_limit: OverLimit,
+    measured: Measured,
     lost_count: AtomicU64,
     last_errno: AtomicU32,
 }
@@ -116,10 +116,22 @@ struct Waiting {
     since: Option<Instant>,
 }
 
+/// The size of the journal's directory when it was last looked at.
 #[derive(Default)]
-struct OverLimit {
-    is_over: AtomicBool,
-    checked: Mutex<Option<Instant>>,
+struct Measured {
+    bytes: AtomicU64,
+    at: Mutex<Option<Instant>>,
+}
+
+/// How full a journal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fullness {
+    /// Everything may be written.
+    HasRoom,
+    /// Repeats become counters; the first event of each key is kept.
+    Over,
+    /// Even firsts become counters: so many kinds of events are a flood too.
+    FarOver,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -149,7 +161,7 @@ impl Journal {
             preallocated: RwLock::new(None),
             preallocated_start: AtomicU64::new(HEADER_BYTES as u64),
             is_emergency_due: AtomicBool::new(false),
-            over_limit: OverLimit::default(),
+            measured: Measured::default(),
             lost_count: AtomicU64::new(0),
             last_errno: AtomicU32::new(0),
         }
@@ -158,6 +170,7 @@ impl Journal {
     /// Makes its directory, so that the first capture need not. A failure shows at the first append.
     pub(crate) fn prepare(&self) {
         let _ = make_private_directory(&self.directory);
+        self.measure();
     }
 
     /// Where its segments lie.
@@ -173,24 +186,32 @@ impl Journal {
         )
     }
 
-    /// Whether the journal's directory holds more than its limit; measured at each new segment.
-    pub(crate) fn is_over_limit(&self) -> bool {
-        if !self.over_limit.is_over.load(Ordering::Relaxed) {
-            return false;
+    /// Whether the journal's directory holds more than its limit, and then whether more than twice that.
+    ///
+    /// Measured at each new segment, and each second while it is over.
+    pub(crate) fn fullness(&self) -> Fullness {
+        let max = self.limits.journal_bytes_max;
+        if self.measured.bytes.load(Ordering::Relaxed) <= max {
+            return Fullness::HasRoom;
         }
-        let due = lock(&self.over_limit.checked).is_none_or(|at| at.elapsed() > OVER_LIMIT_RECHECK);
-        if due {
+        if self.is_measurement_old() {
             self.measure();
         }
-        self.over_limit.is_over.load(Ordering::Relaxed)
+        match self.measured.bytes.load(Ordering::Relaxed) {
+            bytes if bytes <= max => Fullness::HasRoom,
+            bytes if bytes <= max.saturating_mul(2) => Fullness::Over,
+            _ => Fullness::FarOver,
+        }
+    }
+
+    fn is_measurement_old(&self) -> bool {
+        lock(&self.measured.at).is_none_or(|at| at.elapsed() > MEASUREMENT_AGE_MAX)
     }
 
     fn measure(&self) -> u64 {
         let bytes = segment::directory_bytes(&self.directory);
-        self.over_limit
-            .is_over
-            .store(bytes > self.limits.journal_bytes_max, Ordering::Relaxed);
-        *lock(&self.over_limit.checked) = Some(Instant::now());
+        self.measured.bytes.store(bytes, Ordering::Relaxed);
+        *lock(&self.measured.at) = Some(Instant::now());
         bytes
     }
 
@@ -417,7 +438,11 @@ impl Journal {
     }
 
     fn open_append(&self) -> io::Result<Segment> {
-        self.measure();
+        // The first one comes right after `prepare`, as a rule.
+        let is_first = self.segments_made.load(Ordering::Relaxed) == 0;
+        if !is_first || self.is_measurement_old() {
+            self.measure();
+        }
         let segment = self.open(false)?;
         let is_rotation = self.appended_count.load(Ordering::Relaxed) > 1;
         self.is_emergency_due

@@ -197,8 +197,8 @@ mod tests {
         assert!(context.line.len() <= LINE_BYTES_MAX && context.line.starts_with("xxx"));
     }
 
-    fn file(text: &[u8]) -> (tempfile::TempDir, String) {
-        let dir = tempfile::tempdir().unwrap();
+    fn file(text: &[u8]) -> (crate::scratch::Scratch, String) {
+        let dir = crate::scratch::scratch();
         let path = dir.path().join("a.rs");
         std::fs::write(&path, text).unwrap();
         let path = path.to_str().unwrap().to_owned();
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_cache_stays_within_its_bounds() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::scratch::scratch();
         let mut sources = Sources::default();
         for number in 0..20 {
             let path = dir.path().join(number.to_string());

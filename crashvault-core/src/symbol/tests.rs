@@ -294,13 +294,13 @@ const LINES: &str = "-Cdebuginfo=line-tables-only";
 
 /// A built program in a directory of its own.
 struct Program {
-    dir: tempfile::TempDir,
+    dir: crate::scratch::Scratch,
     path: PathBuf,
 }
 
 impl Program {
     fn build(flags: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = crate::scratch::scratch();
         let path = dir.path().join("shop");
         std::fs::write(dir.path().join("shop.rs"), PROGRAM).unwrap();
         let built = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
@@ -535,7 +535,7 @@ fn a_stripped_binary_leaves_addresses_and_a_note() {
 
 #[test]
 fn garbage_is_no_binary() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::scratch::scratch();
     let path = dir.path().join("shop");
     for garbage in [
         &b""[..],
@@ -570,7 +570,7 @@ fn only_regular_files_are_opened() {
 
 #[test]
 fn a_pipe_is_not_waited_for() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = crate::scratch::scratch();
     let pipe = dir.path().join("pipe");
     assert!(
         Command::new("mkfifo")

@@ -39,13 +39,14 @@ type Lease = (Held, File);
 ///
 /// ```
 /// use crashvault::{Event, IssueFilter, Vault};
-/// # let home = tempfile::tempdir().unwrap();
-/// let mut vault = Vault::open(home.path())?;
+/// # let home = std::env::temp_dir().join(format!("crashvault-doc-{}", std::process::id()));
+/// let mut vault = Vault::open(&home)?;
 /// let mut event = Event::new();
 /// event.message = Some("disk is nearly full".into());
 /// let added = vault.add(event)?;
 /// assert_eq!(added.issue_number, 1);
 /// assert_eq!(vault.issues(&IssueFilter::default())?[0].title, "disk is nearly full");
+/// # let _ = std::fs::remove_dir_all(&home);
 /// # Ok::<(), crashvault::Error>(())
 /// ```
 pub struct Vault {
@@ -400,8 +401,8 @@ mod tests {
     use super::*;
 
     /// A vault whose lease is in another hand.
-    fn contended() -> (tempfile::TempDir, Vault, File) {
-        let home = tempfile::tempdir().unwrap();
+    fn contended() -> (crate::scratch::Scratch, Vault, File) {
+        let home = crate::scratch::scratch();
         let vault = Vault::open(home.path()).unwrap();
         let other = File::create(home.path().join("drain.lock")).unwrap();
         other.lock().unwrap();
@@ -446,7 +447,7 @@ mod tests {
     #[test]
     fn the_lease_is_nobody_elses_business() {
         use std::os::unix::fs::MetadataExt;
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::scratch::scratch();
         Vault::open(home.path()).unwrap().drain_all().unwrap();
         let lock = std::fs::metadata(home.path().join("drain.lock")).unwrap();
         assert_eq!(lock.mode() & 0o077, 0);

@@ -134,8 +134,10 @@ mod tests {
 
     #[test]
     fn a_place_that_was_named_is_kept_and_its_fault_told() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let asked = file.path().join("vault");
+        let home = crate::scratch::scratch();
+        let file = home.path().join("a file");
+        std::fs::write(&file, "").unwrap();
+        let asked = file.join("vault");
         let home = find(Some(&asked));
         assert_eq!(home.directory.as_deref(), Some(asked.as_path()));
         assert!(home.note.unwrap().contains("no directory"));
@@ -143,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_place_that_can_be_written_has_no_note() {
-        let temp = tempfile::tempdir().unwrap();
+        let temp = crate::scratch::scratch();
         let asked = temp.path().join("deep/vault");
         assert_eq!(
             find(Some(&asked)),
@@ -157,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_directory_open_to_others_is_not_trusted() {
-        let temp = tempfile::tempdir().unwrap();
+        let temp = crate::scratch::scratch();
         let open = temp.path().join("open");
         DirBuilder::new().mode(0o755).create(&open).unwrap();
         assert!(check_own(&open).is_err());

@@ -498,7 +498,7 @@ mod tests {
 
     #[test]
     fn the_file_is_made_once_and_keeps_its_id() {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::scratch::scratch();
         Settings::create(home.path()).unwrap();
         let first = Settings::read(home.path()).unwrap().vault_id;
         Settings::create(home.path()).unwrap();

@@ -12,7 +12,7 @@ use crate::store::testkit::{batch, conformance, new_event};
 /// A store in a directory that goes with it.
 struct Fresh {
     store: SqliteStore,
-    directory: tempfile::TempDir,
+    directory: crate::scratch::Scratch,
 }
 
 impl Deref for Fresh {
@@ -35,14 +35,14 @@ impl Fresh {
     }
 
     /// Closes the store; the directory remains.
-    fn close(self) -> (tempfile::TempDir, PathBuf) {
+    fn close(self) -> (crate::scratch::Scratch, PathBuf) {
         let path = self.path();
         (self.directory, path)
     }
 }
 
 fn fresh() -> Fresh {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let store = open(&directory.path().join("vault.db")).unwrap();
     Fresh { store, directory }
 }
@@ -58,7 +58,7 @@ fn open_read_only(path: &Path) -> Result<SqliteStore> {
 conformance!(fresh);
 
 /// A closed vault of `events` events, 5 variants.
-fn closed_vault(events: u32) -> (tempfile::TempDir, PathBuf) {
+fn closed_vault(events: u32) -> (crate::scratch::Scratch, PathBuf) {
     let mut vault = fresh();
     let events = (1..=events).map(|n| new_event(n, (n % 5) as u8)).collect();
     vault.commit(&batch(events)).unwrap();
@@ -67,7 +67,7 @@ fn closed_vault(events: u32) -> (tempfile::TempDir, PathBuf) {
 
 /// Opening `content` as a vault fails with `expected`, whose message holds `words`, and changes nothing.
 fn check_refused(content: &[u8], expected: ErrorKind, words: &[&str]) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let path = directory.path().join("vault.db");
     fs::write(&path, content).unwrap();
     for access in [Access::ReadWrite, Access::ReadOnly] {
@@ -77,12 +77,12 @@ fn check_refused(content: &[u8], expected: ErrorKind, words: &[&str]) {
             assert!(error.message().contains(word), "{error}");
         }
         assert_eq!(fs::read(&path).unwrap(), content);
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 }
 
 fn database(sql: &str) -> Vec<u8> {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let path = directory.path().join("other.db");
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     fs::read(path).unwrap()
@@ -145,21 +145,21 @@ fn keep_log(conn: &Connection) {
 
 #[test]
 fn a_directory_is_refused() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let error = open(directory.path()).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
 }
 
 #[test]
 fn a_missing_directory_is_not_made() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let error = open(&directory.path().join("no/vault.db")).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
 #[test]
 fn an_empty_file_becomes_a_vault() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let path = directory.path().join("vault.db");
     fs::write(&path, "").unwrap();
     open(&path)
@@ -171,7 +171,7 @@ fn an_empty_file_becomes_a_vault() {
 
 #[test]
 fn a_file_that_was_not_finished_is_empty() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let path = directory.path().join("vault.db");
     let mut conn = Connection::open(&path).unwrap();
     drop(open::begin_migration(&mut conn, 0).unwrap());
@@ -204,7 +204,7 @@ fn a_file_emptied_beside_its_log_is_refused_and_the_log_kept() {
 
 #[test]
 fn reading_makes_no_vault() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let path = directory.path().join("vault.db");
     assert_eq!(
         open_read_only(&path).err().unwrap().kind(),
@@ -239,7 +239,7 @@ fn a_reader_sees_what_a_writer_adds_later() {
 
 #[test]
 fn names_with_odd_characters_are_opened() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::scratch::scratch();
     let path = directory.path().join("a b?c#d%41é.db");
     open(&path)
         .unwrap()
@@ -273,7 +273,7 @@ fn a_vault_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let mut vault = fresh();
     vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
-    for file in fs::read_dir(&vault.directory).unwrap() {
+    for file in fs::read_dir(vault.directory.path()).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{:?}", file.file_name());
@@ -446,7 +446,7 @@ fn counts_that_disagree_are_found() {
 #[test]
 fn eight_threads_make_one_vault() {
     for _ in 0..10 {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::scratch::scratch();
         let path = directory.path().join("vault.db");
         let start = Barrier::new(8);
         thread::scope(|scope| {
