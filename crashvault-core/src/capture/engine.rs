@@ -518,6 +518,7 @@ impl State {
             link.prepare();
         }
         local::walk(platform::modules_generation(), &mut Addresses::new());
+        local::with_buffer(|_| ());
     }
 
     /// `async` frames need someone who writes them in time: a thread that lives while there are such frames.

@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 /// A thread keeps a buffer between captures up to this size, in bytes.
 const BUFFER_BYTES_KEPT: usize = 64 * 1024;
 
+/// Room for a usual record, so that the first one need not grow its buffer step by step, in bytes.
+const BUFFER_BYTES_FIRST: usize = 8 * 1024;
+
 #[derive(Default)]
 struct Local {
     scope: RefCell<Scope>,
@@ -48,6 +51,7 @@ pub(super) fn with_buffer<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         .try_with(|local| local.buffer.take())
         .unwrap_or_default();
     buffer.clear();
+    buffer.reserve(BUFFER_BYTES_FIRST);
     let result = work(&mut buffer);
     if buffer.capacity() <= BUFFER_BYTES_KEPT {
         let _ = LOCAL.try_with(|local| local.buffer.set(buffer));
