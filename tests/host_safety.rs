@@ -250,3 +250,17 @@ fn arguments_that_are_no_utf8_are_kept_as_far_as_they_can_be_read() {
     let arguments = events.values().next().unwrap().contexts["process"]["arguments"].clone();
     assert!(arguments.to_string().contains("[Filtered]"), "{arguments}");
 }
+
+#[test]
+fn what_was_suppressed_is_counted_in_the_vault_too() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(run(home.path(), "suppressed").status.success());
+    let mut vault = Vault::open(home.path().join("vault")).unwrap();
+    vault.drain_all().unwrap();
+    let status = vault.status().unwrap();
+    assert_eq!(
+        (status.event_count, status.throttled_count),
+        (50, 450),
+        "flush() writes the rest"
+    );
+}

@@ -63,6 +63,14 @@ pub fn run(vault: &str, kind: &str) -> bool {
                 .install();
             assert!(!crashvault::capture_message("kept", Level::Error).is_nil());
         }
+        "suppressed" => {
+            let clock = crashvault::FixedClock::at("2026-01-05T10:00:00Z").expect("a time");
+            options.clock(clock).install();
+            for _ in 0..500 {
+                crashvault::capture_message("again", Level::Error);
+            }
+            assert!(crashvault::flush());
+        }
         "cannot-unwind" => {
             std::panic::set_hook(Box::new(|_| ()));
             options.install();

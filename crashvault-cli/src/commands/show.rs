@@ -160,6 +160,15 @@ fn event_line(page: &Page, stored: &StoredEvent, issue: &Issue, now: Timestamp) 
         false => "Event",
     };
     let which = page.paint.on(Style::Bold, which);
-    let rest = format!("{}, {} ({})", event.event_id, age(time, now), moment(time));
+    let thread = event
+        .threads
+        .iter()
+        .find_map(|thread| thread.name.as_deref());
+    let thread = match thread.filter(|name| *name != "main") {
+        Some(name) => format!(", thread {}", visible(name)),
+        None => String::new(),
+    };
+    let when = moment(time);
+    let rest = format!("{}, {} ({when}){thread}", event.event_id, age(time, now));
     format!("{which} {}", page.paint.on(Style::Dim, rest))
 }

@@ -85,7 +85,7 @@ fn waiting(status: &VaultStatus) -> String {
 
 fn thinned(status: &VaultStatus) -> String {
     format!(
-        "{} by flood control, {} by sampling, {} by before_send",
+        "at least {} by flood control, {} by sampling, {} by before_send",
         count(status.throttled_count),
         count(status.sampled_count),
         count(status.refused_count),

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{OnceLock, RwLock, RwLockReadGuard, TryLockError};
 
 use super::options::Options;
@@ -189,12 +189,12 @@ impl Engine {
             return None;
         };
         if !draft.is_fatal && self.is_sampled_out() {
-            state.counts.sampled.fetch_add(1, Ordering::Relaxed);
+            self.count_suppressed(state, &state.counts.sampled);
             return None;
         }
         let now = self.options.clock.now();
         if !self.is_admitted(state, draft, location, now) {
-            self.count_throttled(state);
+            self.count_suppressed(state, &state.counts.throttled);
             return None;
         }
         Some((state, now))
@@ -228,15 +228,17 @@ impl Engine {
         }
     }
 
-    /// Counts one, and writes the count down each time it has doubled, later each 1,024: a lower bound that costs little.
-    fn count_throttled(&self, state: &State) {
-        let count = state.counts.throttled.fetch_add(1, Ordering::Relaxed) + 1;
-        if count.is_power_of_two() || count.is_multiple_of(1024) {
+    /// Counts one, and writes the counts down while there are few, later each 64: a process that is killed takes at most
+    /// 63 of them along, and one write for 64 costs little.
+    fn count_suppressed(&self, state: &State, count: &AtomicU64) {
+        let count = count.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_multiple_of(64) || (count < 64 && count.is_power_of_two()) {
             self.write_counts(state);
         }
     }
 
-    fn write_counts(&self, state: &State) {
+    /// Writes down what was suppressed since the last time.
+    pub(super) fn write_counts(&self, state: &State) {
         local::with_buffer(|frame| {
             frame.resize(FRAME_HEADER_BYTES, 0);
             let added = state.counts.encode_new(frame);
@@ -378,7 +380,7 @@ impl Engine {
                 Some(changed)
             }
             Some(None) => {
-                state.counts.refused.fetch_add(1, Ordering::Relaxed);
+                self.count_suppressed(state, &state.counts.refused);
                 None
             }
             None => {
@@ -474,6 +476,11 @@ impl Engine {
                 platform::modules_generation(),
             )
         })
+    }
+
+    #[cfg(feature = "store")]
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Relaxed)
     }
 
     pub(super) fn close(&'static self) {

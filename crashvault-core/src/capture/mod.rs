@@ -275,9 +275,23 @@ pub fn set_extra(key: impl Into<String>, value: impl Into<serde_json::Value>) {
 
 /// Writes what waits in memory (durability `async`) and waits until the disk has it all. False if that failed.
 pub fn flush() -> bool {
-    engine()
-        .and_then(|engine| engine.state())
-        .is_none_or(|state| state.journal.flush(true).is_ok())
+    let Some(engine) = engine() else {
+        return true;
+    };
+    engine.state().is_none_or(|state| {
+        engine.write_counts(state);
+        state.journal.flush(true).is_ok()
+    })
+}
+
+/// Writes down the counts of what was suppressed: for the drainer, whose thread is not the host's.
+#[cfg(feature = "store")]
+pub(crate) fn write_counts() {
+    if let Some(engine) = engine::installed().filter(|engine| !engine.is_closed())
+        && let Some(state) = engine.state()
+    {
+        engine.write_counts(state);
+    }
 }
 
 /// Ends capture in this process: what waits is written, the journal's locks are given up, later captures do nothing.

@@ -123,6 +123,10 @@ impl VaultOptions {
     pub fn open(self, directory: impl AsRef<Path>) -> Result<Vault> {
         let home = directory.as_ref().to_owned();
         let database = home.join("vault.db");
+        if home.exists() && !home.is_dir() {
+            let message = format!("{} is a file; a vault is a directory", home.display());
+            return Err(Error::new(ErrorKind::InvalidInput, "open vault", message));
+        }
         if !self.create && !database.exists() && !home.join("journal").exists() {
             let message = format!("there is no vault in {}", home.display());
             return Err(Error::new(ErrorKind::NotFound, "open vault", message));

@@ -77,6 +77,7 @@ fn run() {
     let mut vault = None;
     loop {
         std::thread::sleep(DELAY);
+        capture::write_counts();
         if IS_DUE.swap(false, Ordering::SeqCst) {
             pass(config, &mut vault);
             continue;

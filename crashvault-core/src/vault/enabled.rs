@@ -17,7 +17,7 @@ pub(crate) fn install(options: Options) -> Installed {
         None => Settings::default(),
     };
     for fault in &settings.faults {
-        note(&mut home.note, format!("vault.toml: {fault}"));
+        note(&mut home.note, fault.clone());
     }
     let options = settings.fill(options);
     let wake = match home.directory.clone() {

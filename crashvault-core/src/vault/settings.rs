@@ -136,7 +136,9 @@ impl Settings {
                 );
                 return Err(Error::new(ErrorKind::Unsupported, "open vault", message));
             }
-            Some(None) => settings.faults.push("format: expected a number".into()),
+            Some(None) => settings
+                .faults
+                .push("vault.toml: format: expected a number".into()),
         }
         let mut reader = Reader { table, settings };
         reader.read();
@@ -284,7 +286,13 @@ impl Reader {
     }
 
     fn fault(&mut self, key: &str, reason: &str) {
-        self.settings.faults.push(format!("{key}: {reason}"));
+        // A variable says itself where it is.
+        let place = if key.starts_with("CRASHVAULT_") {
+            ""
+        } else {
+            "vault.toml: "
+        };
+        self.settings.faults.push(format!("{place}{key}: {reason}"));
     }
 
     fn section(&mut self, name: &str) -> Table {
@@ -301,9 +309,9 @@ impl Reader {
     fn left_over(&mut self, section: &str, table: Table) {
         for key in table.keys() {
             let dot = if section.is_empty() { "" } else { "." };
-            self.settings
-                .faults
-                .push(format!("{section}{dot}{key}: not known to this version"));
+            self.settings.faults.push(format!(
+                "vault.toml: {section}{dot}{key}: not known to this version"
+            ));
         }
     }
 
@@ -327,10 +335,9 @@ impl Reader {
             Value::String(text) => text,
             other => scalar_text(&other),
         });
+        let variable = format!("CRASHVAULT_{}", name.to_ascii_uppercase());
         let in_variable = match key.split_once('.') {
-            Some(("capture", _)) => {
-                std::env::var(format!("CRASHVAULT_{}", name.to_ascii_uppercase())).ok()
-            }
+            Some(("capture", _)) => std::env::var(&variable).ok(),
             _ => None,
         };
         let candidates = [
@@ -351,7 +358,10 @@ impl Reader {
                     return Some(value);
                 }
                 None => self.fault(
-                    key,
+                    match source {
+                        SettingSource::Variable => &variable,
+                        _ => key,
+                    },
                     &format!("expected {expected}, found '{text}' ({source})"),
                 ),
             }
@@ -475,7 +485,7 @@ mod tests {
         );
         assert_eq!(settings.group_rules_count, 1);
         assert!(
-            settings.faults[0].starts_with("group.rule 2"),
+            settings.faults[0].starts_with("vault.toml: group.rule 2"),
             "{:?}",
             settings.faults
         );

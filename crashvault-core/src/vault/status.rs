@@ -149,8 +149,8 @@ impl Vault {
         findings.extend(self.settings.faults.iter().map(|fault| {
             Finding::new(
                 Severity::Problem,
-                format!("vault.toml: {fault}"),
-                "correct vault.toml; the default is used until then",
+                fault.clone(),
+                "correct it; the default is used until then",
             )
         }));
         findings.extend(journal_findings(&self.home.join("journal"), &status));
@@ -325,8 +325,9 @@ fn file_system(path: &Path) -> Option<String> {
 
 fn permissions_finding(home: &Path) -> Option<Finding> {
     use std::os::unix::fs::MetadataExt;
+    let is_vault = home.join("vault.toml").exists() || home.join("journal").is_dir();
     let mode = std::fs::metadata(home).ok()?.mode() & 0o777;
-    (mode & 0o077 != 0).then(|| {
+    (is_vault && mode & 0o077 != 0).then(|| {
         let what = format!("{} is open to others (mode {mode:o})", home.display());
         Finding::new(
             Severity::Notice,
