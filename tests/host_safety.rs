@@ -264,3 +264,19 @@ fn what_was_suppressed_is_counted_in_the_vault_too() {
         "flush() writes the rest"
     );
 }
+
+#[test]
+fn one_call_may_ask_for_more_durability_than_the_options() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(run(home.path(), "durable-call").status.success());
+    let journal = std::fs::read_dir(home.path().join("vault/journal")).unwrap();
+    let sizes: Vec<u64> = journal
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .collect();
+    assert_eq!(
+        sizes,
+        [128 * 1024],
+        "it lies in the preallocated segment alone"
+    );
+    assert_eq!(events(home.path()).len(), 1);
+}

@@ -63,6 +63,14 @@ pub fn run(vault: &str, kind: &str) -> bool {
                 .install();
             assert!(!crashvault::capture_message("kept", Level::Error).is_nil());
         }
+        "durable-call" => {
+            options.install();
+            let id = crashvault::with_scope(
+                |scope| scope.set_durability(Durability::Data),
+                || crashvault::capture_message("kept", Level::Error),
+            );
+            assert!(!id.is_nil());
+        }
         "suppressed" => {
             let clock = crashvault::FixedClock::at("2026-01-05T10:00:00Z").expect("a time");
             options.clock(clock).install();

@@ -113,7 +113,6 @@ pub(super) struct Draft<'d> {
     /// Where the host's code must not run on this thread: a panic in it would end the process.
     pub(super) is_in_panic_hook: bool,
     pub(super) wants_stack: bool,
-    pub(super) durability: Option<Durability>,
     /// Tells kinds apart for the throttle; called before anything else, with the host's code in it.
     pub(super) key: &'d dyn Fn(&mut KeyHasher),
     /// Writes the event's own fields; the host's code runs in it.
@@ -350,7 +349,7 @@ impl Engine {
             built::put_json(frame, event);
             flags = flags.with(Flags::JSON);
         }
-        self.append(state, frame, flags, draft.durability, id, generation)
+        self.append(state, frame, flags, id, generation)
     }
 
     /// Lets `before_send` change or refuse the event; its id stays, as the caller will be told it.
@@ -393,12 +392,19 @@ impl Engine {
         }
     }
 
+    /// What the scope asks for, else the options.
+    fn durability(&self) -> Durability {
+        local::with_scope_of_thread(|scope| scope.durability())
+            .flatten()
+            .or(self.options.durability)
+            .unwrap_or_default()
+    }
+
     fn append(
         &self,
         state: &'static State,
         frame: &mut [u8],
         flags: Flags,
-        durability: Option<Durability>,
         id: EventId,
         generation: u64,
     ) -> EventId {
@@ -406,7 +412,7 @@ impl Engine {
             kind: Kind::Event,
             flags,
             id: *id.as_bytes(),
-            durability: durability.or(self.options.durability).unwrap_or_default(),
+            durability: self.durability(),
             modules_generation: generation,
         };
         if state.journal.append(frame, entry).is_err() {
@@ -438,7 +444,6 @@ impl Engine {
             is_fatal,
             is_in_panic_hook: false,
             wants_stack: false,
-            durability: None,
             key: &|hasher| std::hash::Hash::hash(limits::head(&title, 64), hasher),
             fill: &|_, _| {},
         };
@@ -467,14 +472,7 @@ impl Engine {
             } else {
                 Flags::JSON
             };
-            self.append(
-                state,
-                frame,
-                flags,
-                None,
-                id,
-                platform::modules_generation(),
-            )
+            self.append(state, frame, flags, id, platform::modules_generation())
         })
     }
 

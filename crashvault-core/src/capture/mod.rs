@@ -75,7 +75,6 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
         is_fatal: false,
         is_in_panic_hook: false,
         wants_stack: true,
-        durability: None,
         key: &|hasher| {
             let link = chain::Link {
                 type_name,
@@ -119,7 +118,6 @@ pub fn capture_message(message: &str, level: Level) -> EventId {
         is_fatal: level == Level::Fatal,
         is_in_panic_hook: false,
         wants_stack: false,
-        durability: None,
         key: &|hasher| {
             let mut key = chain::KeyText::default();
             let _ = std::fmt::Write::write_str(&mut key, message);

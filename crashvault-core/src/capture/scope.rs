@@ -13,6 +13,7 @@ use super::local;
 use crate::event::limits;
 use crate::event::wire::{Encoder, Field, json_item};
 use crate::event::{Breadcrumb, Level, Object, User, filter_forbidden, is_forbidden_key};
+use crate::journal::Durability;
 
 /// Data that every event captured in it carries. Each thread has one; see [`configure_scope`](crate::configure_scope),
 /// [`with_scope`](crate::with_scope) and, for work that moves between threads, [`ScopeHandle`].
@@ -29,6 +30,7 @@ pub struct Scope {
     extra: Object,
     fingerprint: Vec<String>,
     level: Option<Level>,
+    durability: Option<Durability>,
     transaction: Option<String>,
     crumbs: Crumbs,
     encoded: Encoded,
@@ -100,6 +102,19 @@ impl Scope {
         self.level = level.into();
     }
 
+    /// Sets or removes how much captures in this scope wait for; it stands above the options.
+    ///
+    /// ```
+    /// use crashvault::{Durability, Level};
+    /// crashvault::with_scope(
+    ///     |scope| scope.set_durability(Durability::Data),
+    ///     || crashvault::capture_message("the ledger does not balance", Level::Fatal),
+    /// );
+    /// ```
+    pub fn set_durability(&mut self, durability: impl Into<Option<Durability>>) {
+        self.durability = durability.into();
+    }
+
     /// Names the route, job or operation.
     pub fn set_transaction(&mut self, name: impl Into<String>) {
         self.transaction = Some(name.into());
@@ -129,6 +144,10 @@ impl Scope {
 
     pub(super) fn level(&self) -> Option<Level> {
         self.level
+    }
+
+    pub(super) fn durability(&self) -> Option<Durability> {
+        self.durability
     }
 
     pub(super) fn has_fingerprint(&self) -> bool {
