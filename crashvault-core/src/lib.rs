@@ -46,6 +46,8 @@ mod group;
 mod ingest;
 pub mod issue;
 mod journal;
+#[cfg(feature = "store")]
+mod query;
 #[cfg(test)]
 mod scratch;
 #[cfg(feature = "store")]
@@ -67,15 +69,20 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Breadcrumb, Event, EventId, Exception, Frame, Level, User};
 #[cfg(feature = "store")]
 pub use ingest::DrainReport;
-pub use issue::{Issue, IssueId, IssueRef, Join, Status};
+pub use issue::{
+    Activity, ActivityId, Deed, HybridTime, Ignore, Issue, IssueId, IssueRef, IssueState, Join,
+    Resolution, ReviewStep, Status,
+};
 pub use journal::Durability;
 #[cfg(feature = "store")]
-pub use store::{IssueFilter, IssueSort, StoredEvent};
+pub use query::{Cursor, EventsFound, IssuesFound, Search};
+#[cfg(feature = "store")]
+pub use store::{IssueFilter, IssueSort, RebuildReport, StoredEvent, ValueCount};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 #[cfg(feature = "store")]
 pub use vault::{
-    Added, Finding, READER_DRAIN_MAX, Setting, SettingSource, Severity, Vault, VaultOptions,
-    VaultStatus,
+    Added, Finding, IgnoreUntil, READER_DRAIN_MAX, Setting, SettingSource, Severity, Vault,
+    VaultOptions, VaultStatus,
 };
 
 /// Starts capturing panics and makes the `capture_*` functions work, with default options.

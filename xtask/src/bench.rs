@@ -15,10 +15,14 @@ use crate::run::{self, cargo};
 use crate::usage::{self, Answer, Usage};
 
 /// The benchmarks and what each shows. The program is `bench-NAME` in `bench/peers`.
-const BENCHES: [(&str, &str); 2] = [
+const BENCHES: [(&str, &str); 3] = [
     (
         "capture",
         "microseconds and allocations of each capture verb",
+    ),
+    (
+        "store",
+        "events a second into the vault, bytes on disk, and the time of searches",
     ),
     ("survive", "events kept when the process is killed"),
 ];

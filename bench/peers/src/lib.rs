@@ -26,6 +26,7 @@
 //! A new subject implements [`Subject`] and is put into that list; nothing else changes.
 
 pub mod alloc;
+pub mod events;
 pub mod harness;
 pub mod ours;
 pub mod sentry;
@@ -33,6 +34,8 @@ pub mod sink;
 pub mod sites;
 pub mod stats;
 pub mod subject;
+pub mod terms;
+pub mod usage;
 pub mod workload;
 
 pub use harness::Plan;

@@ -5,6 +5,8 @@
 //!
 //! Never: reads a clock, a file or another room; rejects an event because a part of it is broken.
 
+#[cfg(feature = "store")]
+mod apart;
 mod forbidden;
 mod id;
 pub mod limits;
@@ -13,6 +15,8 @@ mod read;
 pub(crate) mod wire;
 mod write;
 
+#[cfg(feature = "store")]
+pub(crate) use apart::read_frames;
 pub use forbidden::{
     FORBIDDEN_PARTS, FORBIDDEN_WHOLE, filter_arguments, filter_forbidden, is_forbidden_key,
 };

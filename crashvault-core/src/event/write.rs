@@ -16,16 +16,20 @@ impl Event {
     /// The event as a JSON event payload. Reading it again gives an equal event.
     pub fn to_value(&self) -> Value {
         // A tree always serializes: its keys are texts and its numbers are finite.
-        serde_json::to_value(self.tree()).unwrap_or_default()
+        serde_json::to_value(self.tree(Stacks::Within)).unwrap_or_default()
     }
 
     /// The event as JSON text.
     pub fn to_json(&self) -> Vec<u8> {
-        // As above.
-        serde_json::to_vec(&self.tree()).unwrap_or_default()
+        self.json(Stacks::Within)
     }
 
-    fn tree(&self) -> Node<'_> {
+    pub(super) fn json(&self, stacks: Stacks) -> Vec<u8> {
+        // As above.
+        serde_json::to_vec(&self.tree(stacks)).unwrap_or_default()
+    }
+
+    fn tree(&self, stacks: Stacks) -> Node<'_> {
         object(&self.other, |put| {
             if !self.event_id.is_nil() {
                 put.value("event_id", self.event_id.to_string());
@@ -35,8 +39,8 @@ impl Event {
             put.value("platform", self.platform.as_str());
             put.optional("message", self.message.as_deref());
             put.optional("logentry", self.logentry.as_ref().map(logentry));
-            put.values("exception", &self.exceptions, exception);
-            put.values("threads", &self.threads, thread);
+            put.values("exception", &self.exceptions, |e| exception(e, stacks));
+            put.values("threads", &self.threads, |t| thread(t, stacks));
             put.values("breadcrumbs", &self.breadcrumbs, breadcrumb);
             if !self.tags.is_empty() {
                 put.value("tags", Node::Tags(&self.tags));
@@ -86,6 +90,27 @@ impl Event {
             None => (!contexts.is_empty()).then_some(Node::Object(contexts)),
         }
     }
+}
+
+/// Where the frames that events share are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stacks {
+    /// In their places.
+    Within,
+    /// Not here.
+    Apart,
+}
+
+/// What events share of these frames, as a JSON list.
+pub(super) fn shared_frames(frames: &[Frame]) -> Vec<u8> {
+    let frames = Node::List(
+        frames
+            .iter()
+            .map(|f| object(&EMPTY, |put| shared_of_frame(f, put)))
+            .collect(),
+    );
+    // As in `to_value`.
+    serde_json::to_vec(&frames).unwrap_or_default()
 }
 
 static EMPTY: LazyLock<Object> = LazyLock::new(Object::new);
@@ -214,11 +239,11 @@ impl<'e> Put<'_, 'e> {
         }
     }
 
-    fn list<T>(&mut self, key: &'static str, items: &'e [T], write: fn(&'e T) -> Node<'e>) {
+    fn list<T>(&mut self, key: &'static str, items: &'e [T], write: impl Fn(&'e T) -> Node<'e>) {
         self.value(key, Node::List(items.iter().map(write).collect()));
     }
 
-    fn values<T>(&mut self, key: &'static str, items: &'e [T], write: fn(&'e T) -> Node<'e>) {
+    fn values<T>(&mut self, key: &'static str, items: &'e [T], write: impl Fn(&'e T) -> Node<'e>) {
         if !items.is_empty() {
             self.value(key, object(&EMPTY, |put| put.list("values", items, write)));
         }
@@ -240,14 +265,15 @@ fn logentry(entry: &LogEntry) -> Node<'_> {
     })
 }
 
-fn exception(exception: &Exception) -> Node<'_> {
+fn exception(exception: &Exception, stacks: Stacks) -> Node<'_> {
     object(&exception.other, |put| {
         put.optional("type", exception.ty.as_deref());
         put.optional("value", exception.value.as_deref());
         put.optional("module", exception.module.as_deref());
         put.optional("thread_id", exception.thread_id.as_deref());
         put.optional("mechanism", exception.mechanism.as_ref().map(mechanism));
-        put.optional("stacktrace", exception.stacktrace.as_ref().map(stacktrace));
+        let trace = exception.stacktrace.as_ref();
+        put.optional("stacktrace", trace.map(|trace| stacktrace(trace, stacks)));
     })
 }
 
@@ -258,36 +284,53 @@ fn mechanism(mechanism: &Mechanism) -> Node<'_> {
     })
 }
 
-fn stacktrace(trace: &Stacktrace) -> Node<'_> {
-    object(&trace.other, |put| {
-        put.list("frames", &trace.frames, frame);
+fn stacktrace(trace: &Stacktrace, stacks: Stacks) -> Node<'_> {
+    let has_own = |frame: &Frame| frame.instruction_addr.is_some() || !frame.other.is_empty();
+    object(&trace.other, |put| match stacks {
+        Stacks::Within => put.list("frames", &trace.frames, frame),
+        Stacks::Apart if trace.frames.iter().any(has_own) => {
+            put.list("frames", &trace.frames, |frame| {
+                object(&frame.other, |put| own_of_frame(frame, put))
+            });
+        }
+        Stacks::Apart => {}
     })
 }
 
 fn frame(frame: &Frame) -> Node<'_> {
     object(&frame.other, |put| {
-        put.optional("function", frame.function.as_deref());
-        put.optional("module", frame.module.as_deref());
-        put.optional("filename", frame.filename.as_deref());
-        put.optional("abs_path", frame.abs_path.as_deref());
-        put.optional("lineno", frame.lineno);
-        put.optional("colno", frame.colno);
-        put.optional("context_line", frame.context_line.as_deref());
-        put.texts("pre_context", &frame.pre_context);
-        put.texts("post_context", &frame.post_context);
-        put.optional("in_app", frame.in_app);
-        put.optional("package", frame.package.as_deref());
-        put.optional("instruction_addr", frame.instruction_addr.map(hex));
+        shared_of_frame(frame, put);
+        own_of_frame(frame, put);
     })
 }
 
-fn thread(thread: &Thread) -> Node<'_> {
+fn shared_of_frame<'e>(frame: &'e Frame, put: &mut Put<'_, 'e>) {
+    put.optional("function", frame.function.as_deref());
+    put.optional("module", frame.module.as_deref());
+    put.optional("filename", frame.filename.as_deref());
+    put.optional("abs_path", frame.abs_path.as_deref());
+    put.optional("lineno", frame.lineno);
+    put.optional("colno", frame.colno);
+    put.optional("context_line", frame.context_line.as_deref());
+    put.texts("pre_context", &frame.pre_context);
+    put.texts("post_context", &frame.post_context);
+    put.optional("in_app", frame.in_app);
+    put.optional("package", frame.package.as_deref());
+}
+
+/// What differs from event to event although the frame is the same.
+fn own_of_frame<'e>(frame: &'e Frame, put: &mut Put<'_, 'e>) {
+    put.optional("instruction_addr", frame.instruction_addr.map(hex));
+}
+
+fn thread(thread: &Thread, stacks: Stacks) -> Node<'_> {
     object(&thread.other, |put| {
         put.optional("id", thread.id.as_deref());
         put.optional("name", thread.name.as_deref());
         put.optional("current", thread.current);
         put.optional("crashed", thread.crashed);
-        put.optional("stacktrace", thread.stacktrace.as_ref().map(stacktrace));
+        let trace = thread.stacktrace.as_ref();
+        put.optional("stacktrace", trace.map(|trace| stacktrace(trace, stacks)));
     })
 }
 

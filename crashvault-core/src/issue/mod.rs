@@ -1,6 +1,19 @@
-//! Enters: which events were found to be one bug. Leaves: [`Issue`], [`Join`] and their ids, as plain data.
+//! Enters: which events were found to be one bug, and what was decided about it ([`Activity`]). Leaves: [`Issue`],
+//! [`Join`] and their ids as plain data; [`IssueState`], the [`fold`] of an issue's activities; what a new event does
+//! to an issue that is resolved or ignored; activities and states as JSON, both ways.
 //!
-//! Never: decides what belongs together (`group/`) or stores anything (`store/`).
+//! Never: decides what belongs together (`group/`), stores anything (`store/`), reads a clock, or asks who may decide.
+
+mod activity;
+mod check;
+mod clock;
+mod json;
+#[cfg(feature = "store")]
+mod reaction;
+mod release;
+#[cfg(test)]
+mod samples;
+mod state;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,9 +22,22 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{EventId, Level};
 use crate::time::Timestamp;
 
+pub use activity::{
+    AUTHOR_OF_EVENTS, Activity, Deed, HybridTime, Ignore, Resolution, ReviewStep, SEVERITIES,
+};
+pub use check::{COMMENT_BYTES_MAX, ONE_LINE_BYTES_MAX, TITLE_CHARS_MAX};
+#[cfg(feature = "store")]
+pub(crate) use reaction::Seen;
+pub use release::is_newer_release;
+pub use state::{IssueState, fold, last_standing, standing};
+
 /// The key of one variant of an issue: a 128-bit hash of what makes two events the same (docs/event.md).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VariantKey([u8; 16]);
+
+/// An activity's id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActivityId([u8; 16]);
 
 /// An issue's id: a 128-bit hash of its project and the variant that created it, the same on every machine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +84,7 @@ macro_rules! hex_key {
 }
 hex_key!(VariantKey, "a variant key");
 hex_key!(IssueId, "an issue id");
+hex_key!(ActivityId, "an activity id");
 
 /// What a person decided about an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -81,6 +108,14 @@ impl Status {
             Self::Resolved => "resolved",
             Self::Ignored => "ignored",
         }
+    }
+
+    /// The status of that name, in any case; `None` if there is none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = name.trim();
+        [Self::Open, Self::Resolved, Self::Ignored]
+            .into_iter()
+            .find(|status| status.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -118,6 +153,10 @@ pub struct Issue {
     pub seen_count: u64,
     /// Its newest event.
     pub last_event: EventId,
+    /// How many users met it, exactly: distinct `user.id`s, else e-mails, user names or addresses.
+    pub user_count: u64,
+    /// What was decided about it; `status` says the same in a word.
+    pub state: IssueState,
 }
 
 impl Issue {
@@ -142,6 +181,8 @@ impl Issue {
             last_seen: seen,
             seen_count: 0,
             last_event: event,
+            user_count: 0,
+            state: IssueState::default(),
         }
     }
 }

@@ -6,18 +6,32 @@
 //!
 //! Never: lets an SQL type out, decides what belongs together, reads a clock, the journal or the settings.
 
+mod condition;
+mod facts;
+mod matching;
+#[cfg(test)]
+mod memory;
 mod sqlite;
 #[cfg(test)]
 mod testkit;
+mod words;
 
 use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::event::{Event, EventId};
-use crate::issue::{Issue, IssueId, IssueRef, Join, Status, VariantKey};
+use crate::issue::{
+    Activity, ActivityId, Deed, Issue, IssueId, IssueRef, Join, Status, VariantKey,
+};
 use crate::time::Timestamp;
 
-pub(crate) use sqlite::{Access, SqliteStore};
+pub(crate) use condition::{Condition, EventTest, FrameField, IssueTest, Key, Pattern, Words};
+pub(crate) use facts::attribute;
+#[cfg(test)]
+pub(crate) use memory::MemoryStore;
+pub use sqlite::RebuildReport;
+pub(crate) use sqlite::{Access, Removal, SqliteStore};
+pub(crate) use words::{fold, words};
 
 /// Title and culprit of an issue are cut to this many characters; the event keeps them whole.
 pub(crate) const LINE_CHARS_MAX: usize = 200;
@@ -39,8 +53,32 @@ pub(crate) trait Store: Send {
     /// Returns once everything committed so far survives a power cut. To be called before a drained segment is removed.
     fn sync(&mut self) -> Result<()>;
 
+    /// Keeps what was decided, in one transaction, each with the next time of the vault's hybrid clock.
+    ///
+    /// An id that is already kept changes nothing. `Undo` must name an activity of the same issue.
+    ///
+    /// # Errors
+    /// NotFound for an issue, event or activity that is not there; as [`Store::commit`].
+    fn act(&mut self, decisions: &[Decision]) -> Result<Vec<Activity>>;
+
+    /// What was decided about an issue, in the order of the hybrid clock.
+    fn activities(&self, issue: &IssueId) -> Result<Vec<Activity>>;
+
     /// The issues that pass the filter, in its order.
     fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>>;
+
+    /// The issues of which at least one event fits, in the order asked for, from a place on.
+    fn search(&self, search: &IssueSearch) -> Result<IssuePage>;
+
+    /// The events that fit, newest first by (time, ingest sequence), from a place on.
+    fn search_events(&self, search: &EventSearch) -> Result<EventPage>;
+
+    /// How often an issue was seen in each hour that it was seen in: the hour's start, the count; oldest first.
+    fn hours(&self, issue: &IssueId) -> Result<Vec<(Timestamp, u64)>>;
+
+    /// The values of an issue's events, by key: each with the number of its events, most frequent first, at most
+    /// `limit` of each key.
+    fn values(&self, issue: &IssueId, limit: usize) -> Result<Vec<ValueCount>>;
 
     /// One issue.
     ///
@@ -71,6 +109,26 @@ pub(crate) trait Store: Send {
 
     /// How much the store holds.
     fn stats(&self) -> Result<StoreStats>;
+
+    /// Does what has come due: learns what payloads have in common. To be called when a batch of work is done.
+    fn tend(&mut self, now: Timestamp) -> Result<()>;
+
+    /// Makes derived state again from the ground records, while others read and write, and puts it in the place of the
+    /// old. An interruption leaves the old.
+    ///
+    /// # Errors
+    /// Corrupt for a record that cannot be read, naming it: then the old state stays. Busy, Io.
+    fn rebuild(&mut self) -> Result<RebuildReport>;
+
+    /// Makes derived state again and tells where the present one differs, in words; empty if it is the same.
+    ///
+    /// # Errors
+    /// As [`Store::rebuild`]; others wait to write while the two are compared.
+    fn verify(&mut self) -> Result<Vec<String>>;
+
+    /// Writes all records and all derived state as text, one line each, in an order that does not depend on how the
+    /// store keeps them: two stores that know the same write the same.
+    fn dump(&self, out: &mut dyn std::io::Write) -> Result<()>;
 
     /// What is wrong with the store, in words; empty if it is healthy. Reads and unpacks everything: half a minute per million events.
     ///
@@ -110,6 +168,88 @@ impl NewEvent {
     pub(crate) fn time(&self) -> Timestamp {
         self.event.timestamp.unwrap_or(self.received_at)
     }
+}
+
+/// What somebody decides about an issue.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Decision {
+    /// The activity's id.
+    pub(crate) id: ActivityId,
+    /// The vault.
+    pub(crate) vault: [u8; 16],
+    /// Who decides.
+    pub(crate) author: String,
+    /// The wall clock.
+    pub(crate) at: Timestamp,
+    /// The issue.
+    pub(crate) issue: IssueId,
+    /// What is decided.
+    pub(crate) deed: Deed,
+}
+
+/// A search for issues.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct IssueSearch {
+    /// What must fit.
+    pub(crate) condition: Condition,
+    /// The order.
+    pub(crate) sort: IssueSort,
+    /// At most so many.
+    pub(crate) limit: usize,
+    /// Only those behind this place in that order.
+    pub(crate) after: Option<Place>,
+}
+
+/// A search for events.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EventSearch {
+    /// What must fit.
+    pub(crate) condition: Condition,
+    /// At most so many.
+    pub(crate) limit: usize,
+    /// Only those behind this place: (time, ingest sequence).
+    pub(crate) after: Option<Place>,
+}
+
+/// A place in a list: what it is sorted by, and what tells equal ones apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// The value that is sorted by: nanoseconds or a count.
+    pub(crate) by: i64,
+    /// The issue's number or the event's ingest sequence.
+    pub(crate) id: u64,
+}
+
+/// Issues found, and where the next ones begin.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct IssuePage {
+    /// The issues.
+    pub(crate) issues: Vec<Issue>,
+    /// The last one's place, if there may be more.
+    pub(crate) next: Option<Place>,
+}
+
+/// Events found, and where the next ones begin.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EventPage {
+    /// The events.
+    pub(crate) events: Vec<StoredEvent>,
+    /// The last one's place, if there may be more.
+    pub(crate) next: Option<Place>,
+}
+
+/// How many of an issue's events have a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ValueCount {
+    /// The attribute's name, or the tag's key.
+    pub key: String,
+    /// Whether `key` is a tag's.
+    pub is_tag: bool,
+    /// The value.
+    pub value: String,
+    /// How many of the issue's events have it.
+    pub count: u64,
 }
 
 /// What a commit did.
@@ -216,6 +356,23 @@ impl IssueFilter {
     }
 }
 
+impl IssueSort {
+    /// Where an issue stands in this order.
+    pub(crate) fn place(self, issue: &Issue) -> Place {
+        let by = match self {
+            Self::LastSeen => issue.last_seen.as_nanos(),
+            Self::FirstSeen => issue.first_seen.as_nanos(),
+            Self::SeenCount => i64::try_from(issue.seen_count).unwrap_or(i64::MAX),
+            Self::UserCount => i64::try_from(issue.user_count).unwrap_or(i64::MAX),
+            Self::Number => i64::try_from(issue.number).unwrap_or(i64::MAX),
+        };
+        Place {
+            by,
+            id: issue.number,
+        }
+    }
+}
+
 /// The order of a list of issues, most of it first; equal ones by number, newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -227,6 +384,8 @@ pub enum IssueSort {
     FirstSeen,
     /// Seen most often.
     SeenCount,
+    /// Seen by most users.
+    UserCount,
     /// The highest number.
     Number,
 }

@@ -3,11 +3,27 @@
 //! Format and reasons of each table: `migrations/`. A vault's file must not be opened and closed by other means in a
 //! process that has it open here: closing any descriptor of it drops SQLite's locks on it (POSIX).
 
+mod act;
 mod check;
+mod derive;
+mod dictionary;
+mod dump;
 mod failure;
+mod ground;
+mod issue_sql;
+mod names;
 mod open;
 mod payload;
+mod postings;
+mod react;
 mod read;
+mod rebuild;
+mod records;
+mod remove;
+mod repack;
+mod search;
+mod side;
+mod space;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -17,18 +33,45 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::{Batch, Committed, IssueFilter, Store, StoreStats, StoredEvent};
+use super::{
+    Batch, Committed, Decision, EventPage, EventSearch, IssueFilter, IssuePage, IssueSearch, Store,
+    StoreStats, StoredEvent, ValueCount,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
-use crate::issue::{Issue, IssueId, IssueRef, Join};
+use crate::issue::{Activity, Issue, IssueId, IssueRef, Join};
+use crate::time::Timestamp;
 
 pub(crate) use open::Access;
+pub use rebuild::RebuildReport;
+pub(crate) use remove::Removal;
 
 /// A vault's database.
 pub(crate) struct SqliteStore {
     conn: Connection,
     path: PathBuf,
     encoder: payload::Encoder,
+    decoder: payload::Decoder,
+    names: names::Names,
+}
+
+/// Why a step within the store failed: told in the vault's words at its door.
+#[derive(Debug)]
+enum Failed {
+    Sql(rusqlite::Error),
+    Own(Error),
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sql(source)
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Own(error)
+    }
 }
 
 impl SqliteStore {
@@ -42,7 +85,25 @@ impl SqliteStore {
             conn: open::open(path, access)?,
             path: path.to_owned(),
             encoder: payload::Encoder::new()?,
+            decoder: payload::Decoder::new(path)?,
+            names: names::Names::default(),
         })
+    }
+
+    fn told(&self, operation: &'static str) -> impl Fn(Failed) -> Error {
+        move |failed| match failed {
+            Failed::Sql(source) => failure::failure(operation, &self.path, source),
+            Failed::Own(error) => error,
+        }
+    }
+
+    /// After a write that was rolled back, ids found on the way may stand for nothing.
+    fn written<T>(&mut self, operation: &'static str, done: Result<T, Failed>) -> Result<T> {
+        if done.is_err() {
+            self.names = names::Names::default();
+            self.decoder.forget();
+        }
+        done.map_err(self.told(operation))
     }
 
     fn named(&self, operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
@@ -73,9 +134,9 @@ impl SqliteStore {
         }
     }
 
-    fn decoded(&self, raw: read::RawEvent, decoder: &mut payload::Decoder) -> Result<StoredEvent> {
+    fn decoded(&self, raw: read::RawEvent) -> Result<StoredEvent> {
         let id = raw.event_id;
-        raw.decode(decoder).map_err(|error| {
+        raw.decode(&self.conn, &self.decoder).map_err(|error| {
             error
                 .with_context("path", self.path.display())
                 .with_context("event", id)
@@ -86,17 +147,62 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn commit(&mut self, batch: &Batch) -> Result<Committed> {
         // Encoded before the transaction begins: other writers wait for inserts alone.
+        self.encoder.use_newest(&self.conn, &self.path)?;
         let payloads = self.encoder.encode(&batch.events)?;
-        write::commit(&mut self.conn, batch, &payloads)
-            .map_err(|source| failure::failure("commit", &self.path, source))
+        let done = write::commit(
+            &mut self.conn,
+            &mut self.names,
+            &mut self.encoder,
+            batch,
+            &payloads,
+        );
+        self.written("commit", done)
     }
 
     fn sync(&mut self) -> Result<()> {
         write::sync(&mut self.conn).map_err(|source| failure::failure("sync", &self.path, source))
     }
 
+    fn act(&mut self, decisions: &[Decision]) -> Result<Vec<Activity>> {
+        let done = act::act(&mut self.conn, &mut self.names, &self.decoder, decisions);
+        self.written("decide", done)
+    }
+
+    fn activities(&self, issue: &IssueId) -> Result<Vec<Activity>> {
+        let number = read::number(&self.conn, issue).map_err(self.named("list activities"))?;
+        let found = number.map(|number| read::activities(&self.conn, number));
+        found
+            .unwrap_or_else(|| Ok(Vec::new()))
+            .map_err(self.told("list activities"))
+    }
+
     fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>> {
         read::issues(&self.conn, filter).map_err(self.named("list issues"))
+    }
+
+    fn search(&self, search: &IssueSearch) -> Result<IssuePage> {
+        search::issues(&self.conn, search).map_err(self.told("search"))
+    }
+
+    fn search_events(&self, search: &EventSearch) -> Result<EventPage> {
+        let (hits, next) = search::events(&self.conn, search).map_err(self.told("search"))?;
+        let events = hits.iter().map(|hit| {
+            let raw =
+                read::event_by_sequence(&self.conn, hit.sequence).map_err(self.named("search"))?;
+            self.decoded(raw)
+        });
+        Ok(EventPage {
+            events: events.collect::<Result<_>>()?,
+            next,
+        })
+    }
+
+    fn hours(&self, issue: &IssueId) -> Result<Vec<(Timestamp, u64)>> {
+        read::hours(&self.conn, issue).map_err(self.named("count hours"))
+    }
+
+    fn values(&self, issue: &IssueId, limit: usize) -> Result<Vec<ValueCount>> {
+        read::values(&self.conn, issue, limit).map_err(self.named("count values"))
     }
 
     fn issue(&self, reference: &IssueRef) -> Result<Issue> {
@@ -115,16 +221,13 @@ impl Store for SqliteStore {
 
     fn events(&self, issue: &IssueId, limit: usize) -> Result<Vec<StoredEvent>> {
         let raw = read::events(&self.conn, issue, limit).map_err(self.named("list events"))?;
-        let mut decoder = payload::Decoder::new()?;
-        raw.into_iter()
-            .map(|raw| self.decoded(raw, &mut decoder))
-            .collect()
+        raw.into_iter().map(|raw| self.decoded(raw)).collect()
     }
 
     fn event(&self, id: EventId) -> Result<StoredEvent> {
         let raw = read::event(&self.conn, id).map_err(self.named("show event"))?;
         match raw {
-            Some(raw) => self.decoded(raw, &mut payload::Decoder::new()?),
+            Some(raw) => self.decoded(raw),
             None => {
                 let message = format!("no event {id}");
                 Err(Error::new(ErrorKind::NotFound, "show event", message))
@@ -158,6 +261,26 @@ impl Store for SqliteStore {
     }
 
     fn check(&self) -> Result<Vec<String>> {
-        check::check(&self.conn, &mut payload::Decoder::new()?).map_err(self.named("check store"))
+        check::check(&self.conn, &self.decoder).map_err(self.named("check store"))
+    }
+
+    fn tend(&mut self, now: Timestamp) -> Result<()> {
+        let done = dictionary::train_if_due(&mut self.conn, &self.decoder, now);
+        done.map_err(self.told("train dictionary"))
+    }
+
+    fn rebuild(&mut self) -> Result<RebuildReport> {
+        let done = rebuild::rebuild(&mut self.conn, &self.decoder);
+        self.names = names::Names::default();
+        done.map_err(self.told("rebuild"))
+    }
+
+    fn verify(&mut self) -> Result<Vec<String>> {
+        let done = rebuild::verify(&mut self.conn, &self.decoder);
+        done.map_err(self.told("verify"))
+    }
+
+    fn dump(&self, out: &mut dyn std::io::Write) -> Result<()> {
+        dump::dump(&self.conn, out).map_err(self.told("dump"))
     }
 }

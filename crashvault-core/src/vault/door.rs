@@ -16,10 +16,13 @@ use crate::issue::{Issue, IssueId, IssueRef, Join};
 use crate::journal::Held;
 use crate::store::{Access, Batch, IssueFilter, SqliteStore, Store, StoredEvent};
 use crate::symbol::Symbolizer;
-use crate::time::{Clock, SystemClock};
+use crate::time::{Clock, SystemClock, Timestamp};
 
 /// How long a reader drains before it says how many events still wait.
 pub const READER_DRAIN_MAX: Duration = Duration::from_millis(200);
+
+/// Events added in one transaction.
+const BATCH_EVENTS_MAX: usize = 512;
 
 /// How long another process may hold the lease without taking anything in.
 const LEASE_PATIENCE: Duration = Duration::from_secs(60);
@@ -28,7 +31,7 @@ const LEASE_PAUSE_MIN: Duration = Duration::from_millis(2);
 const LEASE_PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// Unlocked by the kernel when the file closes.
-type Lease = (Held, File);
+pub(super) type Lease = (Held, File);
 
 /// An open vault.
 ///
@@ -55,8 +58,9 @@ pub struct Vault {
     pub(super) walk: Walk,
     pub(super) settings: Settings,
     pub(super) is_read_only: bool,
-    clock: Arc<dyn Clock>,
-    lineage: Lineage,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) author: String,
+    pub(super) lineage: Lineage,
 }
 
 impl std::fmt::Debug for Vault {
@@ -73,6 +77,7 @@ impl std::fmt::Debug for Vault {
 #[non_exhaustive]
 pub struct VaultOptions {
     clock: Arc<dyn Clock>,
+    author: Option<String>,
     create: bool,
 }
 
@@ -88,6 +93,7 @@ impl Default for VaultOptions {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
+            author: None,
             create: true,
         }
     }
@@ -102,6 +108,13 @@ impl VaultOptions {
 
     pub(super) fn clock_shared(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Who decides about issues through this vault. Default: `$CRASHVAULT_AUTHOR`, else the user's login name.
+    #[must_use]
+    pub fn author(mut self, name: impl Into<String>) -> Self {
+        self.author = Some(name.into());
         self
     }
 
@@ -151,9 +164,19 @@ impl VaultOptions {
             settings,
             is_read_only,
             clock: self.clock,
+            author: self.author.unwrap_or_else(author_by_environment),
             lineage,
         })
     }
+}
+
+fn author_by_environment() -> String {
+    let names = ["CRASHVAULT_AUTHOR", "USER", "LOGNAME"].into_iter();
+    let known = names.filter_map(|name| std::env::var(name).ok());
+    known
+        .map(|name| name.trim().to_owned())
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| "unknown".into())
 }
 
 fn make(home: &Path) -> Result<()> {
@@ -294,6 +317,21 @@ impl Vault {
         )
     }
 
+    /// The right to work on the whole vault, given up when dropped: one process at a time.
+    ///
+    /// # Errors
+    /// Busy if another process has it; ReadOnly.
+    pub(super) fn begin_chore(&self, operation: &'static str) -> Result<Lease> {
+        if self.is_read_only {
+            let message = format!("{} is open for reading only", self.home.display());
+            return Err(Error::new(ErrorKind::ReadOnly, operation, message));
+        }
+        self.lock("chore.lock", operation)?.ok_or_else(|| {
+            let message = "another process rebuilds, prunes or archives this vault; try again when it is done";
+            Error::new(ErrorKind::Busy, operation, message)
+        })
+    }
+
     /// Asks for the lease until it is given or `go_on` says no. The system would wait only without an end.
     fn await_lease(&self, mut go_on: impl FnMut() -> Result<bool>) -> Result<Option<Lease>> {
         let mut pause = LEASE_PAUSE_MIN;
@@ -312,18 +350,22 @@ impl Vault {
         if self.is_read_only {
             return Ok(None);
         }
-        let path = self.home.join("drain.lock");
+        self.lock("drain.lock", "drain")
+    }
+
+    fn lock(&self, name: &str, operation: &'static str) -> Result<Option<Lease>> {
+        let path = self.home.join(name);
         let file = std::fs::OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
             .open(&path);
-        let file = file.map_err(|error| Error::io("drain", &path, error))?;
+        let file = file.map_err(|error| Error::io(operation, &path, error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some((Held::new(&file), file))),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-            Err(std::fs::TryLockError::Error(error)) => Err(Error::io("drain", &path, error)),
+            Err(std::fs::TryLockError::Error(error)) => Err(Error::io(operation, &path, error)),
         }
     }
 
@@ -332,40 +374,62 @@ impl Vault {
     ///
     /// # Errors
     /// ReadOnly, Busy, Io, Corrupt, Unsupported in a forked child; the event is then not in the vault.
-    pub fn add(&mut self, mut event: Event) -> Result<Added> {
-        self.lineage.check()?;
-        let now = self.clock.now();
-        if event.event_id.is_nil() {
-            let bytes = crate::capture::random_bytes();
-            let mut random = [0; 10];
-            random.copy_from_slice(&bytes[..10]);
-            event.event_id = EventId::v7((now.as_nanos() / 1_000_000).max(0) as u64, &random);
-        }
-        event.timestamp.get_or_insert(now);
-        let event_id = event.event_id;
-        let origin = Origin {
-            received_at: now,
-            process: [0; 16],
-            sequence: 0,
-        };
-        let batch = Batch {
-            events: vec![self.walk.digest(event, &[], origin)],
-            ..Batch::default()
-        };
-        let committed = self.store.commit(&batch)?;
-        let outcome = committed.outcomes.first().copied().ok_or_else(|| {
+    pub fn add(&mut self, event: Event) -> Result<Added> {
+        let added = self.add_batch(vec![event])?;
+        added.first().copied().ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
                 "add",
                 "the store said nothing about the event",
             )
-        })?;
-        Ok(Added {
-            event_id,
+        })
+    }
+
+    /// Takes events into the vault at once, as [`Vault::add`] does, many in one transaction.
+    ///
+    /// # Errors
+    /// As [`Vault::add`]. Events before the one that failed may be in the vault; adding all again changes nothing about
+    /// those that had an id.
+    pub fn add_all(&mut self, events: impl IntoIterator<Item = Event>) -> Result<Vec<Added>> {
+        let mut events = events.into_iter();
+        let mut added = Vec::new();
+        loop {
+            let batch: Vec<Event> = events.by_ref().take(BATCH_EVENTS_MAX).collect();
+            if batch.is_empty() {
+                self.store.tend(self.clock.now())?;
+                return Ok(added);
+            }
+            added.extend(self.add_batch(batch)?);
+        }
+    }
+
+    fn add_batch(&mut self, events: Vec<Event>) -> Result<Vec<Added>> {
+        self.lineage.check()?;
+        let now = self.clock.now();
+        let origin = Origin {
+            received_at: now,
+            process: [0; 16],
+            sequence: 0,
+        };
+        let events = events.into_iter().map(|mut event| {
+            if event.event_id.is_nil() {
+                event.event_id = new_event_id(now);
+            }
+            event.timestamp.get_or_insert(now);
+            self.walk.digest(event, &[], origin)
+        });
+        let batch = Batch {
+            events: events.collect(),
+            ..Batch::default()
+        };
+        let committed = self.store.commit(&batch)?;
+        let added = committed.outcomes.iter().map(|outcome| Added {
+            event_id: outcome.event,
             issue_number: outcome.issue_number,
             is_new_issue: outcome.is_new_issue,
             is_known: outcome.is_known,
-        })
+        });
+        Ok(added.collect())
     }
 
     /// The issues that pass the filter, in its order.
@@ -398,6 +462,13 @@ impl Vault {
     pub fn joins(&self, issue: &IssueId) -> Result<Vec<Join>> {
         self.store.joins(issue)
     }
+}
+
+fn new_event_id(now: Timestamp) -> EventId {
+    let bytes = crate::capture::random_bytes();
+    let mut random = [0; 10];
+    random.copy_from_slice(&bytes[..10]);
+    EventId::v7((now.as_nanos() / 1_000_000).max(0) as u64, &random)
 }
 
 #[cfg(test)]

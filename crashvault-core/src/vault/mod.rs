@@ -10,18 +10,26 @@ mod disabled;
 pub(crate) use disabled::install;
 
 #[cfg(feature = "store")]
+mod decide;
+#[cfg(feature = "store")]
 mod door;
 #[cfg(feature = "store")]
 mod drainer;
 #[cfg(feature = "store")]
 mod enabled;
 #[cfg(feature = "store")]
+mod find;
+#[cfg(feature = "store")]
 mod lineage;
+#[cfg(feature = "store")]
+mod renew;
 #[cfg(feature = "store")]
 mod settings;
 #[cfg(feature = "store")]
 mod status;
 
+#[cfg(feature = "store")]
+pub use decide::IgnoreUntil;
 #[cfg(feature = "store")]
 pub use door::{Added, READER_DRAIN_MAX, Vault, VaultOptions};
 #[cfg(feature = "store")]

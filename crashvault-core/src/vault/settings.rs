@@ -13,6 +13,7 @@ use crate::capture::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
 use crate::group::{GroupRule, GroupRules};
+use crate::issue::SEVERITIES;
 use crate::journal::Durability;
 use crate::scrub::ScrubRules;
 use crate::symbol::InAppRules;
@@ -64,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) scrub: ScrubRules,
     pub(crate) group: GroupRules,
     pub(crate) group_rules_count: usize,
+    /// The severities that issues can be given, mildest first.
+    pub(crate) severities: Vec<String>,
     /// The settings and their sources.
     pub(crate) shown: Vec<Setting>,
     /// What could not be understood; the default stands in its place.
@@ -236,6 +239,7 @@ impl Reader {
         self.read_in_app();
         self.read_scrub();
         self.read_group();
+        self.read_issues();
         let rest = std::mem::take(&mut self.table);
         self.left_over("", rest);
     }
@@ -283,6 +287,15 @@ impl Reader {
                 Err(reason) => self.fault(&format!("group.rule {}", index + 1), &reason),
             }
         }
+    }
+
+    fn read_issues(&mut self) {
+        let mut section = self.section("issues");
+        self.settings.severities = match self.texts(&mut section, "issues.severities") {
+            none if none.is_empty() => SEVERITIES.map(str::to_owned).to_vec(),
+            severities => severities,
+        };
+        self.left_over("issues", section);
     }
 
     fn fault(&mut self, key: &str, reason: &str) {

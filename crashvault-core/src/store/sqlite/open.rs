@@ -9,13 +9,21 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+use super::Failed;
 use super::failure::failure;
+use super::payload::Decoder;
 use crate::error::{Error, ErrorKind, Result};
 
 /// "CVLT", in the file's header at offset 68: what tells a vault from any other SQLite file.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"CVLT");
 
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../migrations/0001.sql"),
+    include_str!("../migrations/0002.sql"),
+];
+
+/// The first format whose derived state is that of `derived.sql`; vaults of older ones get it made.
+const DERIVED_SINCE: u32 = 2;
 
 /// The newest format this version knows, kept in SQLite's `user_version`.
 pub(super) const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
@@ -276,6 +284,15 @@ fn migrate(conn: &mut Connection, path: &Path, found: u32) -> Result<()> {
     }
     for step in &MIGRATIONS[found as usize..] {
         transaction.execute_batch(step).map_err(say)?;
+    }
+    if found < DERIVED_SINCE {
+        let decoder = Decoder::new(path)?;
+        super::repack::repack(&transaction, &decoder)
+            .and_then(|()| super::rebuild::derive_in_place(&transaction, &decoder))
+            .map_err(|failed| match failed {
+                Failed::Sql(source) => say(source),
+                Failed::Own(error) => error,
+            })?;
     }
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)

@@ -1,36 +1,99 @@
-//! Event ↔ the bytes of its payload.
+//! Event ↔ the bytes of its payload, with the stacks that events share kept once.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe;
 
 use super::super::NewEvent;
+use super::failure::failure;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Event;
+use crate::event::{Event, Frame, read_frames};
 
-/// JSON as one zstd frame with checksum, no dictionary.
-pub(super) const CODEC_ZSTD: i64 = 1;
+/// The event's JSON as one zstd frame with checksum, no dictionary: what format 1 wrote.
+pub(super) const CODEC_WHOLE: i64 = 1;
+/// The same without its stacks, perhaps with a dictionary.
+pub(super) const CODEC_APART: i64 = 2;
 
-/// zstd's own default: of the time of a commit it takes a quarter.
+/// zstd's own default: of the time of a commit it takes a tenth.
 const ZSTD_LEVEL: i32 = 3;
 
 /// A payload that unpacks to more is damaged: no sender's limit comes near.
 const JSON_BYTES_MAX: u64 = 1 << 30;
 
+/// JSON bytes of the stacks kept unpacked; in memory they take about three times as much.
+const STACK_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// An event's payload as it is stored.
 pub(super) struct Payload {
     pub(super) json_bytes: i64,
     pub(super) data: Vec<u8>,
+    /// One for each stack trace of the event, `None` for one without frames.
+    pub(super) stacks: Vec<Option<PackedStack>>,
+}
+
+/// A stack as JSON, under its hash.
+pub(super) struct PackedStack {
+    pub(super) hash: [u8; 16],
+    pub(super) json: Vec<u8>,
+}
+
+impl PackedStack {
+    fn new(json: Vec<u8>) -> Self {
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&blake3::hash(&json).as_bytes()[..16]);
+        Self { hash, json }
+    }
 }
 
 /// Keeps its tables between events; making them costs as much as packing one.
-pub(super) struct Encoder(Compressor<'static>);
+pub(super) struct Encoder {
+    /// Of stacks, which differ too much for a dictionary made of events.
+    plain: Compressor<'static>,
+    compressor: Compressor<'static>,
+    dictionary: Option<i64>,
+}
 
 impl Encoder {
     pub(super) fn new() -> Result<Self> {
-        let mut compressor = Compressor::new(ZSTD_LEVEL).map_err(unpackable)?;
-        // Four bytes that find a flipped bit, which SQLite does not look for inside a value.
-        compressor.include_checksum(true).map_err(unpackable)?;
-        Ok(Self(compressor))
+        Self::over(&[], None)
+    }
+
+    fn over(dictionary: &[u8], id: Option<i64>) -> Result<Self> {
+        let packing_with = |dictionary: &[u8]| {
+            let mut compressor = Compressor::with_dictionary(ZSTD_LEVEL, dictionary)?;
+            // Four bytes that find a flipped bit, which SQLite does not look for inside a value.
+            compressor.include_checksum(true)?;
+            Ok(compressor)
+        };
+        Ok(Self {
+            plain: packing_with(&[]).map_err(unpackable)?,
+            compressor: packing_with(dictionary).map_err(unpackable)?,
+            dictionary: id,
+        })
+    }
+
+    /// A stack's JSON as it is stored: a zstd frame with checksum.
+    pub(super) fn pack_stack(&mut self, json: &[u8]) -> Result<Vec<u8>> {
+        self.plain.compress(json).map_err(unpackable)
+    }
+
+    /// Takes up the newest dictionary of the vault.
+    pub(super) fn use_newest(&mut self, conn: &Connection, path: &Path) -> Result<()> {
+        let newest = newest_dictionary(conn).map_err(|source| failure("commit", path, source))?;
+        match newest {
+            Some(id) if self.dictionary != Some(id) => {
+                let data =
+                    dictionary(conn, id).map_err(|source| failure("commit", path, source))?;
+                *self = Self::over(&data.unwrap_or_default(), Some(id))?;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     pub(super) fn encode(&mut self, events: &[NewEvent]) -> Result<Vec<Payload>> {
@@ -40,49 +103,165 @@ impl Encoder {
             .collect()
     }
 
-    fn encode_one(&mut self, event: &Event) -> Result<Payload> {
+    pub(super) fn encode_one(&mut self, event: &Event) -> Result<Payload> {
         if event.event_id.is_nil() {
             let message = "an event needs an id before it is stored";
             return Err(Error::new(ErrorKind::InvalidInput, "commit", message));
         }
-        let json = event.to_json();
-        let data = self.0.compress(&json).map_err(unpackable)?;
+        let apart = event.apart();
+        let stacks = apart.stacks.into_iter();
         Ok(Payload {
-            json_bytes: json.len() as i64,
-            data,
+            json_bytes: apart.rest.len() as i64,
+            data: self.compressor.compress(&apart.rest).map_err(unpackable)?,
+            stacks: stacks.map(|json| json.map(PackedStack::new)).collect(),
         })
     }
+}
+
+/// The id of the dictionary that new payloads are packed with.
+pub(super) fn newest_dictionary(conn: &Connection) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached("SELECT id FROM dictionary ORDER BY events DESC, id LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
+fn dictionary(conn: &Connection, id: i64) -> rusqlite::Result<Option<Vec<u8>>> {
+    conn.prepare_cached("SELECT data FROM dictionary WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()
 }
 
 fn unpackable(source: std::io::Error) -> Error {
     Error::new(ErrorKind::Internal, "commit", "cannot compress an event").with_source(source)
 }
 
-/// Keeps its tables between payloads, as [`Encoder`] does.
-pub(super) struct Decoder(Decompressor<'static>);
+/// A payload as it lies in its row.
+pub(super) struct Packed<'r> {
+    pub(super) codec: i64,
+    pub(super) data: &'r [u8],
+    pub(super) stacks: &'r [u8],
+}
+
+/// The ids in a row's `stacks`.
+pub(super) fn stack_ids(blob: &[u8]) -> impl Iterator<Item = i64> + '_ {
+    let words = blob.chunks_exact(4);
+    words.map(|word| i64::from(u32::from_le_bytes([word[0], word[1], word[2], word[3]])))
+}
+
+/// Keeps its tables, the dictionaries and the stacks used last between payloads.
+pub(super) struct Decoder {
+    path: PathBuf,
+    plain: RefCell<Decompressor<'static>>,
+    with_dictionary: RefCell<HashMap<u32, Decompressor<'static>>>,
+    stacks: RefCell<StackCache>,
+}
+
+#[derive(Default)]
+struct StackCache {
+    frames: HashMap<i64, Arc<[Frame]>>,
+    json_bytes: usize,
+}
 
 impl Decoder {
-    pub(super) fn new() -> Result<Self> {
-        Decompressor::new().map(Self).map_err(|source| {
-            Error::new(ErrorKind::Internal, "read event", "cannot decompress").with_source(source)
+    pub(super) fn new(path: &Path) -> Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            plain: RefCell::new(Decompressor::new().map_err(cannot_unpack)?),
+            with_dictionary: RefCell::default(),
+            stacks: RefCell::default(),
         })
     }
 
-    /// The JSON text of a payload, its checksum compared.
-    pub(super) fn decode(&mut self, codec: i64, data: &[u8]) -> Result<Vec<u8>> {
-        if codec != CODEC_ZSTD {
-            let message =
-                format!("payload codec {codec} is not known; this version reads {CODEC_ZSTD}");
-            return Err(Error::new(ErrorKind::Unsupported, "read event", message));
+    /// The event of a payload, its stacks put back.
+    pub(super) fn event(&self, conn: &Connection, packed: &Packed<'_>) -> Result<Event> {
+        let json = self.json(conn, packed.codec, packed.data)?;
+        let mut event = Event::from_json(&json)?;
+        if !packed.stacks.is_empty() {
+            let ids = stack_ids(packed.stacks);
+            let stacks: Vec<Option<Arc<[Frame]>>> = ids
+                .map(|id| (id != 0).then(|| self.stack(conn, id)).transpose())
+                .collect::<Result<_>>()?;
+            event.join(stacks.iter().map(Option::as_deref));
         }
-        let corrupt = |what: &str| Error::new(ErrorKind::Corrupt, "read event", what);
-        let declared = zstd_safe::get_frame_content_size(data)
-            .ok()
-            .flatten()
-            .filter(|bytes| *bytes <= JSON_BYTES_MAX)
-            .ok_or_else(|| corrupt("the payload has a damaged head"))?;
-        self.0
-            .decompress(data, declared as usize)
-            .map_err(|source| corrupt("the payload is damaged").with_source(source))
+        Ok(event)
     }
+
+    /// The JSON text of a payload without its stacks, its checksum compared.
+    pub(super) fn json(&self, conn: &Connection, codec: i64, data: &[u8]) -> Result<Vec<u8>> {
+        match codec {
+            CODEC_WHOLE | CODEC_APART => {}
+            other => {
+                let message = format!(
+                    "payload codec {other} is not known; this version reads up to {CODEC_APART}"
+                );
+                return Err(Error::new(ErrorKind::Unsupported, "read event", message));
+            }
+        }
+        match zstd_safe::get_dict_id_from_frame(data) {
+            None => unpack(&mut self.plain.borrow_mut(), data),
+            Some(id) => self.unpack_with(conn, id.get(), data),
+        }
+    }
+
+    fn unpack_with(&self, conn: &Connection, id: u32, data: &[u8]) -> Result<Vec<u8>> {
+        let mut known = self.with_dictionary.borrow_mut();
+        if let Some(decompressor) = known.get_mut(&id) {
+            return unpack(decompressor, data);
+        }
+        let dictionary = dictionary(conn, id.into())
+            .map_err(|source| failure("read event", &self.path, source))?
+            .ok_or_else(|| corrupt(&format!("dictionary {id} of the payload is missing")))?;
+        let decompressor = Decompressor::with_dictionary(&dictionary).map_err(cannot_unpack)?;
+        unpack(known.entry(id).or_insert(decompressor), data)
+    }
+
+    /// The frames of a stack.
+    pub(super) fn stack(&self, conn: &Connection, id: i64) -> Result<Arc<[Frame]>> {
+        let mut cache = self.stacks.borrow_mut();
+        if let Some(frames) = cache.frames.get(&id) {
+            return Ok(Arc::clone(frames));
+        }
+        let data: Option<Vec<u8>> = conn
+            .prepare_cached("SELECT data FROM stack WHERE id = ?1")
+            .and_then(|mut find| find.query_row([id], |row| row.get(0)).optional())
+            .map_err(|source| failure("read event", &self.path, source))?;
+        let data = data.ok_or_else(|| corrupt(&format!("stack {id} of the event is missing")))?;
+        let json = unpack(&mut self.plain.borrow_mut(), &data)?;
+        let frames: Arc<[Frame]> = read_frames(&json)?.into();
+        if cache.json_bytes + json.len() > STACK_CACHE_BYTES_MAX {
+            *cache = StackCache::default();
+        }
+        cache.json_bytes += json.len();
+        cache.frames.insert(id, Arc::clone(&frames));
+        Ok(frames)
+    }
+
+    /// What a stack's row holds, as it was packed.
+    pub(super) fn stack_json(&self, data: &[u8]) -> Result<Vec<u8>> {
+        unpack(&mut self.plain.borrow_mut(), data)
+    }
+
+    /// Forgets the stacks: their rows may have changed.
+    pub(super) fn forget(&self) {
+        *self.stacks.borrow_mut() = StackCache::default();
+    }
+}
+
+fn corrupt(what: &str) -> Error {
+    Error::new(ErrorKind::Corrupt, "read event", what)
+}
+
+fn cannot_unpack(source: std::io::Error) -> Error {
+    Error::new(ErrorKind::Internal, "read event", "cannot decompress").with_source(source)
+}
+
+fn unpack(decompressor: &mut Decompressor<'static>, data: &[u8]) -> Result<Vec<u8>> {
+    let declared = zstd_safe::get_frame_content_size(data)
+        .ok()
+        .flatten()
+        .filter(|bytes| *bytes <= JSON_BYTES_MAX)
+        .ok_or_else(|| corrupt("the payload has a damaged head"))?;
+    decompressor
+        .decompress(data, declared as usize)
+        .map_err(|source| corrupt("the payload is damaged").with_source(source))
 }

@@ -5,20 +5,28 @@ use std::collections::BTreeMap;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
-use super::super::{IssueFilter, IssueSort, StoreStats, StoredEvent};
+use super::super::{
+    Condition, IssueFilter, IssueSort, IssueTest, Pattern, Place, StoreStats, StoredEvent,
+    ValueCount,
+};
+use super::Failed;
+use super::derive::HOUR;
+use super::issue_sql::{self, Sql};
 use super::open::SCHEMA_VERSION;
-use super::payload::Decoder;
+use super::payload::{Decoder, Packed};
 use crate::error::Result;
-use crate::event::{Event, EventId, Level};
-use crate::issue::{Issue, IssueId, Join, Status, VariantKey};
+use crate::event::{EventId, Level};
+use crate::issue::{
+    Activity, ActivityId, Deed, HybridTime, Issue, IssueId, IssueState, Join, Status, VariantKey,
+};
 use crate::time::Timestamp;
 
 /// Issues named in a conflict.
 const CANDIDATES_MAX: usize = 10;
 
 const ISSUE: &str = "SELECT i.number, n.issue, p.name, i.status, i.level, i.title, i.culprit,
-        i.platform, i.first_seen, i.last_seen, i.seen_count, i.last_event
-    FROM issue i
+        i.platform, i.first_seen, i.last_seen, i.seen_count, i.last_event, i.user_count, i.state
+    FROM derived_issue i
     CROSS JOIN issue_number n ON n.number = i.number
     CROSS JOIN project p ON p.id = i.project";
 
@@ -30,24 +38,42 @@ pub(super) fn issues(conn: &Connection, filter: &IssueFilter) -> rusqlite::Resul
 }
 
 pub(super) fn issues_query(filter: &IssueFilter) -> (String, Vec<Value>) {
-    let mut sql = format!("{ISSUE} WHERE 1");
-    let mut values: Vec<Value> = Vec::new();
-    if let Some(project) = &filter.project {
-        sql.push_str(" AND i.project = (SELECT id FROM project WHERE name = ?)");
-        values.push(project.clone().into());
+    let project = filter
+        .project
+        .clone()
+        .map(|name| IssueTest::Project(Pattern::Exact(name)));
+    let status = filter.status.map(IssueTest::Status);
+    let tests = project.into_iter().chain(status).map(Condition::Issue);
+    let filtered = issue_sql::of(&Condition::All(tests.collect()));
+    issues_sql(filter.sort, None, &filtered, filter.limit)
+}
+
+/// A list of the issues that pass a filter, behind a place in its order.
+pub(super) fn issues_sql(
+    sort: IssueSort,
+    after: Option<Place>,
+    filter: &Sql,
+    limit: usize,
+) -> (String, Vec<Value>) {
+    let column = match sort {
+        IssueSort::LastSeen => "i.last_seen",
+        IssueSort::FirstSeen => "i.first_seen",
+        IssueSort::SeenCount => "i.seen_count",
+        IssueSort::UserCount => "i.user_count",
+        IssueSort::Number => "i.number",
+    };
+    let mut sql = format!("{ISSUE} WHERE {}", filter.text);
+    let mut values = filter.values.clone();
+    if let Some(place) = after {
+        sql.push_str(&format!(" AND ({column}, i.number) < (?, ?)"));
+        values.push(place.by.into());
+        values.push(signed(place.id).into());
     }
-    if let Some(status) = filter.status {
-        sql.push_str(" AND i.status = ?");
-        values.push(i64::from(status as u8).into());
-    }
-    sql.push_str(match filter.sort {
-        IssueSort::LastSeen => " ORDER BY i.last_seen DESC, i.number DESC",
-        IssueSort::FirstSeen => " ORDER BY i.first_seen DESC, i.number DESC",
-        IssueSort::SeenCount => " ORDER BY i.seen_count DESC, i.number DESC",
-        IssueSort::Number => " ORDER BY i.number DESC",
+    sql.push_str(&match sort {
+        IssueSort::Number => " ORDER BY i.number DESC LIMIT ?".to_owned(),
+        _ => format!(" ORDER BY {column} DESC, i.number DESC LIMIT ?"),
     });
-    sql.push_str(" LIMIT ?");
-    values.push(bounded(filter.limit).into());
+    values.push(bounded(limit).into());
     (sql, values)
 }
 
@@ -61,14 +87,17 @@ pub(super) fn issue_by_number(conn: &Connection, number: u64) -> rusqlite::Resul
 }
 
 pub(super) fn issue_by_id(conn: &Connection, id: &IssueId) -> rusqlite::Result<Option<Issue>> {
-    let number: Option<i64> = conn
-        .prepare_cached("SELECT number FROM issue_number WHERE issue = ?1")?
-        .query_row([id.as_bytes()], |row| row.get(0))
-        .optional()?;
-    match number {
+    match number(conn, id)? {
         Some(number) => issue_by_number(conn, unsigned(number)?),
         None => Ok(None),
     }
+}
+
+/// The number of an issue, also of one that has no events any more.
+pub(super) fn number(conn: &Connection, id: &IssueId) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached("SELECT number FROM issue_number WHERE issue = ?1")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()
 }
 
 /// The issues whose id begins with these hex digits.
@@ -81,7 +110,7 @@ pub(super) fn issue_ids(conn: &Connection, prefix: &str) -> rusqlite::Result<Vec
         return Ok(Vec::new());
     };
     conn.prepare_cached(
-        "SELECT n.number, n.issue FROM issue_number n JOIN issue i ON i.number = n.number
+        "SELECT n.number, n.issue FROM issue_number n JOIN derived_issue i ON i.number = n.number
          WHERE n.issue BETWEEN ?1 AND ?2 ORDER BY n.issue LIMIT ?3",
     )?
     .query_map(
@@ -91,7 +120,7 @@ pub(super) fn issue_ids(conn: &Connection, prefix: &str) -> rusqlite::Result<Vec
     .collect()
 }
 
-fn issue_row(row: &Row<'_>) -> rusqlite::Result<Issue> {
+pub(super) fn issue_row(row: &Row<'_>) -> rusqlite::Result<Issue> {
     let id = IssueId::from_bytes(row.get(1)?);
     let last_event = EventId::from_bytes(row.get(11)?);
     let last_seen = Timestamp::from_nanos(row.get(9)?);
@@ -104,10 +133,15 @@ fn issue_row(row: &Row<'_>) -> rusqlite::Result<Issue> {
     issue.platform = row.get(7)?;
     issue.first_seen = Timestamp::from_nanos(row.get(8)?);
     issue.seen_count = unsigned(row.get(10)?)?;
+    issue.user_count = unsigned(row.get(12)?)?;
+    issue.state = state(row.get_ref(13)?.as_str()?)?;
+    if let Some(title) = &issue.state.title {
+        issue.title.clone_from(title);
+    }
     Ok(issue)
 }
 
-fn status(number: i64) -> rusqlite::Result<Status> {
+pub(super) fn status(number: i64) -> rusqlite::Result<Status> {
     [Status::Open, Status::Resolved, Status::Ignored]
         .into_iter()
         .find(|status| i64::from(*status as u8) == number)
@@ -119,12 +153,32 @@ fn level(number: i64) -> rusqlite::Result<Level> {
     level.ok_or(rusqlite::Error::IntegralValueOutOfRange(4, number))
 }
 
+fn state(json: &str) -> rusqlite::Result<IssueState> {
+    if json.is_empty() {
+        return Ok(IssueState::default());
+    }
+    let value = serde_json::from_str(json).map_err(|source| unreadable(13, source))?;
+    IssueState::from_value(&value).map_err(|source| unreadable(13, source))
+}
+
+fn unreadable(
+    column: usize,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, source.into())
+}
+
+/// A number as SQLite keeps it; what is larger than that is never reached.
+pub(super) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 /// A stored count or number; a negative one is damage.
 pub(super) fn unsigned(value: i64) -> rusqlite::Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, value))
 }
 
-fn bounded(limit: usize) -> i64 {
+pub(super) fn bounded(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
@@ -140,13 +194,18 @@ pub(super) struct RawEvent {
     sequence: u64,
     codec: i64,
     data: Vec<u8>,
+    stacks: Vec<u8>,
 }
 
 impl RawEvent {
-    pub(super) fn decode(self, decoder: &mut Decoder) -> Result<StoredEvent> {
-        let json = decoder.decode(self.codec, &self.data)?;
+    pub(super) fn decode(self, conn: &Connection, decoder: &Decoder) -> Result<StoredEvent> {
+        let packed = Packed {
+            codec: self.codec,
+            data: &self.data,
+            stacks: &self.stacks,
+        };
         Ok(StoredEvent {
-            event: Event::from_json(&json)?,
+            event: decoder.event(conn, &packed)?,
             issue: self.issue,
             issue_number: self.issue_number,
             variant: self.variant,
@@ -159,10 +218,10 @@ impl RawEvent {
 }
 
 const EVENT: &str = "SELECT e.event_id, e.ingest_sequence, n.issue, n.number, j.variant,
-        e.received_at, e.process, e.sequence, y.codec, y.data
+        e.received_at, e.process, e.sequence, y.codec, y.data, y.stacks
     FROM event e
     JOIN event_payload y ON y.event = e.ingest_sequence
-    JOIN placement p ON p.event = e.ingest_sequence
+    JOIN derived_placement p ON p.event = e.ingest_sequence
     JOIN issue_number n ON n.number = p.issue
     JOIN variant_join j ON j.id = e.variant";
 
@@ -177,7 +236,7 @@ pub(super) fn events(
     // Chosen first by rows without payloads: sorting must not carry them.
     let sql = format!(
         "{EVENT} WHERE e.ingest_sequence IN (
-             SELECT p.event FROM placement p JOIN event e ON e.ingest_sequence = p.event
+             SELECT p.event FROM derived_placement p JOIN event e ON e.ingest_sequence = p.event
              WHERE p.issue = (SELECT number FROM issue_number WHERE issue = ?1)
              {NEWEST_FIRST} LIMIT ?2
          ) {NEWEST_FIRST}"
@@ -193,6 +252,11 @@ pub(super) fn event(conn: &Connection, id: EventId) -> rusqlite::Result<Option<R
         .optional()
 }
 
+pub(super) fn event_by_sequence(conn: &Connection, sequence: i64) -> rusqlite::Result<RawEvent> {
+    conn.prepare_cached(&format!("{EVENT} WHERE e.ingest_sequence = ?1"))?
+        .query_row([sequence], event_row)
+}
+
 fn event_row(row: &Row<'_>) -> rusqlite::Result<RawEvent> {
     Ok(RawEvent {
         event_id: EventId::from_bytes(row.get(0)?),
@@ -205,6 +269,7 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<RawEvent> {
         sequence: unsigned(row.get(7)?)?,
         codec: row.get(8)?,
         data: row.get(9)?,
+        stacks: row.get(10)?,
     })
 }
 
@@ -226,10 +291,94 @@ pub(super) fn joins(conn: &Connection, issue: &IssueId) -> rusqlite::Result<Vec<
     .collect()
 }
 
-fn parts(json: &str) -> rusqlite::Result<Vec<String>> {
-    serde_json::from_str(json).map_err(|source| {
-        rusqlite::Error::FromSqlConversionFailure(4, rusqlite::types::Type::Text, source.into())
+/// What was decided about an issue, in the order of the clock.
+pub(super) fn activities(conn: &Connection, issue: i64) -> Result<Vec<Activity>, Failed> {
+    let mut find = conn.prepare_cached(&format!(
+        "{ACTIVITY} WHERE a.issue = ?1 ORDER BY a.wall, a.tick, a.id"
+    ))?;
+    let mut rows = find.query([issue])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(activity_row(row)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn activity(conn: &Connection, id: &ActivityId) -> Result<Option<Activity>, Failed> {
+    let mut find = conn.prepare_cached(&format!("{ACTIVITY} WHERE a.id = ?1"))?;
+    let mut rows = find.query([id.as_bytes()])?;
+    rows.next()?.map(activity_row).transpose()
+}
+
+const ACTIVITY: &str = "SELECT a.id, a.vault, a.author, a.wall, a.tick, n.issue, a.deed
+    FROM activity a JOIN issue_number n ON n.number = a.issue";
+
+fn activity_row(row: &Row<'_>) -> Result<Activity, Failed> {
+    let deed = serde_json::from_str(row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?);
+    let deed = deed.map_err(|source| unreadable(6, source))?;
+    Ok(Activity {
+        id: ActivityId::from_bytes(row.get(0)?),
+        vault: row.get(1)?,
+        author: row.get(2)?,
+        time: HybridTime {
+            wall: Timestamp::from_nanos(row.get(3)?),
+            tick: row.get(4)?,
+        },
+        issue: IssueId::from_bytes(row.get(5)?),
+        deed: Deed::from_value(&deed)?,
     })
+}
+
+pub(super) fn issue_id(conn: &Connection, number: i64) -> rusqlite::Result<IssueId> {
+    conn.prepare_cached("SELECT issue FROM issue_number WHERE number = ?1")?
+        .query_row([number], |row| row.get(0).map(IssueId::from_bytes))
+}
+
+pub(super) fn hours(conn: &Connection, issue: &IssueId) -> rusqlite::Result<Vec<(Timestamp, u64)>> {
+    conn.prepare_cached(
+        "SELECT hour, count FROM derived_hour
+         WHERE issue = (SELECT number FROM issue_number WHERE issue = ?1) ORDER BY hour",
+    )?
+    .query_map([issue.as_bytes()], |row| {
+        let hour: i64 = row.get(0)?;
+        Ok((
+            Timestamp::from_nanos(hour.saturating_mul(HOUR)),
+            unsigned(row.get(1)?)?,
+        ))
+    })?
+    .collect()
+}
+
+pub(super) fn values(
+    conn: &Connection,
+    issue: &IssueId,
+    limit: usize,
+) -> rusqlite::Result<Vec<ValueCount>> {
+    conn.prepare_cached(
+        "SELECT name, is_tag, text, count FROM (
+             SELECT k.name, k.is_tag, v.text, c.count,
+                 row_number() OVER (PARTITION BY k.id ORDER BY c.count DESC, v.text) AS place
+             FROM (SELECT value, count FROM derived_issue_value
+                     WHERE issue = (SELECT number FROM issue_number WHERE issue = ?1)
+                 UNION ALL SELECT value, count FROM derived_issue_user
+                     WHERE issue = (SELECT number FROM issue_number WHERE issue = ?1)) c
+             CROSS JOIN derived_value v ON v.id = c.value
+             CROSS JOIN derived_key k ON k.id = v.key)
+         WHERE place <= ?2 ORDER BY is_tag, name, place",
+    )?
+    .query_map(params![issue.as_bytes(), bounded(limit)], |row| {
+        Ok(ValueCount {
+            key: row.get(0)?,
+            is_tag: row.get(1)?,
+            value: row.get(2)?,
+            count: unsigned(row.get(3)?)?,
+        })
+    })?
+    .collect()
+}
+
+fn parts(json: &str) -> rusqlite::Result<Vec<String>> {
+    serde_json::from_str(json).map_err(|source| unreadable(4, source))
 }
 
 /// A table of names and numbers.
@@ -244,9 +393,9 @@ pub(super) fn stats(conn: &Connection) -> rusqlite::Result<StoreStats> {
     let free_pages: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
     let page_bytes: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
     conn.prepare_cached(
-        "SELECT events, payload_bytes, json_bytes, (SELECT count(*) FROM issue),
+        "SELECT events, payload_bytes, json_bytes, (SELECT count(*) FROM derived_issue),
              (SELECT count(*) FROM project)
-         FROM total",
+         FROM derived_total",
     )?
     .query_row([], |row| {
         Ok(StoreStats {

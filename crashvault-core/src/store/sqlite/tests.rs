@@ -120,7 +120,7 @@ fn a_newer_format_is_refused_and_untouched() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     let content = fs::read(&path).unwrap();
-    check_refused(&content, ErrorKind::Unsupported, &["format 99", "up to 1"]);
+    check_refused(&content, ErrorKind::Unsupported, &["format 99", "up to 2"]);
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn numbers_are_not_reused_after_a_delete() {
     vault
         .conn
         .execute_batch(
-            "DELETE FROM placement WHERE issue = 2; DELETE FROM issue WHERE number = 2;
+            "DELETE FROM derived_placement WHERE issue = 2; DELETE FROM derived_issue WHERE number = 2;
              DELETE FROM event_payload WHERE event = 2; DELETE FROM event WHERE ingest_sequence = 2;
              DELETE FROM variant_join WHERE issue = 2; DELETE FROM issue_number WHERE number = 2;",
         )
@@ -426,18 +426,24 @@ fn counts_that_disagree_are_found() {
         );
     };
     check(
-        "UPDATE issue SET seen_count = 9",
+        "UPDATE derived_issue SET seen_count = 9",
         "issue #1 says 9 events and has 8",
     );
-    check("UPDATE issue SET last_seen = 1", "another time");
-    check("UPDATE issue SET last_event = zeroblob(16)", "last event");
-    check("UPDATE total SET events = 3", "the sums say 3 events");
+    check("UPDATE derived_issue SET last_seen = 1", "another time");
+    check(
+        "UPDATE derived_issue SET last_event = zeroblob(16)",
+        "last event",
+    );
+    check(
+        "UPDATE derived_total SET events = 3",
+        "the sums say 3 events",
+    );
     check(
         "DELETE FROM event_payload WHERE event = 2",
         "has no payload",
     );
     check(
-        "DELETE FROM placement WHERE event = 2",
+        "DELETE FROM derived_placement WHERE event = 2",
         "belongs to no issue",
     );
     check("DELETE FROM variant_join", "missing row of variant_join");
@@ -563,10 +569,13 @@ fn a_commit_that_fails_halfway_keeps_nothing() {
         "INSERT ON variant_join",
         "INSERT ON event",
         "INSERT ON event_payload",
-        "INSERT ON placement",
-        "INSERT ON issue",
-        "UPDATE ON issue",
-        "UPDATE ON total",
+        "INSERT ON derived_placement",
+        "INSERT ON derived_issue",
+        "UPDATE ON derived_issue",
+        "INSERT ON derived_posting",
+        "INSERT ON derived_issue_value",
+        "INSERT ON derived_hour",
+        "UPDATE ON derived_total",
         "INSERT ON segment_offset",
         "INSERT ON counter",
     ];

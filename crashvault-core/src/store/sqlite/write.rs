@@ -1,27 +1,35 @@
 //! Everything that changes the database, each call in one transaction.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::super::{Batch, Committed, LINE_CHARS_MAX, NewEvent, Outcome};
-use super::payload::{CODEC_ZSTD, Payload};
-use super::read::unsigned;
-use crate::event::Level;
+use super::super::{Batch, Committed, NewEvent, Outcome};
+use super::derive::{Deriver, Item, SEQUENCE_MAX};
+use super::names::Names;
+use super::payload::{CODEC_APART, Encoder, PackedStack, Payload};
+use super::read::{signed, unsigned};
+use super::records::{EventRow, JoinRow};
+use super::side::Side;
+use super::{Failed, react};
+use crate::error::{Error, ErrorKind};
 use crate::issue::{IssueId, Join, VariantKey};
 
 pub(super) fn commit(
     conn: &mut Connection,
+    names: &mut Names,
+    encoder: &mut Encoder,
     batch: &Batch,
     payloads: &[Payload],
-) -> rusqlite::Result<Committed> {
+) -> Result<Committed, Failed> {
     let transaction = begin(conn)?;
-    let mut keeper = Keeper::new(&transaction);
+    names.refresh(&transaction)?;
+    let mut keeper = Keeper::new(&transaction, names, encoder)?;
     for (new, payload) in batch.events.iter().zip(payloads) {
         keeper.keep(new, payload)?;
     }
-    let committed = keeper.finish()?;
+    let (committed, touched) = keeper.finish()?;
+    react::to_events(&transaction, &batch.events, &committed, &touched)?;
     put_offsets(&transaction, &batch.offsets)?;
     put_counters(&transaction, &batch.counters)?;
     transaction.commit()?;
@@ -53,7 +61,7 @@ pub(super) fn forget_segments(conn: &mut Connection, names: &[String]) -> rusqli
 }
 
 /// The write lock first: a transaction that begins by reading cannot wait for it later.
-fn begin(conn: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+pub(super) fn begin(conn: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     conn.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
@@ -83,18 +91,15 @@ fn put_counters(transaction: &Transaction<'_>, counters: &[(String, u64)]) -> ru
     Ok(())
 }
 
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// Adds the events of one batch and gathers what they change about issues, to write each issue once.
+/// Adds the events of one batch to the ground records, and hands them on to be derived from.
 struct Keeper<'a> {
     transaction: &'a Transaction<'a>,
+    encoder: &'a mut Encoder,
     projects: HashMap<&'a str, i64>,
     variants: HashMap<(i64, VariantKey), Joined>,
-    changes: BTreeMap<i64, Change<'a>>,
-    payload_bytes: i64,
-    json_bytes: i64,
+    deriver: Deriver<'a, 'a>,
+    in_batch: HashMap<[u8; 16], i64>,
+    has_tombstones: bool,
     committed: Committed,
 }
 
@@ -104,41 +109,44 @@ struct Joined {
     issue: i64,
 }
 
-/// What the batch adds to one issue.
-struct Change<'a> {
-    project: i64,
-    level: Level,
-    first_seen: i64,
-    seen_count: i64,
-    newest: &'a NewEvent,
-}
-
 impl<'a> Keeper<'a> {
-    fn new(transaction: &'a Transaction<'a>) -> Self {
-        Self {
+    fn new(
+        transaction: &'a Transaction<'a>,
+        names: &'a mut Names,
+        encoder: &'a mut Encoder,
+    ) -> rusqlite::Result<Self> {
+        let has_tombstones =
+            transaction.query_row("SELECT EXISTS (SELECT 1 FROM tombstone)", [], |row| {
+                row.get(0)
+            })?;
+        Ok(Self {
             transaction,
+            encoder,
             projects: HashMap::new(),
             variants: HashMap::new(),
-            changes: BTreeMap::new(),
-            payload_bytes: 0,
-            json_bytes: 0,
+            deriver: Deriver::new(transaction, Side::Live, names),
+            in_batch: HashMap::new(),
+            has_tombstones,
             committed: Committed::default(),
-        }
+        })
     }
 
-    fn keep(&mut self, new: &'a NewEvent, payload: &Payload) -> rusqlite::Result<()> {
+    fn keep(&mut self, new: &'a NewEvent, payload: &Payload) -> Result<(), Failed> {
         if let Some(issue) = self.known_issue(new)? {
             self.committed.events_known += 1;
-            return self.report(new, issue, false, true);
+            return Ok(self.report(new, issue, false, true)?);
         }
         let project = self.project(&new.join.project)?;
         let issues_before = self.committed.issues_new.len();
         let joined = self.join(project, &new.join)?;
-        self.insert(new, joined, payload)?;
-        self.note(new, project, joined.issue);
+        let (stacks, new_stacks) = self.stacks(&payload.stacks)?;
+        let item = self.insert(new, joined, payload, stacks)?;
+        self.deriver.add(item, |id| new_stacks.contains(&id))?;
+        self.in_batch
+            .insert(*new.event.event_id.as_bytes(), joined.issue);
         self.committed.events_new += 1;
         let is_new_issue = self.committed.issues_new.len() > issues_before;
-        self.report(new, joined.issue, is_new_issue, false)
+        Ok(self.report(new, joined.issue, is_new_issue, false)?)
     }
 
     fn report(
@@ -157,13 +165,26 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
+    /// The issue of an event that is here; 0 for one that was deleted and must not come back.
     fn known_issue(&self, new: &NewEvent) -> rusqlite::Result<Option<i64>> {
-        self.transaction
+        let id = new.event.event_id;
+        if let Some(issue) = self.in_batch.get(id.as_bytes()) {
+            return Ok(Some(*issue));
+        }
+        let kept = self
+            .transaction
             .prepare_cached(
-                "SELECT p.issue FROM event e JOIN placement p ON p.event = e.ingest_sequence
+                "SELECT p.issue FROM event e CROSS JOIN derived_placement p ON p.event = e.ingest_sequence
                  WHERE e.event_id = ?1",
             )?
-            .query_row([new.event.event_id.as_bytes()], |row| row.get(0))
+            .query_row([id.as_bytes()], |row| row.get(0))
+            .optional()?;
+        if kept.is_some() || !self.has_tombstones {
+            return Ok(kept);
+        }
+        self.transaction
+            .prepare_cached("SELECT 0 FROM tombstone WHERE event_id = ?1")?
+            .query_row([id.as_bytes()], |row| row.get(0))
             .optional()
     }
 
@@ -171,18 +192,7 @@ impl<'a> Keeper<'a> {
         if let Some(id) = self.projects.get(name) {
             return Ok(*id);
         }
-        let found = self
-            .transaction
-            .prepare_cached("SELECT id FROM project WHERE name = ?1")?
-            .query_row([name], |row| row.get(0))
-            .optional()?;
-        let id = match found {
-            Some(id) => id,
-            None => self
-                .transaction
-                .prepare_cached("INSERT INTO project (name) VALUES (?1)")?
-                .insert([name])?,
-        };
+        let id = project(self.transaction, name)?;
         self.projects.insert(name, id);
         Ok(id)
     }
@@ -214,238 +224,237 @@ impl<'a> Keeper<'a> {
     }
 
     fn record_join(&mut self, project: i64, join: &Join) -> rusqlite::Result<Joined> {
-        let issue = self.number(project, &join.issue)?;
-        let id = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO variant_join
-                     (project, variant, issue, reason, parts, algorithm, joined_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .insert(params![
-                project,
-                join.variant.as_bytes(),
-                issue,
-                join.reason,
-                serde_json::Value::from(join.parts.as_slice()).to_string(),
-                join.algorithm,
-                join.joined_at.as_nanos(),
-            ])?;
+        let (issue, is_new) = number(self.transaction, project, &join.issue)?;
+        if is_new {
+            self.committed.issues_new.push(unsigned(issue)?);
+        }
+        let id = put_join(self.transaction, project, issue, join)?;
         Ok(Joined { join: id, issue })
     }
 
-    fn number(&mut self, project: i64, issue: &IssueId) -> rusqlite::Result<i64> {
-        let found = self
-            .transaction
-            .prepare_cached("SELECT number FROM issue_number WHERE issue = ?1")?
-            .query_row([issue.as_bytes()], |row| row.get(0))
-            .optional()?;
-        if let Some(number) = found {
-            return Ok(number);
+    /// The ids of an event's stacks, and those that are new.
+    fn stacks(
+        &mut self,
+        stacks: &[Option<PackedStack>],
+    ) -> Result<(Vec<i64>, HashSet<i64>), Failed> {
+        let mut ids = Vec::with_capacity(stacks.len());
+        let mut new = HashSet::new();
+        for stack in stacks {
+            let Some(stack) = stack else {
+                ids.push(0);
+                continue;
+            };
+            let known = self.deriver.names().stack(&stack.hash);
+            let id = match known {
+                Some(id) => id,
+                None => {
+                    let (id, is_new) = put_stack(self.transaction, self.encoder, stack)?;
+                    self.deriver.names().remember_stack(stack.hash, id);
+                    new.extend(is_new.then_some(id));
+                    id
+                }
+            };
+            ids.push(id);
         }
-        let number = self
-            .transaction
-            .prepare_cached("INSERT INTO issue_number (issue, project) VALUES (?1, ?2)")?
-            .insert(params![issue.as_bytes(), project])?;
-        self.committed.issues_new.push(unsigned(number)?);
-        Ok(number)
+        Ok((ids, new))
     }
 
     fn insert(
         &mut self,
-        new: &NewEvent,
+        new: &'a NewEvent,
         joined: Joined,
         payload: &Payload,
-    ) -> rusqlite::Result<()> {
+        stacks: Vec<i64>,
+    ) -> Result<Item<'a>, Failed> {
         let time = new.time().as_nanos();
-        let ingest_sequence = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO event
-                     (event_id, variant, level, time, received_at, process, sequence)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .insert(params![
-                new.event.event_id.as_bytes(),
-                joined.join,
-                new.event.level as u8,
-                time,
-                new.received_at.as_nanos(),
-                new.process,
-                signed(new.sequence),
-            ])?;
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO event_payload (event, codec, json_bytes, data) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                ingest_sequence,
-                CODEC_ZSTD,
-                payload.json_bytes,
-                payload.data
-            ])?;
-        self.transaction
-            .prepare_cached("INSERT INTO placement (event, issue, time) VALUES (?1, ?2, ?3)")?
-            .execute([ingest_sequence, joined.issue, time])?;
-        self.json_bytes += payload.json_bytes;
-        self.payload_bytes += payload.data.len() as i64;
-        Ok(())
+        let row = EventRow {
+            event_id: new.event.event_id.as_bytes(),
+            variant: joined.join,
+            level: i64::from(new.event.level as u8),
+            time,
+            received_at: new.received_at.as_nanos(),
+            process: &new.process,
+            sequence: signed(new.sequence),
+        };
+        let sequence = put_event(self.transaction, &row, payload, &stacks)?;
+        Ok(Item {
+            sequence,
+            event: &new.event,
+            time,
+            process: new.process,
+            process_sequence: row.sequence,
+            variant: joined.join,
+            issue: joined.issue,
+            is_moved: false,
+            stacks,
+            payload_bytes: payload.data.len() as i64,
+            json_bytes: payload.json_bytes,
+        })
     }
 
-    fn note(&mut self, new: &'a NewEvent, project: i64, issue: i64) {
-        let change = self.changes.entry(issue).or_insert(Change {
-            project,
-            level: new.event.level,
-            first_seen: new.time().as_nanos(),
-            seen_count: 0,
-            newest: new,
+    fn finish(self) -> rusqlite::Result<(Committed, Vec<(i64, bool)>)> {
+        let touched = self.deriver.finish()?;
+        Ok((self.committed, touched))
+    }
+}
+
+/// The row of a project, made where it is missing.
+pub(super) fn project(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
+    let found = conn
+        .prepare_cached("SELECT id FROM project WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    match found {
+        Some(id) => Ok(id),
+        None => conn
+            .prepare_cached("INSERT INTO project (name) VALUES (?1)")?
+            .insert([name]),
+    }
+}
+
+/// The number of an issue, given where it has none yet, and whether it is new.
+pub(super) fn number(
+    conn: &Connection,
+    project: i64,
+    issue: &IssueId,
+) -> rusqlite::Result<(i64, bool)> {
+    let found = conn
+        .prepare_cached("SELECT number FROM issue_number WHERE issue = ?1")?
+        .query_row([issue.as_bytes()], |row| row.get(0))
+        .optional()?;
+    match found {
+        Some(number) => Ok((number, false)),
+        None => conn
+            .prepare_cached("INSERT INTO issue_number (issue, project) VALUES (?1, ?2)")?
+            .insert(params![issue.as_bytes(), project])
+            .map(|number| (number, true)),
+    }
+}
+
+pub(super) fn put_join(
+    conn: &Connection,
+    project: i64,
+    issue: i64,
+    join: &Join,
+) -> rusqlite::Result<i64> {
+    let parts = serde_json::Value::from(join.parts.as_slice()).to_string();
+    let row = JoinRow {
+        project,
+        variant: join.variant.as_bytes(),
+        issue,
+        reason: &join.reason,
+        parts: &parts,
+        algorithm: join.algorithm.into(),
+        joined_at: join.joined_at.as_nanos(),
+    };
+    conn.prepare_cached(
+        "INSERT INTO variant_join
+             (project, variant, issue, reason, parts, algorithm, joined_at, crc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .insert(params![
+        row.project,
+        row.variant,
+        row.issue,
+        row.reason,
+        row.parts,
+        row.algorithm,
+        row.joined_at,
+        row.crc(),
+    ])
+}
+
+/// The row of a stack, made where it is missing, and whether it is new.
+fn put_stack(
+    conn: &Connection,
+    encoder: &mut Encoder,
+    stack: &PackedStack,
+) -> Result<(i64, bool), Failed> {
+    let found = conn
+        .prepare_cached("SELECT id FROM stack WHERE hash = ?1")?
+        .query_row([stack.hash], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = found {
+        return Ok((id, false));
+    }
+    let data = encoder.pack_stack(&stack.json)?;
+    let id = conn
+        .prepare_cached("INSERT INTO stack (hash, json_bytes, data) VALUES (?1, ?2, ?3)")?
+        .insert(params![stack.hash, stack.json.len() as i64, data])?;
+    Ok((id, true))
+}
+
+/// Adds an event with its payload; its place in the order of ingestion.
+fn put_event(
+    conn: &Connection,
+    row: &EventRow<'_>,
+    payload: &Payload,
+    stacks: &[i64],
+) -> Result<i64, Failed> {
+    let sequence = conn
+        .prepare_cached(
+            "INSERT INTO event
+                 (event_id, variant, level, time, received_at, process, sequence, crc)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .insert(params![
+            row.event_id,
+            row.variant,
+            row.level,
+            row.time,
+            row.received_at,
+            row.process,
+            row.sequence,
+            row.crc(),
+        ])?;
+    if sequence > SEQUENCE_MAX {
+        let message = format!("a vault takes in at most {SEQUENCE_MAX} events");
+        return Err(Error::new(ErrorKind::LimitReached, "commit", message).into());
+    }
+    conn.prepare_cached(
+        "INSERT INTO event_payload (event, codec, json_bytes, data, stacks)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        sequence,
+        CODEC_APART,
+        payload.json_bytes,
+        payload.data,
+        stack_blob(stacks),
+    ])?;
+    Ok(sequence)
+}
+
+fn stack_blob(stacks: &[i64]) -> Vec<u8> {
+    let ids = stacks
+        .iter()
+        .map(|id| u32::try_from(*id).unwrap_or_default());
+    ids.flat_map(u32::to_le_bytes).collect()
+}
+
+/// Puts a payload that was packed anew in the place of the old.
+pub(super) fn replace_payload(
+    conn: &Connection,
+    encoder: &mut Encoder,
+    event: i64,
+    payload: &Payload,
+) -> Result<(), Failed> {
+    let mut stacks = Vec::with_capacity(payload.stacks.len());
+    for stack in &payload.stacks {
+        stacks.push(match stack {
+            Some(stack) => put_stack(conn, encoder, stack)?.0,
+            None => 0,
         });
-        change.level = change.level.max(new.event.level);
-        change.first_seen = change.first_seen.min(new.time().as_nanos());
-        change.seen_count += 1;
-        if place(new) > place(change.newest) {
-            change.newest = new;
-        }
     }
-
-    fn finish(self) -> rusqlite::Result<Committed> {
-        for (issue, change) in &self.changes {
-            self.apply(*issue, change)?;
-        }
-        self.transaction
-            .prepare_cached(
-                "UPDATE total SET events = events + ?1, payload_bytes = payload_bytes + ?2,
-                     json_bytes = json_bytes + ?3",
-            )?
-            .execute([
-                signed(self.committed.events_new),
-                self.payload_bytes,
-                self.json_bytes,
-            ])?;
-        Ok(self.committed)
-    }
-
-    fn apply(&self, issue: i64, change: &Change<'_>) -> rusqlite::Result<()> {
-        match self.newest_kept(issue)? {
-            None => self.add_issue(issue, change),
-            Some(newest) => {
-                self.add_to_issue(issue, change)?;
-                match place(change.newest).cmp(&newest) {
-                    Ordering::Greater => self.renew_face(issue, change.newest),
-                    _ => Ok(()),
-                }
-            }
-        }
-    }
-
-    fn newest_kept(&self, issue: i64) -> rusqlite::Result<Option<Place>> {
-        self.transaction
-            .prepare_cached(
-                "SELECT i.last_seen, e.process, e.sequence, i.last_event
-                 FROM issue i JOIN event e ON e.event_id = i.last_event WHERE i.number = ?1",
-            )?
-            .query_row([issue], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })
-            .optional()
-    }
-
-    fn add_issue(&self, issue: i64, change: &Change<'_>) -> rusqlite::Result<()> {
-        let face = Face::of(change.newest);
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO issue (number, project, level, first_seen, last_seen, seen_count,
-                     last_event, platform, title, culprit)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )?
-            .execute(params![
-                issue,
-                change.project,
-                change.level as u8,
-                change.first_seen,
-                change.newest.time().as_nanos(),
-                change.seen_count,
-                change.newest.event.event_id.as_bytes(),
-                face.platform,
-                face.title,
-                face.culprit,
-            ])?;
-        Ok(())
-    }
-
-    fn add_to_issue(&self, issue: i64, change: &Change<'_>) -> rusqlite::Result<()> {
-        self.transaction
-            .prepare_cached(
-                "UPDATE issue SET level = max(level, ?2), first_seen = min(first_seen, ?3),
-                     seen_count = seen_count + ?4
-                 WHERE number = ?1",
-            )?
-            .execute(params![
-                issue,
-                change.level as u8,
-                change.first_seen,
-                change.seen_count
-            ])?;
-        Ok(())
-    }
-
-    fn renew_face(&self, issue: i64, newest: &NewEvent) -> rusqlite::Result<()> {
-        let face = Face::of(newest);
-        self.transaction
-            .prepare_cached(
-                "UPDATE issue SET last_seen = ?2, last_event = ?3, platform = ?4, title = ?5,
-                     culprit = ?6
-                 WHERE number = ?1",
-            )?
-            .execute(params![
-                issue,
-                newest.time().as_nanos(),
-                newest.event.event_id.as_bytes(),
-                face.platform,
-                face.title,
-                face.culprit,
-            ])?;
-        Ok(())
-    }
-}
-
-/// An event's place in the order of an issue's events: time, process, sequence, id.
-type Place = (i64, [u8; 16], i64, [u8; 16]);
-
-fn place(new: &NewEvent) -> Place {
-    (
-        new.time().as_nanos(),
-        new.process,
-        signed(new.sequence),
-        *new.event.event_id.as_bytes(),
-    )
-}
-
-/// What an issue shows of its newest event.
-struct Face {
-    title: String,
-    culprit: Option<String>,
-    platform: String,
-}
-
-impl Face {
-    fn of(new: &NewEvent) -> Self {
-        Self {
-            title: line(new.event.title()),
-            culprit: new.event.culprit().map(line),
-            platform: line(new.event.platform.clone()),
-        }
-    }
-}
-
-/// At most [`LINE_CHARS_MAX`] characters, the last one a mark if something was cut.
-fn line(mut text: String) -> String {
-    if text.char_indices().nth(LINE_CHARS_MAX).is_none() {
-        return text;
-    }
-    if let Some((end, _)) = text.char_indices().nth(LINE_CHARS_MAX - 1) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+    conn.prepare_cached(
+        "UPDATE event_payload SET codec = ?2, json_bytes = ?3, data = ?4, stacks = ?5 WHERE event = ?1",
+    )?
+    .execute(params![
+        event,
+        CODEC_APART,
+        payload.json_bytes,
+        payload.data,
+        stack_blob(&stacks)
+    ])?;
+    Ok(())
 }

@@ -1,0 +1,450 @@
+//! What a vault of many events costs: to fill, to keep, to ask, to make again.
+//!
+//! `bench-store [--events N | --million | --corpus FILE] [--keep DIR]`; the last line is one JSON object.
+//! Events are generated (`bench_peers::events`), or read from FILE, one JSON event a line. They go into a fresh vault
+//! as text, in chunks: reading the text, taking the event in and all its indexes are timed together, generating is not.
+//! Then the vault is closed, measured, opened again and asked.
+//!
+//! It ends with an error unless every event is there and a sample is read back as it was sent.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use bench_peers::events::Generator;
+use bench_peers::events::random::Random;
+use bench_peers::harness;
+use bench_peers::ours::fresh_directory;
+use bench_peers::usage::{self, Times};
+use bench_peers::{Report, Samples};
+use crashvault::{Added, Event, EventId, IssueFilter, IssueSort, Status, Vault};
+use serde_json::json;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+const SEED: u64 = 1;
+const EVENTS: u64 = 100_000;
+/// Events that are read, and given to the vault, at once.
+const CHUNK: usize = 512;
+/// Queries of each kind; those before them only fill the caches.
+const QUERIES: usize = 200;
+const WARM_UPS: usize = 20;
+/// Events that are packed with gzip, that terms are taken from, and that are read back.
+const PACKED: u64 = 1000;
+const KNOWN: u64 = 400;
+const READ_BACK: usize = 200;
+
+const USAGE: &str = "usage: bench-store [--events N | --million | --corpus FILE] [--keep DIR]";
+
+fn main() -> ExitCode {
+    let done = Options::read(std::env::args().skip(1)).and_then(|options| run(&options));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Options {
+    source: Source,
+    count: u64,
+    keep: Option<PathBuf>,
+}
+
+impl Options {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Outcome<Options> {
+        let (mut count, mut corpus, mut keep) = (EVENTS, None, None);
+        while let Some(flag) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or_else(|| format!("{flag} needs a value\n{USAGE}"))
+            };
+            match flag.as_str() {
+                "--events" => count = value()?.parse()?,
+                "--million" => count = 1_000_000,
+                "--corpus" => corpus = Some(PathBuf::from(value()?)),
+                "--keep" => keep = Some(PathBuf::from(value()?)),
+                "--help" | "-h" => {
+                    println!("{USAGE}");
+                    std::process::exit(0);
+                }
+                _ => return Err(format!("unknown: {flag}\n{USAGE}").into()),
+            }
+        }
+        let source = match corpus {
+            Some(file) => {
+                count = BufReader::new(open(&file)?).lines().count() as u64;
+                Source::Corpus(file)
+            }
+            None => Source::Generated(Box::new(Generator::new(SEED, count))),
+        };
+        if count == 0 {
+            return Err("there are no events".into());
+        }
+        Ok(Options {
+            source,
+            count,
+            keep,
+        })
+    }
+
+    /// Where the vault is made; nothing may be there yet.
+    fn home(&self) -> Outcome<PathBuf> {
+        let home = match &self.keep {
+            Some(directory) => directory.clone(),
+            None => fresh_directory().join("vault"),
+        };
+        match home
+            .read_dir()
+            .is_ok_and(|mut entries| entries.next().is_some())
+        {
+            true => Err(format!("{} is not empty", home.display()).into()),
+            false => Ok(home),
+        }
+    }
+}
+
+fn open(file: &Path) -> Outcome<File> {
+    File::open(file).map_err(|error| format!("cannot open {}: {error}", file.display()).into())
+}
+
+/// Where the events come from, as lines of JSON.
+enum Source {
+    Generated(Box<Generator>),
+    Corpus(PathBuf),
+}
+
+impl Source {
+    fn lines(&self, count: u64) -> Outcome<Box<dyn Iterator<Item = std::io::Result<String>> + '_>> {
+        Ok(match self {
+            Source::Generated(generator) => {
+                Box::new((0..count).map(|number| Ok(generator.json(number))))
+            }
+            Source::Corpus(file) => Box::new(BufReader::new(open(file)?).lines()),
+        })
+    }
+
+    /// Some lines again, by their numbers in rising order.
+    fn again(&self, numbers: &[u64]) -> Outcome<Vec<String>> {
+        Ok(match self {
+            Source::Generated(generator) => numbers
+                .iter()
+                .map(|number| generator.json(*number))
+                .collect(),
+            Source::Corpus(_) => {
+                let lines = (0..).zip(self.lines(0)?);
+                let chosen = lines.filter(|(number, _)| numbers.binary_search(number).is_ok());
+                chosen.map(|(_, line)| line).collect::<Result<_, _>>()?
+            }
+        })
+    }
+
+    fn is_generated(&self) -> bool {
+        matches!(self, Source::Generated(_))
+    }
+}
+
+fn run(options: &Options) -> Outcome {
+    let home = options.home()?;
+    let mut report = Report::new("store");
+    let done = measure(options, &home, &mut report);
+    if options.keep.is_none() {
+        let _ = std::fs::remove_dir_all(fresh_directory());
+    }
+    println!("{}", report.to_json());
+    done
+}
+
+fn measure(options: &Options, home: &Path, report: &mut Report) -> Outcome {
+    usage::forget_peak();
+    let filled = fill(options, home)?;
+    filled.report(options, report);
+    report.set(
+        "disk_bytes_per_event",
+        usage::directory_bytes(home)? / filled.events.max(1),
+    );
+    let ingest_peak = usage::peak_bytes()?;
+
+    let vault = Vault::open(home)?;
+    all_are_there(&vault, &filled, report)?;
+    as_they_were_sent(&vault, options, &filled)?;
+    usage::forget_peak();
+    lists(&vault, report)?;
+    report.set("rss_mb", megabytes(ingest_peak.max(usage::peak_bytes()?)));
+    Ok(())
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1_000_000)
+}
+
+// ---- filling ----
+
+/// An event of the sample, and what became of it.
+struct Taken {
+    number: u64,
+    event_id: EventId,
+    issue_number: u64,
+}
+
+#[derive(Default)]
+struct Filled {
+    /// Without those whose id had come before.
+    events: u64,
+    times: Times,
+    /// The last tenth, when the indexes are large.
+    last_tenth: Times,
+    generation: Duration,
+    json_bytes: u64,
+    packed: u64,
+    packed_bytes: u64,
+    taken: Vec<Taken>,
+}
+
+fn fill(options: &Options, home: &Path) -> Outcome<Filled> {
+    let mut vault = Vault::open(home)?;
+    let mut filled = Filled::default();
+    let mut lines = options.source.lines(options.count)?;
+    let mut random = Random::of(SEED, &[1]);
+    let mut first = 0;
+    loop {
+        let begun = Instant::now();
+        let chunk: Vec<String> = lines.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        filled.generation += begun.elapsed();
+        if chunk.is_empty() {
+            break;
+        }
+        let before = filled.times;
+        let added = filled.times.add(|| take_in(&mut vault, &chunk, first))?;
+        if first * 10 >= options.count * 9 {
+            filled.last_tenth.wall += filled.times.wall - before.wall;
+            filled.last_tenth.cpu += filled.times.cpu - before.cpu;
+        }
+        if added.len() != chunk.len() {
+            return Err(format!("{} of {} events were answered", added.len(), chunk.len()).into());
+        }
+        filled.note(first, &chunk, &added, options.count, &mut random)?;
+        progress(first, chunk.len() as u64, options.count, &filled);
+        first += chunk.len() as u64;
+    }
+    // Closing writes the log back into the database: a part of the work.
+    filled.times.add(|| drop(vault));
+    Ok(filled)
+}
+
+/// What is timed: text in, event in the vault and found by all its indexes.
+fn take_in(vault: &mut Vault, chunk: &[String], first: u64) -> Outcome<Vec<Added>> {
+    let mut events = Vec::with_capacity(chunk.len());
+    for (number, line) in (first..).zip(chunk) {
+        let event = Event::from_json(line.as_bytes());
+        events.push(event.map_err(|error| format!("line {}: {error}", number + 1))?);
+    }
+    add_all(vault, events)
+}
+
+fn add_all(vault: &mut Vault, events: Vec<Event>) -> Outcome<Vec<Added>> {
+    Ok(vault.add_all(events)?)
+}
+
+fn progress(first: u64, length: u64, count: u64, filled: &Filled) {
+    let tenth = |number: u64| number * 10 / count;
+    if tenth(first) < tenth(first + length) {
+        let rate = (first + length) as f64 / filled.times.wall.as_secs_f64();
+        eprintln!("{} events, {rate:.0} a second", first + length);
+    }
+}
+
+impl Filled {
+    fn note(
+        &mut self,
+        first: u64,
+        chunk: &[String],
+        added: &[Added],
+        count: u64,
+        random: &mut Random,
+    ) -> Outcome {
+        for ((number, line), added) in (first..).zip(chunk).zip(added) {
+            self.events += u64::from(!added.is_known);
+            self.json_bytes += line.len() as u64;
+            if random.below(count) < PACKED {
+                self.packed += 1;
+                self.packed_bytes += packed_bytes(line)?;
+            }
+            if random.below(count) < KNOWN && !added.is_known {
+                self.taken.push(Taken {
+                    number,
+                    event_id: added.event_id,
+                    issue_number: added.issue_number,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, options: &Options, report: &mut Report) {
+        let count = options.count as f64;
+        let rate = |count: f64, time: Duration| (count / time.as_secs_f64()).round();
+        report.set("events", self.events);
+        report.set("json_bytes_per_event", self.json_bytes / options.count);
+        report.set(
+            "gzip_bytes_per_event",
+            self.packed_bytes / self.packed.max(1),
+        );
+        if options.source.is_generated() {
+            report.set("generated_events_per_s", rate(count, self.generation));
+        }
+        report.set("ingest_events_per_s", rate(count, self.times.wall));
+        report.set(
+            "ingest_last_tenth_events_per_s",
+            rate(count / 10.0, self.last_tenth.wall),
+        );
+        report.set(
+            "ingest_cpu_us_per_event",
+            (self.times.cpu.as_micros() as f64 / count).round(),
+        );
+    }
+}
+
+/// As `gzip -9` would make it, without its name and time.
+fn packed_bytes(line: &str) -> Outcome<u64> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(line.as_bytes())?;
+    Ok(encoder.finish()?.len() as u64)
+}
+
+// ---- what must be true ----
+
+fn all_are_there(vault: &Vault, filled: &Filled, report: &mut Report) -> Outcome {
+    let issues = vault.issues(&IssueFilter::default().limit(10_000_000))?;
+    report.set("issues", issues.len());
+    let seen: u64 = issues.iter().map(|issue| issue.seen_count).sum();
+    if seen != filled.events {
+        return Err(format!("{} events were taken in, {seen} are there", filled.events).into());
+    }
+    Ok(())
+}
+
+fn as_they_were_sent(vault: &Vault, options: &Options, filled: &Filled) -> Outcome {
+    let mut chosen: Vec<&Taken> = filled.taken.iter().collect();
+    Random::of(SEED, &[2]).shuffle(&mut chosen);
+    chosen.truncate(READ_BACK);
+    chosen.sort_by_key(|taken| taken.number);
+    let numbers: Vec<u64> = chosen.iter().map(|taken| taken.number).collect();
+    for (line, taken) in options.source.again(&numbers)?.iter().zip(chosen) {
+        let sent = Event::from_json(line.as_bytes())?;
+        let stored = vault.event(taken.event_id)?;
+        let view = match options.source {
+            Source::Generated(_) => whole_view,
+            // Foreign events have secrets that are scrubbed and frames that are completed: only what stays is compared.
+            Source::Corpus(_) => rough_view,
+        };
+        let (sent, read) = (view(&sent), view(&stored.event));
+        if stored.issue_number != taken.issue_number || sent != read {
+            return Err(format!(
+                "event {} was sent as\n{sent:#?}\nand is read as\n{read:#?}",
+                taken.event_id
+            )
+            .into());
+        }
+    }
+    Ok(())
+}
+
+type View = BTreeMap<&'static str, serde_json::Value>;
+
+fn whole_view(event: &Event) -> View {
+    const FIELDS: [&str; 14] = [
+        "timestamp",
+        "level",
+        "platform",
+        "exception",
+        "breadcrumbs",
+        "tags",
+        "user",
+        "request",
+        "release",
+        "environment",
+        "server_name",
+        "transaction",
+        "logger",
+        "sdk",
+    ];
+    let mut value = event.to_value();
+    let mut view: View = FIELDS
+        .iter()
+        .map(|field| (*field, value[*field].take()))
+        .collect();
+    view.insert("trace", value["contexts"]["trace"].take());
+    view
+}
+
+fn rough_view(event: &Event) -> View {
+    let frames: Vec<usize> = event
+        .stacktraces()
+        .map(|stack| stack.frames.len())
+        .collect();
+    let types: Vec<_> = event
+        .exceptions
+        .iter()
+        .map(|exception| &exception.ty)
+        .collect();
+    View::from([
+        ("level", json!(event.level.name())),
+        ("types", json!(types)),
+        ("frames", json!(frames)),
+        ("breadcrumbs", json!(event.breadcrumbs.len())),
+        ("tags", json!(event.tags.keys().collect::<Vec<_>>())),
+        ("user", json!(event.user.is_some())),
+        ("release", json!(event.release)),
+    ])
+}
+
+// ---- asking ----
+
+/// The newest, the open ones, the most frequent.
+fn lists(vault: &Vault, report: &mut Report) -> Outcome {
+    let filters = [
+        IssueFilter::default(),
+        IssueFilter::default().status(Status::Open),
+        IssueFilter::default().sort(IssueSort::SeenCount),
+    ];
+    timed(report, "list", filters.iter().cycle(), |filter| {
+        Ok(!vault.issues(filter)?.is_empty())
+    })
+}
+
+/// Asks and adds `<verb>_p50_ms`, `_p95_ms` and `_max_ms`. An answer of `false` is a failure.
+fn timed<Q>(
+    report: &mut Report,
+    verb: &str,
+    queries: impl Iterator<Item = Q>,
+    ask: impl Fn(Q) -> Outcome<bool>,
+) -> Outcome {
+    let mut samples = Samples::default();
+    for (number, query) in queries.take(WARM_UPS + QUERIES).enumerate() {
+        let mut query = Some(query);
+        let mut answer = Ok(true);
+        let (sample, _) = harness::measure(&mut || {
+            answer = query.take().map_or(Ok(false), &ask);
+            true
+        });
+        if !answer? {
+            return Err(format!("{verb}: query {number} was answered wrongly").into());
+        }
+        if number >= WARM_UPS {
+            samples.samples.push(sample);
+        }
+    }
+    for (name, percent) in [("p50", 50.0), ("p95", 95.0), ("max", 100.0)] {
+        let ms = (samples.ns(percent) as f64 / 10_000.0).round() / 100.0;
+        report.set(&format!("{verb}_{name}_ms"), ms);
+    }
+    Ok(report.save(verb, &samples)?)
+}

@@ -1,0 +1,749 @@
+//! A store that forgets everything with the process, and looks at every event for each search.
+//!
+//! It keeps ground records alone and works out the rest when asked: what the other stores keep up to date must come to
+//! the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::sync::Arc;
+
+use super::matching::fits;
+use super::{
+    Batch, Committed, Decision, EventPage, EventSearch, IssueFilter, IssuePage, IssueSearch,
+    LINE_CHARS_MAX, NewEvent, Outcome, Place, RebuildReport, Store, StoreStats, StoredEvent,
+    ValueCount, facts,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, EventId};
+use crate::issue::{
+    AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, HybridTime, Issue, IssueId, IssueRef, IssueState,
+    Join, Seen, VariantKey, fold, standing,
+};
+use crate::time::Timestamp;
+
+/// Issues named in a conflict.
+const CANDIDATES_MAX: usize = 10;
+/// Nanoseconds of an hour.
+const HOUR: i64 = 3_600_000_000_000;
+
+/// Everything in memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MemoryStore {
+    /// By number, from 1 on; never removed.
+    issues: Vec<Known>,
+    projects: BTreeSet<String>,
+    /// In the order they were recorded.
+    joins: Vec<Join>,
+    /// By ingest sequence.
+    events: BTreeMap<u64, Kept>,
+    sequences: BTreeMap<EventId, u64>,
+    deleted: BTreeSet<EventId>,
+    /// The last ingest sequence given.
+    ingested: u64,
+    /// In the order of the clock.
+    activities: Vec<Activity>,
+    offsets: BTreeMap<String, u64>,
+    counters: BTreeMap<String, u64>,
+}
+
+/// An issue that has a number.
+#[derive(Clone, Debug)]
+struct Known {
+    id: IssueId,
+    project: String,
+    /// The ingest sequences of its events; none: it is not shown.
+    events: BTreeSet<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    stored: Arc<StoredEvent>,
+    json_bytes: u64,
+    user: Option<String>,
+    /// The number of the issue that its variant belongs to.
+    home: u64,
+}
+
+impl Kept {
+    fn event(&self) -> &Event {
+        &self.stored.event
+    }
+
+    /// When it happened, as issues and lists see it.
+    fn time(&self) -> Timestamp {
+        self.event().timestamp.unwrap_or(self.stored.received_at)
+    }
+
+    /// Its place in the order of an issue's events.
+    fn place(&self) -> (Timestamp, [u8; 16], u64, EventId) {
+        let stored = &self.stored;
+        let id = stored.event.event_id;
+        (self.time(), stored.process, stored.sequence, id)
+    }
+}
+
+fn not_found(operation: &'static str, message: String) -> Error {
+    Error::new(ErrorKind::NotFound, operation, message)
+}
+
+impl MemoryStore {
+    fn known(&self, number: u64) -> Option<&Known> {
+        let place = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.issues.get(place)
+    }
+
+    fn known_mut(&mut self, number: u64) -> Option<&mut Known> {
+        let place = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.issues.get_mut(place)
+    }
+
+    fn number(&self, id: &IssueId) -> Option<u64> {
+        let place = self.issues.iter().position(|known| known.id == *id)?;
+        Some(place as u64 + 1)
+    }
+
+    fn number_or_new(&mut self, join: &Join, committed: &mut Committed) -> u64 {
+        self.number(&join.issue).unwrap_or_else(|| {
+            self.issues.push(Known {
+                id: join.issue,
+                project: join.project.clone(),
+                events: BTreeSet::new(),
+            });
+            let number = self.issues.len() as u64;
+            committed.issues_new.push(number);
+            number
+        })
+    }
+
+    fn joined(&self, project: &str, variant: VariantKey) -> Option<u64> {
+        let join = self
+            .joins
+            .iter()
+            .find(|join| join.project == project && join.variant == variant)?;
+        self.number(&join.issue)
+    }
+
+    fn join(&mut self, join: &Join, committed: &mut Committed) -> u64 {
+        self.projects.insert(join.project.clone());
+        match self.joined(&join.project, join.variant) {
+            Some(number) => number,
+            None => {
+                let number = self.number_or_new(join, committed);
+                self.joins.push(join.clone());
+                number
+            }
+        }
+    }
+
+    /// The issue of an event that is here; 0 for one that was deleted and must not come back.
+    fn known_issue(&self, id: EventId) -> Option<u64> {
+        match self.sequences.get(&id) {
+            Some(sequence) => self
+                .events
+                .get(sequence)
+                .map(|kept| kept.stored.issue_number),
+            None => self.deleted.contains(&id).then_some(0),
+        }
+    }
+
+    fn keep(&mut self, new: &NewEvent, committed: &mut Committed) {
+        let event = new.event.event_id;
+        let known = self.known_issue(event);
+        let issues_before = committed.issues_new.len();
+        let issue_number = match known {
+            Some(number) => {
+                committed.events_known += 1;
+                number
+            }
+            None => {
+                let number = self.join(&new.join, committed);
+                self.insert(new, number);
+                committed.events_new += 1;
+                number
+            }
+        };
+        committed.outcomes.push(Outcome {
+            event,
+            issue_number,
+            is_new_issue: committed.issues_new.len() > issues_before,
+            is_known: known.is_some(),
+        });
+    }
+
+    fn insert(&mut self, new: &NewEvent, issue_number: u64) {
+        self.ingested += 1;
+        let stored = StoredEvent {
+            event: new.event.clone(),
+            issue: self.id(issue_number, new.join.issue),
+            issue_number,
+            variant: new.join.variant,
+            ingest_sequence: self.ingested,
+            received_at: new.received_at,
+            process: new.process,
+            sequence: new.sequence,
+        };
+        let kept = Kept {
+            stored: Arc::new(stored),
+            json_bytes: new.event.to_json().len() as u64,
+            user: user(&new.event),
+            home: issue_number,
+        };
+        self.events.insert(self.ingested, kept);
+        self.sequences.insert(new.event.event_id, self.ingested);
+        self.put(self.ingested, issue_number);
+    }
+
+    /// The id of an issue that has this number.
+    fn id(&self, number: u64, otherwise: IssueId) -> IssueId {
+        self.known(number).map_or(otherwise, |known| known.id)
+    }
+
+    fn put(&mut self, sequence: u64, issue: u64) {
+        if let Some(known) = self.known_mut(issue) {
+            known.events.insert(sequence);
+        }
+    }
+
+    fn take_out(&mut self, sequence: u64, issue: u64) {
+        if let Some(known) = self.known_mut(issue) {
+            known.events.remove(&sequence);
+        }
+    }
+
+    /// Lets new events reopen what was resolved or ignored. `before` is the last ingest sequence before them.
+    fn react(&mut self, events: &[NewEvent], committed: &Committed, before: u64) {
+        let mut touched: BTreeMap<u64, Vec<&NewEvent>> = BTreeMap::new();
+        for (outcome, new) in committed.outcomes.iter().zip(events) {
+            if !outcome.is_known {
+                touched.entry(outcome.issue_number).or_default().push(new);
+            }
+        }
+        for (number, new) in touched {
+            let Some(last) = new.iter().max_by_key(|new| new.time()) else {
+                continue;
+            };
+            if let Some((issue, deed)) = self.reaction(number, &new, last.time(), before) {
+                self.record(&Decision {
+                    id: id_of_reaction(&issue, &deed),
+                    vault: [0; 16],
+                    author: AUTHOR_OF_EVENTS.to_owned(),
+                    at: last.received_at,
+                    issue,
+                    deed,
+                });
+            }
+        }
+    }
+
+    fn reaction(
+        &self,
+        number: u64,
+        new: &[&NewEvent],
+        until: Timestamp,
+        before: u64,
+    ) -> Option<(IssueId, Deed)> {
+        let known = self.known(number)?;
+        let seen = new.iter().map(|new| Seen {
+            event: new.event.event_id,
+            time: new.time(),
+            release: new.event.release.as_deref(),
+            release_first_seen: self.release_first_seen(new, before),
+        });
+        let until = hour(until);
+        let hours = self.of(known).map(|kept| hour(kept.time()));
+        let day_count = hours
+            .filter(|hour| (until - 23..=until).contains(hour))
+            .count();
+        let seen_count = known.events.len() as u64;
+        let deed = self
+            .state(&known.id)
+            .reaction(seen, seen_count, day_count as u64)?;
+        Some((known.id, deed))
+    }
+
+    fn release_first_seen(&self, new: &NewEvent, before: u64) -> Option<Timestamp> {
+        let release = new.event.release.as_ref()?;
+        let is_of_project = |kept: &&Kept| {
+            let issue = self.known(kept.stored.issue_number);
+            issue.is_some_and(|known| known.project == new.join.project)
+        };
+        self.events
+            .range(..=before)
+            .map(|(_, kept)| kept)
+            .filter(|kept| kept.event().release.as_ref() == Some(release))
+            .filter(is_of_project)
+            .map(|kept| kept.time())
+            .min()
+    }
+
+    fn record(&mut self, decision: &Decision) -> Activity {
+        let last = self.activities.last().map(|activity| activity.time);
+        let activity = Activity {
+            id: decision.id,
+            vault: decision.vault,
+            author: decision.author.clone(),
+            time: last.unwrap_or_default().next(decision.at),
+            issue: decision.issue,
+            deed: decision.deed.clone(),
+        };
+        if self.activity(&activity.id).is_none() {
+            self.activities.push(activity.clone());
+        }
+        activity
+    }
+
+    fn activity(&self, id: &ActivityId) -> Option<&Activity> {
+        self.activities.iter().find(|activity| activity.id == *id)
+    }
+
+    fn activities_of(&self, issue: &IssueId) -> impl Iterator<Item = &Activity> {
+        self.activities
+            .iter()
+            .filter(|activity| activity.issue == *issue)
+    }
+
+    fn state(&self, issue: &IssueId) -> IssueState {
+        fold(self.activities_of(issue))
+    }
+
+    fn decide(&mut self, decision: &Decision) -> Result<Activity> {
+        if let Some(known) = self.activity(&decision.id) {
+            return Ok(known.clone());
+        }
+        let number = self.shown(&decision.issue)?;
+        match &decision.deed {
+            Deed::MoveEvent(event) => self.sequence(*event).map(|_| ())?,
+            Deed::Undo(target) => self.check_undo(&decision.issue, target)?,
+            _ => {}
+        }
+        let activity = self.record(decision);
+        match &decision.deed {
+            Deed::MoveEvent(event) => self.place(*event),
+            Deed::Undo(_) => self.place_again(&decision.issue),
+            Deed::Tombstone => self.delete(number),
+            _ => {}
+        }
+        Ok(activity)
+    }
+
+    fn shown(&self, issue: &IssueId) -> Result<u64> {
+        let number = self.number(issue);
+        let is_shown = |number: &u64| {
+            self.known(*number)
+                .is_some_and(|known| !known.events.is_empty())
+        };
+        let shown = number.filter(is_shown);
+        shown.ok_or_else(|| not_found("decide", format!("no issue {issue}")))
+    }
+
+    fn sequence(&self, event: EventId) -> Result<u64> {
+        let found = self.sequences.get(&event).copied();
+        found.ok_or_else(|| not_found("decide", format!("no event {event}")))
+    }
+
+    fn check_undo(&self, issue: &IssueId, target: &ActivityId) -> Result<()> {
+        let found = self
+            .activities_of(issue)
+            .find(|activity| activity.id == *target);
+        match found.map(|activity| &activity.deed) {
+            None => Err(not_found(
+                "undo",
+                format!("the issue has no activity {target}"),
+            )),
+            Some(Deed::Tombstone) => {
+                let message = "a deletion cannot be undone: its events are gone";
+                Err(Error::new(ErrorKind::InvalidInput, "undo", message))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Puts the events that this issue's activities ever moved where they belong now.
+    fn place_again(&mut self, issue: &IssueId) {
+        let moved = self
+            .activities_of(issue)
+            .filter_map(moved_event)
+            .collect::<Vec<_>>();
+        for event in moved {
+            self.place(event);
+        }
+    }
+
+    /// Puts an event where the last standing decision says, else where its variant belongs.
+    fn place(&mut self, event: EventId) {
+        let Some(&sequence) = self.sequences.get(&event) else {
+            return;
+        };
+        let Some(kept) = self.events.get(&sequence) else {
+            return;
+        };
+        let from = kept.stored.issue_number;
+        let to = self.moved_to(event).unwrap_or(kept.home);
+        let id = self.id(to, kept.stored.issue);
+        if let Some(kept) = self.events.get_mut(&sequence) {
+            let stored = Arc::make_mut(&mut kept.stored);
+            (stored.issue, stored.issue_number) = (id, to);
+        }
+        self.take_out(sequence, from);
+        self.put(sequence, to);
+    }
+
+    fn moved_to(&self, event: EventId) -> Option<u64> {
+        let mut last: Option<(HybridTime, u64)> = None;
+        for (number, known) in (1..).zip(&self.issues) {
+            let stands = standing(self.activities_of(&known.id)).into_iter();
+            let here = stands.filter(|activity| moved_event(activity) == Some(event));
+            last = last.max(here.map(|activity| (activity.time, number)).max());
+        }
+        last.map(|(_, number)| number)
+    }
+
+    fn delete(&mut self, number: u64) {
+        let Some(known) = self.known_mut(number) else {
+            return;
+        };
+        for sequence in std::mem::take(&mut known.events) {
+            if let Some(kept) = self.events.remove(&sequence) {
+                let id = kept.event().event_id;
+                self.sequences.remove(&id);
+                self.deleted.insert(id);
+            }
+        }
+    }
+
+    fn of<'s>(&'s self, known: &'s Known) -> impl Iterator<Item = &'s Kept> {
+        let sequences = known.events.iter();
+        sequences.filter_map(|sequence| self.events.get(sequence))
+    }
+
+    fn of_issue<'s>(&'s self, issue: &IssueId) -> impl Iterator<Item = &'s Kept> + use<'s> {
+        let known = self.number(issue).and_then(|number| self.known(number));
+        known.into_iter().flat_map(|known| self.of(known))
+    }
+
+    /// The issues as they are shown, by number.
+    fn shown_issues(&self) -> impl Iterator<Item = Issue> {
+        let numbered = (1..).zip(&self.issues);
+        numbered.filter_map(|(number, known)| self.view(number, known))
+    }
+
+    fn view(&self, number: u64, known: &Known) -> Option<Issue> {
+        let newest = self.of(known).max_by_key(|kept| kept.place())?;
+        let (event, seen) = (newest.event(), newest.time());
+        let mut issue = Issue::new(known.id, number, &known.project, event.event_id, seen);
+        issue.culprit = event.culprit().map(line);
+        issue.platform = line(event.platform.clone());
+        let mut users = BTreeSet::new();
+        for kept in self.of(known) {
+            issue.first_seen = issue.first_seen.min(kept.time());
+            issue.level = issue.level.max(kept.event().level);
+            issue.seen_count += 1;
+            users.extend(kept.user.as_deref());
+        }
+        issue.user_count = users.len() as u64;
+        issue.state = self.state(&known.id);
+        issue.status = issue.state.status;
+        let own_title = issue.state.title.clone();
+        issue.title = own_title.unwrap_or_else(|| line(event.title()));
+        Some(issue)
+    }
+
+    fn one_by_prefix(&self, prefix: &str) -> Result<Issue> {
+        let begins = |issue: &Issue| issue.id.to_string().starts_with(prefix);
+        let mut found: Vec<Issue> = self.shown_issues().filter(begins).collect();
+        if found.len() > 1 {
+            found.sort_by_key(|issue| issue.id);
+            let names = found.iter().take(CANDIDATES_MAX);
+            let names: Vec<String> = names.map(|i| format!("#{} ({})", i.number, i.id)).collect();
+            let message = format!("{prefix} is the start of {}", names.join(", "));
+            return Err(Error::new(ErrorKind::Conflict, "show issue", message));
+        }
+        let found = found.pop();
+        found.ok_or_else(|| not_found("show issue", format!("no issue {prefix}")))
+    }
+}
+
+fn moved_event(activity: &Activity) -> Option<EventId> {
+    match activity.deed {
+        Deed::MoveEvent(event) => Some(event),
+        _ => None,
+    }
+}
+
+fn hour(time: Timestamp) -> i64 {
+    time.as_nanos().div_euclid(HOUR)
+}
+
+fn user(event: &Event) -> Option<String> {
+    let (fact, value) = facts::user(event)?;
+    Some(format!("{}:{value}", fact.name))
+}
+
+/// The same event does the same to an issue in every vault.
+fn id_of_reaction(issue: &IssueId, deed: &Deed) -> ActivityId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(issue.as_bytes());
+    hasher.update(deed.to_value().to_string().as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    ActivityId::from_bytes(id)
+}
+
+/// At most [`LINE_CHARS_MAX`] characters, the last one a mark if something was cut.
+fn line(mut text: String) -> String {
+    if text.chars().count() > LINE_CHARS_MAX {
+        text = text.chars().take(LINE_CHARS_MAX - 1).collect();
+        text.push('…');
+    }
+    text
+}
+
+/// Whether a place comes behind another one in a list, which begins with the largest.
+fn is_behind(place: Place, after: Option<Place>) -> bool {
+    after.is_none_or(|after| place < after)
+}
+
+/// The first page of what has a place each, and where the next one begins.
+fn page<T>(mut found: Vec<(Place, T)>, limit: usize) -> (Vec<T>, Option<Place>) {
+    found.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| has_more).map(|(place, _)| *place);
+    (found.into_iter().map(|(_, item)| item).collect(), next)
+}
+
+impl Store for MemoryStore {
+    fn commit(&mut self, batch: &Batch) -> Result<Committed> {
+        if batch.events.iter().any(|new| new.event.event_id.is_nil()) {
+            let message = "an event without an id; give it one before it is kept";
+            return Err(Error::new(ErrorKind::InvalidInput, "commit", message));
+        }
+        let before = self.ingested;
+        let mut committed = Committed::default();
+        for new in &batch.events {
+            self.keep(new, &mut committed);
+        }
+        self.react(&batch.events, &committed, before);
+        for (name, bytes) in &batch.offsets {
+            let offset = self.offsets.entry(name.clone()).or_default();
+            *offset = (*offset).max(*bytes);
+        }
+        for (name, count) in &batch.counters {
+            let counter = self.counters.entry(name.clone()).or_default();
+            *counter = counter.saturating_add(*count).min(i64::MAX as u64);
+        }
+        Ok(committed)
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn act(&mut self, decisions: &[Decision]) -> Result<Vec<Activity>> {
+        let mut next = self.clone();
+        let recorded = decisions.iter().map(|decision| next.decide(decision));
+        let recorded = recorded.collect::<Result<Vec<_>>>()?;
+        *self = next;
+        Ok(recorded)
+    }
+
+    fn activities(&self, issue: &IssueId) -> Result<Vec<Activity>> {
+        Ok(self.activities_of(issue).cloned().collect())
+    }
+
+    fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>> {
+        let is_asked = |issue: &Issue| {
+            let project = filter
+                .project
+                .as_ref()
+                .is_none_or(|name| *name == issue.project);
+            project && filter.status.is_none_or(|status| status == issue.status)
+        };
+        let asked = self.shown_issues().filter(is_asked);
+        let placed = asked.map(|issue| (filter.sort.place(&issue), issue));
+        Ok(page(placed.collect(), filter.limit).0)
+    }
+
+    fn search(&self, search: &IssueSearch) -> Result<IssuePage> {
+        let mut found = Vec::new();
+        for issue in self.shown_issues() {
+            let place = search.sort.place(&issue);
+            let mut events = self.of_issue(&issue.id);
+            let mut is_found = || events.any(|kept| fits(&search.condition, &issue, &kept.stored));
+            if is_behind(place, search.after) && is_found() {
+                found.push((place, issue));
+            }
+        }
+        let (issues, next) = page(found, search.limit);
+        Ok(IssuePage { issues, next })
+    }
+
+    fn search_events(&self, search: &EventSearch) -> Result<EventPage> {
+        let mut found = Vec::new();
+        for issue in self.shown_issues() {
+            for kept in self.of_issue(&issue.id) {
+                let place = Place {
+                    by: kept.time().as_nanos(),
+                    id: kept.stored.ingest_sequence,
+                };
+                if is_behind(place, search.after) && fits(&search.condition, &issue, &kept.stored) {
+                    found.push((place, &*kept.stored));
+                }
+            }
+        }
+        let (events, next) = page(found, search.limit);
+        let events = events.into_iter().cloned().collect();
+        Ok(EventPage { events, next })
+    }
+
+    fn hours(&self, issue: &IssueId) -> Result<Vec<(Timestamp, u64)>> {
+        let mut counts: BTreeMap<i64, u64> = BTreeMap::new();
+        for kept in self.of_issue(issue) {
+            *counts.entry(hour(kept.time())).or_default() += 1;
+        }
+        let start = |hour: i64| Timestamp::from_nanos(hour.saturating_mul(HOUR));
+        Ok(counts
+            .into_iter()
+            .map(|(hour, count)| (start(hour), count))
+            .collect())
+    }
+
+    fn values(&self, issue: &IssueId, limit: usize) -> Result<Vec<ValueCount>> {
+        let mut counts: BTreeMap<(bool, String), BTreeMap<String, u64>> = BTreeMap::new();
+        for kept in self.of_issue(issue) {
+            let values = facts::values(kept.event()).into_iter();
+            let counted = values.filter(|(fact, _)| facts::is_counted(*fact));
+            for (fact, value) in counted.chain(facts::user(kept.event())) {
+                let key = (fact.is_tag, fact.name.to_owned());
+                let of_key = counts.entry(key).or_default();
+                *of_key.entry(value.into_owned()).or_default() += 1;
+            }
+        }
+        let mut found = Vec::new();
+        for ((is_tag, key), values) in counts {
+            let mut values: Vec<(String, u64)> = values.into_iter().collect();
+            values.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            values.truncate(limit);
+            found.extend(values.into_iter().map(|(value, count)| ValueCount {
+                key: key.clone(),
+                is_tag,
+                value,
+                count,
+            }));
+        }
+        Ok(found)
+    }
+
+    fn issue(&self, reference: &IssueRef) -> Result<Issue> {
+        let (number, name) = match reference {
+            IssueRef::Prefix(prefix) => return self.one_by_prefix(prefix),
+            IssueRef::Number(number) => (Some(*number), format!("#{number}")),
+            IssueRef::Id(id) => (self.number(id), id.to_string()),
+        };
+        let found = number.and_then(|number| self.view(number, self.known(number)?));
+        found.ok_or_else(|| not_found("show issue", format!("no issue {name}")))
+    }
+
+    fn events(&self, issue: &IssueId, limit: usize) -> Result<Vec<StoredEvent>> {
+        let mut found: Vec<&Kept> = self.of_issue(issue).collect();
+        found.sort_by_key(|kept| std::cmp::Reverse(kept.place()));
+        found.truncate(limit);
+        let stored = found.into_iter().map(|kept| &*kept.stored);
+        Ok(stored.cloned().collect())
+    }
+
+    fn event(&self, id: EventId) -> Result<StoredEvent> {
+        let sequence = self.sequences.get(&id);
+        let kept = sequence.and_then(|sequence| self.events.get(sequence));
+        let kept = kept.ok_or_else(|| not_found("show event", format!("no event {id}")))?;
+        Ok(StoredEvent::clone(&kept.stored))
+    }
+
+    fn joins(&self, issue: &IssueId) -> Result<Vec<Join>> {
+        let joins = self.joins.iter().filter(|join| join.issue == *issue);
+        Ok(joins.cloned().collect())
+    }
+
+    fn offsets(&self) -> Result<BTreeMap<String, u64>> {
+        Ok(self.offsets.clone())
+    }
+
+    fn forget_segments(&mut self, names: &[String]) -> Result<()> {
+        self.offsets.retain(|name, _| !names.contains(name));
+        Ok(())
+    }
+
+    fn counters(&self) -> Result<BTreeMap<String, u64>> {
+        Ok(self.counters.clone())
+    }
+
+    fn stats(&self) -> Result<StoreStats> {
+        let json_bytes = self.events.values().map(|kept| kept.json_bytes).sum();
+        Ok(StoreStats {
+            events: self.events.len() as u64,
+            issues: self.shown_issues().count() as u64,
+            projects: self.projects.len() as u64,
+            disk_bytes: 0,
+            free_bytes: 0,
+            payload_bytes: json_bytes,
+            json_bytes,
+            schema_version: 0,
+        })
+    }
+
+    fn tend(&mut self, _now: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    /// Nothing is derived, so nothing is to be made again.
+    fn rebuild(&mut self) -> Result<RebuildReport> {
+        Ok(RebuildReport {
+            event_count: self.events.len() as u64,
+            issue_count: self.shown_issues().count() as u64,
+        })
+    }
+
+    fn verify(&mut self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn dump(&self, out: &mut dyn Write) -> Result<()> {
+        let mut lines: Vec<String> = Vec::new();
+        lines.extend(self.joins.iter().map(|join| format!("{join:?}")));
+        lines.extend(
+            self.events
+                .values()
+                .map(|kept| format!("{:?}", kept.stored)),
+        );
+        lines.extend(
+            self.activities
+                .iter()
+                .map(|activity| format!("{activity:?}")),
+        );
+        lines.extend(self.deleted.iter().map(|event| format!("deleted {event}")));
+        lines.extend(self.shown_issues().map(|issue| format!("{issue:?}")));
+        for line in lines {
+            writeln!(out, "{line}").map_err(|source| {
+                Error::new(ErrorKind::Io, "dump", "cannot write the dump").with_source(source)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is derived, so nothing can contradict.
+    fn check(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testkit::conformance;
+
+    fn fresh() -> Box<MemoryStore> {
+        Box::default()
+    }
+
+    conformance!(fresh);
+}

@@ -1,0 +1,470 @@
+//! Events → derived state: placement, issues, counters, values, words. The same for new events and for a rebuild.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::facts::{self, Fact};
+use super::super::words::spell;
+use super::super::{FrameField, LINE_CHARS_MAX};
+use super::names::{Named, Names, hashed_term};
+use super::side::Side;
+use crate::event::{Event, Frame, Level};
+
+/// Stands between two texts of one document, so that no phrase reaches from one into the other: to the index, which
+/// divides at ASCII alone, a word of its own; no query has it, for it is neither letter nor digit.
+const BARRIER: &str = "\u{E000} ";
+
+/// Nanoseconds of an hour.
+pub(super) const HOUR: i64 = 3_600_000_000_000;
+
+/// Shelves below are variants, those from here on hold what was moved to an issue.
+const SHELF_OF_MOVED: i64 = 1 << 30;
+
+/// Events whose documents can be numbered.
+pub(super) const SEQUENCE_MAX: i64 = u32::MAX as i64;
+
+/// The shelf of an event.
+pub(super) fn shelf(variant: i64, issue: i64, is_moved: bool) -> i64 {
+    match is_moved {
+        true => SHELF_OF_MOVED + issue,
+        false => variant,
+    }
+}
+
+/// The number of an event's document.
+pub(super) fn document(shelf: i64, sequence: i64) -> i64 {
+    shelf << 32 | sequence
+}
+
+/// An event on its way into derived state.
+#[derive(Clone)]
+pub(super) struct Item<'e> {
+    pub(super) sequence: i64,
+    pub(super) event: &'e Event,
+    pub(super) time: i64,
+    pub(super) process: [u8; 16],
+    pub(super) process_sequence: i64,
+    pub(super) variant: i64,
+    pub(super) issue: i64,
+    pub(super) is_moved: bool,
+    /// The ids of its stacks, in the order of [`Event::stacktraces`]; 0 for one without frames.
+    pub(super) stacks: Vec<i64>,
+    pub(super) payload_bytes: i64,
+    pub(super) json_bytes: i64,
+}
+
+impl Item<'_> {
+    pub(super) fn document(&self) -> i64 {
+        document(
+            shelf(self.variant, self.issue, self.is_moved),
+            self.sequence,
+        )
+    }
+
+    fn place(&self) -> Place {
+        (
+            self.time,
+            self.process,
+            self.process_sequence,
+            *self.event.event_id.as_bytes(),
+        )
+    }
+}
+
+/// An event's place in the order of an issue's events: time, process, sequence, id.
+type Place = (i64, [u8; 16], i64, [u8; 16]);
+
+/// What the events of a batch add to one issue.
+struct Change<'e> {
+    level: Level,
+    first_seen: i64,
+    seen_count: i64,
+    user_count: i64,
+    newest: Item<'e>,
+}
+
+struct Text {
+    document: i64,
+    message: String,
+    breadcrumb: String,
+}
+
+/// Gathers what a batch of events changes, to write each row once and the words in the order of their documents.
+pub(super) struct Deriver<'c, 'e> {
+    conn: &'c Connection,
+    side: Side,
+    names: &'c mut Names,
+    changes: BTreeMap<i64, Change<'e>>,
+    postings: Vec<(i64, i64)>,
+    texts: Vec<Text>,
+    value_texts: BTreeMap<i64, String>,
+    stack_texts: BTreeMap<i64, [String; 3]>,
+    values: BTreeMap<(i64, i64), i64>,
+    users: BTreeMap<(i64, i64), i64>,
+    hours: BTreeMap<(i64, i64), i64>,
+    shelves: HashSet<i64>,
+    totals: [i64; 3],
+}
+
+impl<'c, 'e> Deriver<'c, 'e> {
+    pub(super) fn new(conn: &'c Connection, side: Side, names: &'c mut Names) -> Self {
+        Self {
+            conn,
+            side,
+            names,
+            changes: BTreeMap::new(),
+            postings: Vec::new(),
+            texts: Vec::new(),
+            value_texts: BTreeMap::new(),
+            stack_texts: BTreeMap::new(),
+            values: BTreeMap::new(),
+            users: BTreeMap::new(),
+            hours: BTreeMap::new(),
+            shelves: HashSet::new(),
+            totals: [0; 3],
+        }
+    }
+
+    pub(super) fn names(&mut self) -> &mut Names {
+        self.names
+    }
+
+    fn run(&self, sql: &'static str, values: impl rusqlite::Params) -> rusqlite::Result<usize> {
+        self.conn
+            .prepare_cached(&self.side.sql(sql))?
+            .execute(values)
+    }
+
+    /// Takes in one event. The words of a stack are read only if it is `new_stacks`: of a stack that no event had.
+    pub(super) fn add(
+        &mut self,
+        item: Item<'e>,
+        is_new_stack: impl Fn(i64) -> bool,
+    ) -> rusqlite::Result<()> {
+        let document = item.document();
+        self.place(&item)?;
+        self.add_values(&item, document)?;
+        self.add_stacks(&item, document, is_new_stack);
+        self.texts.push(Text {
+            document,
+            message: joined(facts::messages(item.event)),
+            breadcrumb: joined(facts::breadcrumbs(item.event)),
+        });
+        *self
+            .hours
+            .entry((item.issue, item.time.div_euclid(HOUR)))
+            .or_default() += 1;
+        let sums = [1, item.payload_bytes, item.json_bytes];
+        self.totals
+            .iter_mut()
+            .zip(sums)
+            .for_each(|(total, sum)| *total += sum);
+        self.note(item);
+        Ok(())
+    }
+
+    fn place(&mut self, item: &Item<'e>) -> rusqlite::Result<()> {
+        self.run(
+            "INSERT INTO derived_placement (event, issue, time, is_moved) VALUES (?1, ?2, ?3, ?4)",
+            params![item.sequence, item.issue, item.time, item.is_moved],
+        )?;
+        let shelf = shelf(item.variant, item.issue, item.is_moved);
+        if self.shelves.insert(shelf) {
+            self.run(
+                "INSERT OR IGNORE INTO derived_shelf (id, issue) VALUES (?1, ?2)",
+                [shelf, item.issue],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn add_values(&mut self, item: &Item<'e>, document: i64) -> rusqlite::Result<()> {
+        for (fact, text) in facts::values(item.event) {
+            if !facts::is_named(fact) {
+                self.postings
+                    .push((hashed_term(fact.name, &text), document));
+                continue;
+            }
+            let value = self.value(fact, &text)?;
+            if value.is_new && facts::is_readable(fact) {
+                self.value_texts
+                    .insert(value.id, joined(std::iter::once(text)));
+            }
+            self.postings.push((value.id, document));
+            if facts::is_counted(fact) {
+                *self.values.entry((item.issue, value.id)).or_default() += 1;
+            }
+        }
+        if let Some((fact, text)) = facts::user(item.event) {
+            let user = self.value(fact, &text)?;
+            *self.users.entry((item.issue, user.id)).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, fact: Fact<'_>, text: &str) -> rusqlite::Result<Named> {
+        let key = self
+            .names
+            .key(self.conn, self.side, fact.is_tag, fact.name)?;
+        self.names.value(self.conn, self.side, key, text)
+    }
+
+    fn add_stacks(&mut self, item: &Item<'e>, document: i64, is_new: impl Fn(i64) -> bool) {
+        let first = self.postings.len();
+        for (&id, trace) in item.stacks.iter().zip(item.event.stacktraces()) {
+            if id == 0 || self.postings[first..].contains(&(-id, document)) {
+                continue;
+            }
+            self.postings.push((-id, document));
+            if is_new(id) {
+                self.stack_texts
+                    .entry(id)
+                    .or_insert_with(|| stack_text(&trace.frames));
+            }
+        }
+    }
+
+    fn note(&mut self, item: Item<'e>) {
+        let level = item.event.level;
+        let change = self.changes.entry(item.issue).or_insert_with(|| Change {
+            level,
+            first_seen: item.time,
+            seen_count: 0,
+            user_count: 0,
+            newest: item.clone(),
+        });
+        change.level = change.level.max(level);
+        change.first_seen = change.first_seen.min(item.time);
+        change.seen_count += 1;
+        if item.place() > change.newest.place() {
+            change.newest = item;
+        }
+    }
+
+    /// Writes what was gathered. The numbers of the issues it touched, and which of them are new rows.
+    pub(super) fn finish(mut self) -> rusqlite::Result<Vec<(i64, bool)>> {
+        self.write_texts()?;
+        self.write_postings()?;
+        self.write_counts()?;
+        let changes = std::mem::take(&mut self.changes);
+        let mut touched = Vec::with_capacity(changes.len());
+        for (issue, change) in &changes {
+            touched.push((*issue, self.apply(*issue, change)?));
+        }
+        self.run(
+            "UPDATE derived_total SET events = events + ?1, payload_bytes = payload_bytes + ?2,
+                 json_bytes = json_bytes + ?3",
+            self.totals,
+        )?;
+        Ok(touched)
+    }
+
+    /// In the order of the documents: the index begins a new segment where the order breaks.
+    fn write_texts(&mut self) -> rusqlite::Result<()> {
+        let mut texts = std::mem::take(&mut self.texts);
+        texts.sort_unstable_by_key(|text| text.document);
+        for text in texts {
+            self.run(
+                "INSERT INTO derived_text (rowid, message, breadcrumb) VALUES (?1, ?2, ?3)",
+                params![text.document, text.message, text.breadcrumb],
+            )?;
+        }
+        for (id, text) in std::mem::take(&mut self.value_texts) {
+            self.run(
+                "INSERT INTO derived_value_text (rowid, text) VALUES (?1, ?2)",
+                params![id, text],
+            )?;
+        }
+        for (id, [function, module, filename]) in std::mem::take(&mut self.stack_texts) {
+            self.run(
+                "INSERT INTO derived_stack_text (rowid, function, module, filename) VALUES (?1, ?2, ?3, ?4)",
+                params![id, function, module, filename],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_postings(&mut self) -> rusqlite::Result<()> {
+        let mut postings = std::mem::take(&mut self.postings);
+        postings.sort_unstable();
+        let sql = self
+            .side
+            .sql("INSERT INTO derived_posting (term, document) VALUES (?1, ?2)");
+        let mut put = self.conn.prepare_cached(&sql)?;
+        for (term, document) in postings {
+            put.execute([term, document])?;
+        }
+        Ok(())
+    }
+
+    fn write_counts(&mut self) -> rusqlite::Result<()> {
+        for ((issue, value), count) in std::mem::take(&mut self.values) {
+            self.run(
+                "INSERT INTO derived_issue_value (issue, value, count) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (issue, value) DO UPDATE SET count = count + excluded.count",
+                [issue, value, count],
+            )?;
+        }
+        for ((issue, user), count) in std::mem::take(&mut self.users) {
+            let known = self.run(
+                "UPDATE derived_issue_user SET count = count + ?3 WHERE issue = ?1 AND value = ?2",
+                [issue, user, count],
+            )?;
+            if known > 0 {
+                continue;
+            }
+            self.run(
+                "INSERT INTO derived_issue_user (issue, value, count) VALUES (?1, ?2, ?3)",
+                [issue, user, count],
+            )?;
+            if let Some(change) = self.changes.get_mut(&issue) {
+                change.user_count += 1;
+            }
+        }
+        for ((issue, hour), count) in std::mem::take(&mut self.hours) {
+            self.run(
+                "INSERT INTO derived_hour (issue, hour, count) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (issue, hour) DO UPDATE SET count = count + excluded.count",
+                [issue, hour, count],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether the issue is a new row.
+    fn apply(&self, issue: i64, change: &Change<'e>) -> rusqlite::Result<bool> {
+        match self.newest_kept(issue)? {
+            None => self.add_issue(issue, change).map(|()| true),
+            Some(newest) => {
+                self.add_to_issue(issue, change)?;
+                if change.newest.place().cmp(&newest) == Ordering::Greater {
+                    self.renew_face(issue, &change.newest)?;
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn newest_kept(&self, issue: i64) -> rusqlite::Result<Option<Place>> {
+        let sql = self.side.sql(
+            "SELECT i.last_seen, e.process, e.sequence, i.last_event
+             FROM derived_issue i JOIN event e ON e.event_id = i.last_event WHERE i.number = ?1",
+        );
+        self.conn
+            .prepare_cached(&sql)?
+            .query_row([issue], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()
+    }
+
+    fn add_issue(&self, issue: i64, change: &Change<'e>) -> rusqlite::Result<()> {
+        let face = Face::of(change.newest.event);
+        self.run(
+            "INSERT INTO derived_issue (number, project, level, first_seen, last_seen, seen_count,
+                 user_count, last_event, platform, title, culprit)
+             VALUES (?1, (SELECT project FROM issue_number WHERE number = ?1), ?2, ?3, ?4, ?5, ?6, ?7,
+                 ?8, ?9, ?10)",
+            params![
+                issue,
+                change.level as u8,
+                change.first_seen,
+                change.newest.time,
+                change.seen_count,
+                change.user_count,
+                change.newest.event.event_id.as_bytes(),
+                face.platform,
+                face.title,
+                face.culprit,
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn add_to_issue(&self, issue: i64, change: &Change<'e>) -> rusqlite::Result<()> {
+        self.run(
+            "UPDATE derived_issue SET level = max(level, ?2), first_seen = min(first_seen, ?3),
+                 seen_count = seen_count + ?4, user_count = user_count + ?5
+             WHERE number = ?1",
+            params![
+                issue,
+                change.level as u8,
+                change.first_seen,
+                change.seen_count,
+                change.user_count
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn renew_face(&self, issue: i64, newest: &Item<'e>) -> rusqlite::Result<()> {
+        let face = Face::of(newest.event);
+        self.run(
+            "UPDATE derived_issue SET last_seen = ?2, last_event = ?3, platform = ?4, title = ?5,
+                 culprit = ?6
+             WHERE number = ?1",
+            params![
+                issue,
+                newest.time,
+                newest.event.event_id.as_bytes(),
+                face.platform,
+                face.title,
+                face.culprit,
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// The words of texts as the index takes them: spelt here, so that its idea of a word is ours.
+fn joined<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
+    let mut all = String::new();
+    for text in texts {
+        if !all.is_empty() {
+            all.push_str(BARRIER);
+        }
+        spell(text.as_ref(), &mut all);
+    }
+    all
+}
+
+/// What a stack shows of functions, modules and files.
+fn stack_text(frames: &[Frame]) -> [String; 3] {
+    [
+        FrameField::Function,
+        FrameField::Module,
+        FrameField::Filename,
+    ]
+    .map(|field| joined(frames.iter().flat_map(|frame| field.texts(frame))))
+}
+
+/// What an issue shows of its newest event.
+pub(super) struct Face {
+    pub(super) title: String,
+    pub(super) culprit: Option<String>,
+    pub(super) platform: String,
+}
+
+impl Face {
+    pub(super) fn of(event: &Event) -> Self {
+        Self {
+            title: line(event.title()),
+            culprit: event.culprit().map(line),
+            platform: line(event.platform.clone()),
+        }
+    }
+}
+
+/// At most [`LINE_CHARS_MAX`] characters, the last one a mark if something was cut.
+fn line(mut text: String) -> String {
+    if text.char_indices().nth(LINE_CHARS_MAX).is_none() {
+        return text;
+    }
+    if let Some((end, _)) = text.char_indices().nth(LINE_CHARS_MAX - 1) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}

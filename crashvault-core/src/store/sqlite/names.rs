@@ -1,0 +1,133 @@
+//! Texts that many events share ↔ their ids, remembered between batches.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::side::Side;
+
+/// Values remembered; then all are forgotten and found again.
+const VALUES_MAX: usize = 50_000;
+
+/// Ids found in this connection. Worthless once another connection has deleted rows, or a transaction was rolled back.
+#[derive(Default)]
+pub(super) struct Names {
+    /// SQLite's `data_version`: it changes when another connection commits.
+    version: i64,
+    keys: [HashMap<Box<str>, i64>; 2],
+    values: HashMap<i64, HashMap<Box<str>, i64>>,
+    value_count: usize,
+    stacks: HashMap<[u8; 16], i64>,
+}
+
+/// An id, and whether its row is new.
+pub(super) struct Named {
+    pub(super) id: i64,
+    pub(super) is_new: bool,
+}
+
+/// The term of a value that is found by its whole text alone and has no row: no id comes near.
+pub(super) fn hashed_term(name: &str, text: &str) -> i64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update(name.as_bytes())
+        .update(&[0])
+        .update(text.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    HASHED | (i64::from_le_bytes(first) & (HASHED - 1))
+}
+
+/// From here on, terms are hashes.
+pub(super) const HASHED: i64 = 1 << 62;
+
+impl Names {
+    /// To be called within each transaction before anything else.
+    pub(super) fn refresh(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let version = conn.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if version != self.version {
+            *self = Self {
+                version,
+                ..Self::default()
+            };
+        }
+        if self.value_count > VALUES_MAX {
+            self.values.clear();
+            self.value_count = 0;
+        }
+        if self.stacks.len() > VALUES_MAX {
+            self.stacks.clear();
+        }
+        Ok(())
+    }
+
+    pub(super) fn key(
+        &mut self,
+        conn: &Connection,
+        side: Side,
+        is_tag: bool,
+        name: &str,
+    ) -> rusqlite::Result<i64> {
+        let known = &mut self.keys[usize::from(is_tag)];
+        if let Some(id) = known.get(name) {
+            return Ok(*id);
+        }
+        let find = side.sql("SELECT id FROM derived_key WHERE is_tag = ?1 AND name = ?2");
+        let add = side.sql("INSERT INTO derived_key (is_tag, name) VALUES (?1, ?2)");
+        let found = conn
+            .prepare_cached(&find)?
+            .query_row(params![is_tag, name], |row| row.get(0))
+            .optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => conn.prepare_cached(&add)?.insert(params![is_tag, name])?,
+        };
+        // Keys come from outside too.
+        if known.len() < VALUES_MAX {
+            known.insert(name.into(), id);
+        }
+        Ok(id)
+    }
+
+    pub(super) fn value(
+        &mut self,
+        conn: &Connection,
+        side: Side,
+        key: i64,
+        text: &str,
+    ) -> rusqlite::Result<Named> {
+        let known = self.values.entry(key).or_default();
+        if let Some(&id) = known.get(text) {
+            return Ok(Named { id, is_new: false });
+        }
+        // Most that are not remembered are new: trying to add them first saves looking for them.
+        let add = side.sql("INSERT OR IGNORE INTO derived_value (key, text) VALUES (?1, ?2)");
+        let named = match conn.prepare_cached(&add)?.execute(params![key, text])? {
+            0 => {
+                let find = side.sql("SELECT id FROM derived_value WHERE key = ?1 AND text = ?2");
+                let found = conn
+                    .prepare_cached(&find)?
+                    .query_row(params![key, text], |row| row.get(0));
+                Named {
+                    id: found?,
+                    is_new: false,
+                }
+            }
+            _ => Named {
+                id: conn.last_insert_rowid(),
+                is_new: true,
+            },
+        };
+        known.insert(text.into(), named.id);
+        self.value_count += 1;
+        Ok(named)
+    }
+
+    pub(super) fn stack(&self, hash: &[u8; 16]) -> Option<i64> {
+        self.stacks.get(hash).copied()
+    }
+
+    pub(super) fn remember_stack(&mut self, hash: [u8; 16], id: i64) {
+        self.stacks.insert(hash, id);
+    }
+}

@@ -1,0 +1,266 @@
+//! What people decided about issues, and what events do to issues that are resolved or ignored.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::{Committed, NewEvent};
+use super::Failed;
+use super::derive::HOUR;
+use super::read;
+use super::records::ActivityRow;
+use super::side::Side;
+use crate::error::{Error, ErrorKind};
+use crate::event::EventId;
+use crate::issue::{
+    AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, HybridTime, IssueId, IssueState, Seen, Status,
+    fold,
+};
+use crate::time::Timestamp;
+
+/// What is to be recorded: an activity without its time.
+pub(super) struct Unrecorded<'a> {
+    pub(super) id: ActivityId,
+    pub(super) vault: [u8; 16],
+    pub(super) author: &'a str,
+    pub(super) at: Timestamp,
+    pub(super) issue: i64,
+    pub(super) issue_id: IssueId,
+    pub(super) deed: Deed,
+}
+
+/// Records an activity at the next moment of the vault's hybrid clock.
+pub(super) fn record(conn: &Connection, new: Unrecorded<'_>) -> rusqlite::Result<Activity> {
+    let last = conn
+        .prepare_cached("SELECT wall, tick FROM activity ORDER BY wall DESC, tick DESC LIMIT 1")?
+        .query_row([], |row| {
+            Ok(HybridTime {
+                wall: Timestamp::from_nanos(row.get(0)?),
+                tick: row.get(1)?,
+            })
+        })
+        .optional()?;
+    let activity = Activity {
+        id: new.id,
+        vault: new.vault,
+        author: new.author.to_owned(),
+        time: last.unwrap_or_default().next(new.at),
+        issue: new.issue_id,
+        deed: new.deed,
+    };
+    put(conn, new.issue, &activity)?;
+    Ok(activity)
+}
+
+/// Keeps an activity as it is.
+pub(super) fn put(conn: &Connection, issue: i64, activity: &Activity) -> rusqlite::Result<()> {
+    let deed = activity.deed.to_value().to_string();
+    let row = ActivityRow {
+        id: activity.id.as_bytes(),
+        issue,
+        vault: &activity.vault,
+        author: &activity.author,
+        wall: activity.time.wall.as_nanos(),
+        tick: activity.time.tick.into(),
+        deed: &deed,
+    };
+    conn.prepare_cached(
+        "INSERT INTO activity (id, issue, vault, author, wall, tick, deed, crc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (id) DO NOTHING",
+    )?
+    .execute(params![
+        row.id,
+        row.issue,
+        row.vault,
+        row.author,
+        row.wall,
+        row.tick,
+        row.deed,
+        row.crc()
+    ])?;
+    Ok(())
+}
+
+/// Writes what the activities of an issue come to into its row, if it has one.
+pub(super) fn refresh(conn: &Connection, side: Side, issue: i64) -> Result<IssueState, Failed> {
+    let activities = read::activities(conn, issue)?;
+    let state = fold(&activities);
+    let text = match activities.is_empty() {
+        true => String::new(),
+        false => state.to_value().to_string(),
+    };
+    conn.prepare_cached(&side.sql(
+        "UPDATE derived_issue SET status = ?2, state = ?3, own_title = ?4, is_regressed = ?5,
+             assignee = ?6, severity = ?7, is_bookmarked = ?8, review = ?9
+         WHERE number = ?1",
+    ))?
+    .execute(params![
+        issue,
+        state.status as u8,
+        text,
+        state.title,
+        state.regression.is_some(),
+        state.assignee,
+        state.severity,
+        state.is_bookmarked,
+        state.review.map(|step| step as u8),
+    ])?;
+    conn.prepare_cached(&side.sql("DELETE FROM derived_label WHERE issue = ?1"))?
+        .execute([issue])?;
+    for (key, value) in &state.tags {
+        conn.prepare_cached(&side.sql(
+            "INSERT INTO derived_label (issue, key, value)
+             SELECT number, ?2, ?3 FROM derived_issue WHERE number = ?1",
+        ))?
+        .execute(params![issue, key, value])?;
+    }
+    Ok(state)
+}
+
+/// Lets the events of a batch reopen what was resolved or ignored.
+pub(super) fn to_events(
+    conn: &Connection,
+    events: &[NewEvent],
+    committed: &Committed,
+    touched: &[(i64, bool)],
+) -> Result<(), Failed> {
+    for &(issue, is_new) in touched {
+        // An issue can come back that was emptied before: what was decided about it still holds.
+        let has_state = match is_new {
+            true => !read::activities(conn, issue)?.is_empty(),
+            false => true,
+        };
+        if is_new && has_state {
+            refresh(conn, Side::Live, issue)?;
+        }
+        if has_state && status(conn, issue)? != Status::Open {
+            to_issue(conn, issue, events, committed)?;
+        }
+    }
+    Ok(())
+}
+
+fn status(conn: &Connection, issue: i64) -> rusqlite::Result<Status> {
+    conn.prepare_cached("SELECT status FROM derived_issue WHERE number = ?1")?
+        .query_row([issue], |row| read::status(row.get(0)?))
+}
+
+fn to_issue(
+    conn: &Connection,
+    issue: i64,
+    events: &[NewEvent],
+    committed: &Committed,
+) -> Result<(), Failed> {
+    let number = read::unsigned(issue)?;
+    let outcomes = committed.outcomes.iter().zip(events);
+    let new: Vec<&NewEvent> = outcomes
+        .filter(|(outcome, _)| outcome.issue_number == number && !outcome.is_known)
+        .map(|(_, new)| new)
+        .collect();
+    let Some(last) = new.iter().max_by_key(|new| new.time()) else {
+        return Ok(());
+    };
+    let state = fold(&read::activities(conn, issue)?);
+    let seen = new
+        .iter()
+        .map(|new| seen(conn, new))
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let (seen_count, day_count) = counts(conn, issue, last.time())?;
+    let Some(deed) = state.reaction(seen.into_iter(), seen_count, day_count) else {
+        return Ok(());
+    };
+    let unrecorded = Unrecorded {
+        id: id_of_reaction(&last.join.issue, &deed),
+        vault: [0; 16],
+        author: AUTHOR_OF_EVENTS,
+        at: last.received_at,
+        issue,
+        issue_id: read::issue_id(conn, issue)?,
+        deed,
+    };
+    record(conn, unrecorded)?;
+    refresh(conn, Side::Live, issue)?;
+    Ok(())
+}
+
+/// The same event does the same to an issue in every vault.
+fn id_of_reaction(issue: &IssueId, deed: &Deed) -> ActivityId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(issue.as_bytes());
+    hasher.update(deed.to_value().to_string().as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    ActivityId::from_bytes(id)
+}
+
+fn seen<'e>(conn: &Connection, new: &'e NewEvent) -> rusqlite::Result<Seen<'e>> {
+    let release = new.event.release.as_deref();
+    Ok(Seen {
+        event: new.event.event_id,
+        time: new.time(),
+        release,
+        release_first_seen: match release {
+            Some(release) => release_first_seen(conn, &new.join.project, release)?,
+            None => None,
+        },
+    })
+}
+
+fn release_first_seen(
+    conn: &Connection,
+    project: &str,
+    release: &str,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let first: Option<i64> = conn
+        .prepare_cached(
+            "SELECT min(p.time) FROM derived_key k
+             CROSS JOIN derived_value v ON v.key = k.id AND v.text = ?2
+             CROSS JOIN derived_posting o ON o.term = v.id
+             CROSS JOIN derived_placement p ON p.event = o.document & 4294967295
+             CROSS JOIN issue_number n ON n.number = p.issue
+             WHERE NOT k.is_tag AND k.name = 'release'
+                 AND n.project = (SELECT id FROM project WHERE name = ?1)",
+        )?
+        .query_row([project, release], |row| row.get(0))?;
+    Ok(first.map(Timestamp::from_nanos))
+}
+
+/// How often the issue was seen in all, and in the 24 hours up to that moment (whole hours).
+fn counts(conn: &Connection, issue: i64, until: Timestamp) -> rusqlite::Result<(u64, u64)> {
+    let hour = until.as_nanos().div_euclid(HOUR);
+    let (seen, day): (i64, i64) = conn
+        .prepare_cached(
+            "SELECT seen_count, (SELECT coalesce(sum(count), 0) FROM derived_hour
+                 WHERE issue = ?1 AND hour > ?2 - 24 AND hour <= ?2)
+             FROM derived_issue WHERE number = ?1",
+        )?
+        .query_row([issue, hour], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((read::unsigned(seen)?, read::unsigned(day)?))
+}
+
+/// The number and the issue id of an issue that is there.
+pub(super) fn existing(conn: &Connection, issue: &IssueId) -> Result<i64, Failed> {
+    let number = conn
+        .prepare_cached(
+            "SELECT n.number FROM issue_number n JOIN derived_issue i ON i.number = n.number
+             WHERE n.issue = ?1",
+        )?
+        .query_row([issue.as_bytes()], |row| row.get(0))
+        .optional()?;
+    number.ok_or_else(|| not_found(format!("no issue {issue}")))
+}
+
+/// The ingest sequence of an event that is there, and its issue's number.
+pub(super) fn event(conn: &Connection, id: EventId) -> Result<(i64, i64), Failed> {
+    let found = conn
+        .prepare_cached(
+            "SELECT e.ingest_sequence, p.issue FROM event e
+             JOIN derived_placement p ON p.event = e.ingest_sequence WHERE e.event_id = ?1",
+        )?
+        .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    found.ok_or_else(|| not_found(format!("no event {id}")))
+}
+
+fn not_found(message: String) -> Failed {
+    Error::new(ErrorKind::NotFound, "decide", message).into()
+}

@@ -1,0 +1,268 @@
+//! Events that leave: deleted, given up by retention, moved to another issue. Derived state follows.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Failed;
+use super::derive::{Deriver, Face, HOUR, Item, document, shelf};
+use super::names::{Names, hashed_term};
+use super::payload::Decoder;
+use super::side::Side;
+use super::{ground, react};
+use crate::event::EventId;
+use crate::store::facts;
+use crate::time::Timestamp;
+
+/// Why an event leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// Nothing of it is to remain but that it must not come back.
+    Delete,
+    /// It is old: the issue goes on counting it, in the hour it happened in.
+    Retire,
+}
+
+/// Takes events out and puts the issues they leave right, once each.
+pub(super) struct Remover<'c> {
+    conn: &'c Connection,
+    names: &'c mut Names,
+    decoder: &'c Decoder,
+    issues: BTreeSet<i64>,
+    pub(super) removed: u64,
+}
+
+impl<'c> Remover<'c> {
+    pub(super) fn new(conn: &'c Connection, names: &'c mut Names, decoder: &'c Decoder) -> Self {
+        Self {
+            conn,
+            names,
+            decoder,
+            issues: BTreeSet::new(),
+            removed: 0,
+        }
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<usize> {
+        self.conn.prepare_cached(sql)?.execute(values)
+    }
+
+    /// Removes an event for good.
+    pub(super) fn remove(
+        &mut self,
+        sequence: i64,
+        how: Removal,
+        at: Timestamp,
+    ) -> Result<(), Failed> {
+        let owned = ground::event(self.conn, self.decoder, sequence)?;
+        let item = owned.item();
+        self.take_out(&item, how == Removal::Delete)?;
+        if how == Removal::Retire {
+            self.run(
+                "INSERT INTO residue (shelf, hour, level, count, first_seen) VALUES (?1, ?2, ?3, 1, ?4)
+                 ON CONFLICT (shelf, hour) DO UPDATE SET count = count + 1,
+                     level = max(level, excluded.level), first_seen = min(first_seen, excluded.first_seen)",
+                params![
+                    shelf(item.variant, item.issue, item.is_moved),
+                    item.time.div_euclid(HOUR),
+                    item.event.level as u8,
+                    item.time
+                ],
+            )?;
+        }
+        let id = item.event.event_id;
+        self.run(
+            "DELETE FROM attachment WHERE event_id = ?1",
+            [id.as_bytes()],
+        )?;
+        self.run("DELETE FROM event_payload WHERE event = ?1", [sequence])?;
+        self.run("DELETE FROM event WHERE ingest_sequence = ?1", [sequence])?;
+        self.run(
+            "INSERT OR REPLACE INTO tombstone (event_id, removed_at) VALUES (?1, ?2)",
+            params![id.as_bytes(), at.as_nanos()],
+        )?;
+        self.removed += 1;
+        Ok(())
+    }
+
+    /// Puts an event into an issue by hand, or (`None`) back where its variant belongs.
+    pub(super) fn move_event(&mut self, sequence: i64, to: Option<i64>) -> Result<(), Failed> {
+        let mut owned = ground::event(self.conn, self.decoder, sequence)?;
+        self.take_out(&owned.item(), true)?;
+        owned.is_moved = to.is_some();
+        owned.issue = match to {
+            Some(issue) => issue,
+            None => ground::home(self.conn, owned.variant)?,
+        };
+        let mut deriver = Deriver::new(self.conn, Side::Live, self.names);
+        // Its stacks have been read as words already.
+        deriver.add(owned.item(), |_| false)?;
+        for (issue, is_new) in deriver.finish()? {
+            if is_new {
+                react::refresh(self.conn, Side::Live, issue)?;
+            }
+            self.issues.insert(issue);
+        }
+        Ok(())
+    }
+
+    /// Forgets how often the issue had been seen by events that retention removed.
+    pub(super) fn forget_residue(&self, issue: i64) -> Result<(), Failed> {
+        self.run(
+            "DELETE FROM residue WHERE shelf IN (SELECT id FROM derived_shelf WHERE issue = ?1)",
+            [issue],
+        )?;
+        Ok(())
+    }
+
+    /// Puts right what the issues say of themselves.
+    pub(super) fn finish(self) -> Result<(), Failed> {
+        for issue in &self.issues {
+            self.settle(*issue)?;
+        }
+        if !self.issues.is_empty() {
+            self.run("UPDATE ledger SET removals = removals + 1", [])?;
+        }
+        Ok(())
+    }
+
+    fn take_out(&mut self, item: &Item<'_>, from_hour: bool) -> Result<(), Failed> {
+        let document = document(
+            shelf(item.variant, item.issue, item.is_moved),
+            item.sequence,
+        );
+        for (fact, text) in facts::values(item.event) {
+            let term = match facts::is_named(fact) {
+                false => hashed_term(fact.name, &text),
+                true => {
+                    let key = self
+                        .names
+                        .key(self.conn, Side::Live, fact.is_tag, fact.name)?;
+                    self.names.value(self.conn, Side::Live, key, &text)?.id
+                }
+            };
+            self.run(
+                "DELETE FROM derived_posting WHERE term = ?1 AND document = ?2",
+                [term, document],
+            )?;
+            if facts::is_counted(fact) {
+                self.run(
+                    "UPDATE derived_issue_value SET count = count - 1 WHERE issue = ?1 AND value = ?2",
+                    [item.issue, term],
+                )?;
+                self.run(
+                    "DELETE FROM derived_issue_value WHERE issue = ?1 AND value = ?2 AND count <= 0",
+                    [item.issue, term],
+                )?;
+            }
+        }
+        if let Some((fact, text)) = facts::user(item.event) {
+            let key = self
+                .names
+                .key(self.conn, Side::Live, fact.is_tag, fact.name)?;
+            let user = self.names.value(self.conn, Side::Live, key, &text)?.id;
+            self.run(
+                "UPDATE derived_issue_user SET count = count - 1 WHERE issue = ?1 AND value = ?2",
+                [item.issue, user],
+            )?;
+            self.run(
+                "DELETE FROM derived_issue_user WHERE issue = ?1 AND value = ?2 AND count <= 0",
+                [item.issue, user],
+            )?;
+        }
+        for stack in item.stacks.iter().filter(|stack| **stack != 0) {
+            self.run(
+                "DELETE FROM derived_posting WHERE term = ?1 AND document = ?2",
+                [-stack, document],
+            )?;
+        }
+        self.run("DELETE FROM derived_text WHERE rowid = ?1", [document])?;
+        if from_hour {
+            let hour = item.time.div_euclid(HOUR);
+            self.run(
+                "UPDATE derived_hour SET count = count - 1 WHERE issue = ?1 AND hour = ?2",
+                [item.issue, hour],
+            )?;
+            self.run(
+                "DELETE FROM derived_hour WHERE issue = ?1 AND hour = ?2 AND count <= 0",
+                [item.issue, hour],
+            )?;
+        }
+        self.run(
+            "DELETE FROM derived_placement WHERE event = ?1",
+            [item.sequence],
+        )?;
+        self.run(
+            "UPDATE derived_total SET events = events - 1, payload_bytes = payload_bytes - ?1,
+                 json_bytes = json_bytes - ?2",
+            [item.payload_bytes, item.json_bytes],
+        )?;
+        self.issues.insert(item.issue);
+        Ok(())
+    }
+
+    /// An issue without events disappears from the lists; its number stays taken.
+    fn settle(&self, issue: i64) -> Result<(), Failed> {
+        let Some(newest) = newest(self.conn, issue)? else {
+            for sql in [
+                "DELETE FROM derived_issue WHERE number = ?1",
+                "DELETE FROM derived_label WHERE issue = ?1",
+                "DELETE FROM derived_hour WHERE issue = ?1",
+            ] {
+                self.run(sql, [issue])?;
+            }
+            return Ok(());
+        };
+        let owned = ground::event(self.conn, self.decoder, newest)?;
+        let face = Face::of(&owned.event);
+        self.run(
+            "UPDATE derived_issue SET last_seen = ?2, last_event = ?3, platform = ?4, title = ?5,
+                 culprit = ?6,
+                 user_count = (SELECT count(*) FROM derived_issue_user WHERE issue = ?1),
+                 seen_count = (SELECT count(*) FROM derived_placement WHERE issue = ?1)
+                     + coalesce((SELECT sum(r.count) FROM residue r JOIN derived_shelf s ON s.id = r.shelf
+                         WHERE s.issue = ?1), 0),
+                 first_seen = min((SELECT min(time) FROM derived_placement WHERE issue = ?1),
+                     coalesce((SELECT min(r.first_seen) FROM residue r JOIN derived_shelf s
+                         ON s.id = r.shelf WHERE s.issue = ?1), 9223372036854775807)),
+                 level = max((SELECT max(e.level) FROM derived_placement p
+                         JOIN event e ON e.ingest_sequence = p.event WHERE p.issue = ?1),
+                     coalesce((SELECT max(r.level) FROM residue r JOIN derived_shelf s
+                         ON s.id = r.shelf WHERE s.issue = ?1), 0))
+             WHERE number = ?1",
+            params![
+                issue,
+                owned.time,
+                owned.event.event_id.as_bytes(),
+                face.platform,
+                face.title,
+                face.culprit
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// The ingest sequence of an issue's newest event.
+fn newest(conn: &Connection, issue: i64) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached(
+        "SELECT p.event FROM derived_placement p JOIN event e ON e.ingest_sequence = p.event
+         WHERE p.issue = ?1 AND p.time = (SELECT max(time) FROM derived_placement WHERE issue = ?1)
+         ORDER BY e.process DESC, e.sequence DESC, e.event_id DESC LIMIT 1",
+    )?
+    .query_row([issue], |row| row.get(0))
+    .optional()
+}
+
+/// The ingest sequences of events by id; those that are not there are left out.
+pub(super) fn sequences(conn: &Connection, events: &[EventId]) -> rusqlite::Result<Vec<i64>> {
+    let mut find = conn.prepare_cached("SELECT ingest_sequence FROM event WHERE event_id = ?1")?;
+    let mut found = Vec::with_capacity(events.len());
+    for event in events {
+        found.extend(
+            find.query_row([event.as_bytes()], |row| row.get::<_, i64>(0))
+                .optional()?,
+        );
+    }
+    Ok(found)
+}

@@ -1,0 +1,600 @@
+//! Searches: conditions → lists of documents → issues and events, page by page.
+//!
+//! What is asked of events is first looked up as a whole, for a moment ([`PATIENCE`]). Where that does not suffice, much
+//! fits; then the issues (or events) are walked in the order asked for, and each is looked up by itself, until the page
+//! is full.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+
+use super::super::facts::TRACE;
+use super::super::words::glob_fits;
+use super::super::{
+    Condition, EventSearch, EventTest, FrameField, IssuePage, IssueSearch, IssueSort, Key, Pattern,
+    Place, Words,
+};
+use super::Failed;
+use super::derive::{document, shelf};
+use super::issue_sql::{self, Sql};
+use super::names::hashed_term;
+use super::postings::{Chunked, Postings, Source, Union, Within};
+use super::read;
+use crate::error::{Error, ErrorKind};
+use crate::issue::Issue;
+use crate::store::matching;
+
+/// How long documents are gathered before the order of the page decides what is looked at.
+const PATIENCE: Duration = Duration::from_millis(25);
+/// Shelves or events gathered at most.
+const GATHERED_MAX: usize = 20_000;
+/// Issues or events looked at together on a walk.
+const STRIDE: usize = 128;
+/// Terms asked one by one; more are kept in order of their next documents.
+const TERMS_APART_MAX: usize = 8;
+/// Words that a wildcard may stand for.
+const WILD_WORDS_MAX: usize = 2_000;
+/// Words in one expression of the full-text index.
+const EXPRESSION_WORDS_MAX: usize = 100;
+
+pub(super) fn issues(conn: &Connection, search: &IssueSearch) -> Result<IssuePage, Failed> {
+    let wanted = search.limit.saturating_add(1);
+    let mut found = match split(&search.condition) {
+        Some((of_issue, of_event)) => {
+            let filter = issue_sql::of(&of_issue);
+            match is_true(&of_event) {
+                true => page(conn, search.sort, search.after, &filter, wanted)?,
+                false => issues_with(conn, search, &filter, &of_event, wanted)?,
+            }
+        }
+        None => {
+            let mut lists = Lists::default();
+            walk_issues(conn, search, &Sql::all(), wanted, |issue| {
+                let rest = search
+                    .condition
+                    .rest_for(&|test| matching::issue_fits(test, issue));
+                let list = lists.of(conn, &rest)?;
+                has_document(conn, issue, list)
+            })?
+        }
+    };
+    let has_more = found.len() > search.limit;
+    found.truncate(search.limit);
+    let next = found
+        .last()
+        .filter(|_| has_more)
+        .map(|issue| search.sort.place(issue));
+    Ok(IssuePage {
+        issues: found,
+        next,
+    })
+}
+
+fn issues_with(
+    conn: &Connection,
+    search: &IssueSearch,
+    filter: &Sql,
+    condition: &Condition,
+    wanted: usize,
+) -> Result<Vec<Issue>, Failed> {
+    let mut list = compile(conn, condition)?;
+    let gathered = gather(conn, &mut list, |found| document((found >> 32) + 1, 0))?;
+    if let Some(documents) = gathered {
+        let shelves: Vec<i64> = documents.iter().map(|document| document >> 32).collect();
+        let among = Sql {
+            text: "i.number IN (SELECT s.issue FROM json_each(?) j CROSS JOIN derived_shelf s ON s.id = j.value)".into(),
+            values: vec![numbers(&shelves)],
+        };
+        let found = page(conn, search.sort, search.after, &filter.and(&among), wanted)?;
+        return Ok(found);
+    }
+    walk_issues(conn, search, filter, wanted, |issue| {
+        has_document(conn, issue, &mut list)
+    })
+}
+
+/// The documents of a list, as far as `next` lets them be told apart; none if there are too many.
+fn gather(
+    conn: &Connection,
+    list: &mut Postings,
+    next: impl Fn(i64) -> i64,
+) -> rusqlite::Result<Option<Vec<i64>>> {
+    let began = Instant::now();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(document) = list.seek(conn, at)? {
+        if found.len() >= GATHERED_MAX || began.elapsed() > PATIENCE {
+            return Ok(None);
+        }
+        found.push(document);
+        at = next(document);
+    }
+    Ok(Some(found))
+}
+
+fn numbers(values: &[i64]) -> Value {
+    let text: Vec<String> = values.iter().map(i64::to_string).collect();
+    Value::Text(format!("[{}]", text.join(",")))
+}
+
+fn page(
+    conn: &Connection,
+    sort: IssueSort,
+    after: Option<Place>,
+    filter: &Sql,
+    limit: usize,
+) -> rusqlite::Result<Vec<Issue>> {
+    let (sql, values) = read::issues_sql(sort, after, filter, limit);
+    conn.prepare_cached(&sql)?
+        .query_map(params_from_iter(values), read::issue_row)?
+        .collect()
+}
+
+fn walk_issues(
+    conn: &Connection,
+    search: &IssueSearch,
+    filter: &Sql,
+    wanted: usize,
+    mut fits: impl FnMut(&Issue) -> Result<bool, Failed>,
+) -> Result<Vec<Issue>, Failed> {
+    let mut found = Vec::new();
+    let mut after = search.after;
+    loop {
+        let stride = page(conn, search.sort, after, filter, STRIDE)?;
+        after = stride.last().map(|issue| search.sort.place(issue));
+        let is_last = stride.len() < STRIDE;
+        for issue in stride {
+            if fits(&issue)? {
+                found.push(issue);
+                if found.len() >= wanted {
+                    return Ok(found);
+                }
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
+/// Whether a document of the issue stands in the list.
+fn has_document(conn: &Connection, issue: &Issue, list: &mut Postings) -> Result<bool, Failed> {
+    let mut find = conn.prepare_cached("SELECT id FROM derived_shelf WHERE issue = ?1")?;
+    let shelves = find.query_map([issue.number as i64], |row| row.get::<_, i64>(0))?;
+    for shelf in shelves {
+        let shelf = shelf?;
+        let found = list.seek(conn, document(shelf, 0))?;
+        if found.is_some_and(|found| found >> 32 == shelf) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// An event found: its ingest sequence and time.
+pub(super) struct Hit {
+    pub(super) sequence: i64,
+    pub(super) time: i64,
+}
+
+pub(super) fn events(
+    conn: &Connection,
+    search: &EventSearch,
+) -> Result<(Vec<Hit>, Option<Place>), Failed> {
+    let wanted = search.limit.saturating_add(1);
+    let mut found = match split(&search.condition) {
+        Some((of_issue, of_event)) => {
+            let filter = issue_sql::of(&of_issue);
+            match is_true(&of_event) {
+                true => stride(conn, search.after, &filter, wanted)?
+                    .into_iter()
+                    .map(|s| s.hit)
+                    .collect(),
+                false => events_with(conn, search, &filter, &of_event, wanted)?,
+            }
+        }
+        None => {
+            let mut lists = Lists::default();
+            walk_events(conn, search, &Sql::all(), wanted, |conn, stop| {
+                let number = read::unsigned(stop.issue)?;
+                let Some(issue) = read::issue_by_number(conn, number)? else {
+                    return Ok(false);
+                };
+                let rest = search
+                    .condition
+                    .rest_for(&|test| matching::issue_fits(test, &issue));
+                Ok(lists.of(conn, &rest)?.seek(conn, stop.document)? == Some(stop.document))
+            })?
+        }
+    };
+    let has_more = found.len() > search.limit;
+    found.truncate(search.limit);
+    let next = found.last().filter(|_| has_more).map(|hit| Place {
+        by: hit.time,
+        id: hit.sequence as u64,
+    });
+    Ok((found, next))
+}
+
+fn events_with(
+    conn: &Connection,
+    search: &EventSearch,
+    filter: &Sql,
+    condition: &Condition,
+    wanted: usize,
+) -> Result<Vec<Hit>, Failed> {
+    let mut list = compile(conn, condition)?;
+    if let Some(documents) = gather(conn, &mut list, |found| found + 1)? {
+        let sequences: Vec<i64> = documents
+            .iter()
+            .map(|document| document & 0xffff_ffff)
+            .collect();
+        let among = Sql {
+            text: "p.event IN (SELECT value FROM json_each(?))".into(),
+            values: vec![numbers(&sequences)],
+        };
+        let stops = stride(conn, search.after, &filter.and(&among), wanted)?;
+        return Ok(stops.into_iter().map(|stop| stop.hit).collect());
+    }
+    walk_events(conn, search, filter, wanted, |conn, stop| {
+        Ok(list.seek(conn, stop.document)? == Some(stop.document))
+    })
+}
+
+/// An event met on a walk.
+struct Stop {
+    hit: Hit,
+    document: i64,
+    issue: i64,
+}
+
+/// The newest events behind a place whose issues pass the filter.
+fn stride(
+    conn: &Connection,
+    after: Option<Place>,
+    filter: &Sql,
+    limit: usize,
+) -> rusqlite::Result<Vec<Stop>> {
+    let mut sql = String::from(
+        "SELECT p.event, p.time, p.issue, p.is_moved, e.variant
+         FROM derived_placement p
+         CROSS JOIN event e ON e.ingest_sequence = p.event
+         CROSS JOIN derived_issue i ON i.number = p.issue WHERE ",
+    );
+    sql.push_str(&filter.text);
+    let mut values = filter.values.clone();
+    if let Some(place) = after {
+        sql.push_str(" AND (p.time, p.event) < (?, ?)");
+        values.push(place.by.into());
+        values.push(read::signed(place.id).into());
+    }
+    sql.push_str(" ORDER BY p.time DESC, p.event DESC LIMIT ?");
+    values.push(read::bounded(limit).into());
+    conn.prepare_cached(&sql)?
+        .query_map(params_from_iter(values), |row| {
+            let (sequence, issue): (i64, i64) = (row.get(0)?, row.get(2)?);
+            let shelf = shelf(row.get(4)?, issue, row.get(3)?);
+            Ok(Stop {
+                hit: Hit {
+                    sequence,
+                    time: row.get(1)?,
+                },
+                document: document(shelf, sequence),
+                issue,
+            })
+        })?
+        .collect()
+}
+
+fn walk_events(
+    conn: &Connection,
+    search: &EventSearch,
+    filter: &Sql,
+    wanted: usize,
+    mut fits: impl FnMut(&Connection, &Stop) -> Result<bool, Failed>,
+) -> Result<Vec<Hit>, Failed> {
+    let mut found = Vec::new();
+    let mut after = search.after;
+    loop {
+        let stops = stride(conn, after, filter, STRIDE)?;
+        after = stops.last().map(|stop| Place {
+            by: stop.hit.time,
+            id: stop.hit.sequence as u64,
+        });
+        let is_last = stops.len() < STRIDE;
+        for stop in stops {
+            if fits(conn, &stop)? {
+                found.push(stop.hit);
+                if found.len() >= wanted {
+                    return Ok(found);
+                }
+            }
+        }
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
+/// What is asked of the issue and what of the event, where a condition asks for both; none where they are mixed.
+fn split(condition: &Condition) -> Option<(Condition, Condition)> {
+    let (mut of_issue, mut of_event) = (Vec::new(), Vec::new());
+    let parts = match condition {
+        Condition::All(parts) => parts.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    for part in parts {
+        match (part.asks_issue(), part.asks_event()) {
+            (true, true) => return None,
+            (true, false) => of_issue.push(part.clone()),
+            (false, _) => of_event.push(part.clone()),
+        }
+    }
+    Some((Condition::All(of_issue), Condition::All(of_event)))
+}
+
+fn is_true(condition: &Condition) -> bool {
+    matches!(condition, Condition::All(parts) if parts.iter().all(is_true))
+}
+
+/// Lists by what they stand for: a walk meets the same few conditions again and again.
+#[derive(Default)]
+struct Lists(Vec<(Condition, Postings)>);
+
+impl Lists {
+    fn of(&mut self, conn: &Connection, condition: &Condition) -> Result<&mut Postings, Failed> {
+        let known = self.0.iter().position(|(known, _)| known == condition);
+        let place = match known {
+            Some(place) => place,
+            None => {
+                self.0.push((condition.clone(), compile(conn, condition)?));
+                self.0.len() - 1
+            }
+        };
+        Ok(&mut self.0[place].1)
+    }
+}
+
+/// The documents that fit a condition, which asks nothing of issues.
+fn compile(conn: &Connection, condition: &Condition) -> Result<Postings, Failed> {
+    match condition {
+        Condition::Event(test) => of_test(conn, test),
+        Condition::Any(parts) => Ok(Postings::Any(compile_each(conn, parts)?)),
+        Condition::Not(part) => {
+            let not = compile(conn, part)?;
+            Ok(Postings::Except(Box::new(every(conn)?), Box::new(not)))
+        }
+        Condition::All(parts) if parts.is_empty() => every(conn),
+        Condition::All(parts) => compile_all(conn, parts),
+        Condition::Issue(_) => {
+            let message = "a condition of issues was asked of events";
+            Err(Error::new(ErrorKind::Internal, "search", message).into())
+        }
+    }
+}
+
+fn compile_each(conn: &Connection, parts: &[Condition]) -> Result<Vec<Postings>, Failed> {
+    parts.iter().map(|part| compile(conn, part)).collect()
+}
+
+/// What is excluded is taken from what is included, rather than from everything first.
+fn compile_all(conn: &Connection, parts: &[Condition]) -> Result<Postings, Failed> {
+    let (mut included, mut excluded) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            Condition::Not(not) => excluded.push(compile(conn, not)?),
+            other => included.push(compile(conn, other)?),
+        }
+    }
+    if included.is_empty() {
+        included.push(every(conn)?);
+    }
+    let all = Postings::All(included);
+    Ok(match excluded.is_empty() {
+        true => all,
+        false => Postings::Except(Box::new(all), Box::new(Postings::Any(excluded))),
+    })
+}
+
+/// All documents: every event has a level.
+fn every(conn: &Connection) -> Result<Postings, Failed> {
+    let level = Key::Attribute("level".into());
+    Ok(of_terms(values(conn, &level, &Pattern::Any)?))
+}
+
+fn of_test(conn: &Connection, test: &EventTest) -> Result<Postings, Failed> {
+    match test {
+        EventTest::Value(key, pattern) => Ok(of_terms(values(conn, key, pattern)?)),
+        EventTest::Message(words) => of_words(conn, "message : ", words),
+        EventTest::Breadcrumb(words) => of_words(conn, "breadcrumb : ", words),
+        EventTest::Frame(field, words) => Ok(of_terms(stacks(conn, *field, words)?)),
+        EventTest::Anywhere(words) => {
+            let mut terms = stacks(conn, FrameField::Any, words)?;
+            terms.extend(values_with(conn, words)?);
+            Ok(Postings::Any(vec![
+                of_words(conn, "", words)?,
+                of_terms(terms),
+            ]))
+        }
+        EventTest::Time(span) => Ok(Postings::Time(Box::new(Within {
+            every: every(conn)?,
+            first: *span.start(),
+            last: *span.end(),
+        }))),
+        EventTest::Id(id) => {
+            let found: Option<(i64, i64, bool, i64)> = conn
+                .prepare_cached(
+                    "SELECT e.variant, p.issue, p.is_moved, p.event FROM event e
+                     JOIN derived_placement p ON p.event = e.ingest_sequence WHERE e.event_id = ?1",
+                )?
+                .query_row([id.as_bytes()], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })
+                .optional()?;
+            let found = found.map(|(variant, issue, is_moved, event)| {
+                document(shelf(variant, issue, is_moved), event)
+            });
+            Ok(Postings::List(found.into_iter().collect()))
+        }
+    }
+}
+
+fn of_terms(terms: Vec<i64>) -> Postings {
+    match terms.len() {
+        0..=TERMS_APART_MAX => {
+            let lists = terms
+                .into_iter()
+                .map(|term| Postings::Source(Chunked::new(Source::Term(term))));
+            Postings::Any(lists.collect())
+        }
+        _ => Postings::Union(Union::new(terms)),
+    }
+}
+
+/// The ids of the values of a key that fit.
+fn values(conn: &Connection, key: &Key, pattern: &Pattern) -> Result<Vec<i64>, Failed> {
+    let (is_tag, name) = match key {
+        Key::Tag(name) => (true, name),
+        Key::Attribute(name) => (false, name),
+    };
+    if !is_tag && name == TRACE {
+        return match pattern {
+            Pattern::Exact(text) => Ok(vec![hashed_term(name, text)]),
+            _ => {
+                let message = "a trace is found by its whole id alone; write it without '*'";
+                Err(Error::new(ErrorKind::InvalidInput, "search", message).into())
+            }
+        };
+    }
+    let key: Option<i64> = conn
+        .prepare_cached("SELECT id FROM derived_key WHERE is_tag = ?1 AND name = ?2")?
+        .query_row(params![is_tag, name], |row| row.get(0))
+        .optional()?;
+    let Some(key) = key else {
+        return Ok(Vec::new());
+    };
+    if let Pattern::Exact(text) = pattern {
+        let found = conn
+            .prepare_cached("SELECT id FROM derived_value WHERE key = ?1 AND text = ?2")?
+            .query_row(params![key, text], |row| row.get(0))
+            .optional()?;
+        return Ok(found.into_iter().collect());
+    }
+    let mut all = conn.prepare_cached("SELECT id, text FROM derived_value WHERE key = ?1")?;
+    let mut rows = all.query([key])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        let fits = match pattern {
+            Pattern::Glob(glob) => glob_fits(glob, text),
+            Pattern::Any | Pattern::Exact(_) => true,
+        };
+        if fits {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Minus the ids of the stacks that hold the words.
+fn stacks(conn: &Connection, field: FrameField, words: &Words) -> Result<Vec<i64>, Failed> {
+    let column = match field {
+        FrameField::Any => "",
+        FrameField::Function => "function : ",
+        FrameField::Module => "module : ",
+        FrameField::Filename => "filename : ",
+    };
+    let sql = "SELECT -rowid FROM derived_stack_text WHERE derived_stack_text MATCH ?1";
+    rows_with(conn, sql, Index::Stacks, column, words)
+}
+
+/// The ids of the values that hold the words.
+fn values_with(conn: &Connection, words: &Words) -> Result<Vec<i64>, Failed> {
+    let sql = "SELECT rowid FROM derived_value_text WHERE derived_value_text MATCH ?1";
+    rows_with(conn, sql, Index::Values, "", words)
+}
+
+fn rows_with(
+    conn: &Connection,
+    sql: &str,
+    index: Index,
+    column: &str,
+    words: &Words,
+) -> Result<Vec<i64>, Failed> {
+    let mut found = Vec::new();
+    for expression in expressions(conn, index, column, words)? {
+        let mut find = conn.prepare_cached(sql)?;
+        for row in find.query_map([expression], |row| row.get(0))? {
+            found.push(row?);
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+fn of_words(conn: &Connection, column: &str, words: &Words) -> Result<Postings, Failed> {
+    let expressions = expressions(conn, Index::Texts, column, words)?;
+    let lists = expressions
+        .into_iter()
+        .map(|expression| Postings::Source(Chunked::new(Source::Words(expression))));
+    Ok(Postings::Any(lists.collect()))
+}
+
+/// A full-text index.
+#[derive(Clone, Copy)]
+enum Index {
+    Texts,
+    Stacks,
+    Values,
+}
+
+/// What is asked of the index, in pieces that it takes.
+fn expressions(
+    conn: &Connection,
+    index: Index,
+    column: &str,
+    words: &Words,
+) -> Result<Vec<String>, Failed> {
+    let quoted = |words: &[String]| format!("\"{}\"", words.join(" ").replace('"', "\"\""));
+    Ok(match words {
+        Words::Phrase(words) => vec![format!("{column}{}", quoted(words))],
+        Words::Prefix(words) => vec![format!("{column}{} *", quoted(words))],
+        Words::Glob(glob) => wild_words(conn, index, glob)?
+            .chunks(EXPRESSION_WORDS_MAX)
+            .map(|words| {
+                let words: Vec<String> = words
+                    .iter()
+                    .map(|word| quoted(std::slice::from_ref(word)))
+                    .collect();
+                format!("{column}({})", words.join(" OR "))
+            })
+            .collect(),
+    })
+}
+
+/// The words of an index that fit a pattern.
+fn wild_words(conn: &Connection, index: Index, glob: &str) -> Result<Vec<String>, Failed> {
+    let sql = match index {
+        Index::Texts => "SELECT term FROM derived_text_word WHERE term >= ?1 AND term < ?2",
+        Index::Stacks => "SELECT term FROM derived_stack_text_word WHERE term >= ?1 AND term < ?2",
+        Index::Values => "SELECT term FROM derived_value_text_word WHERE term >= ?1 AND term < ?2",
+    };
+    let start = glob.split('*').next().unwrap_or_default();
+    let mut find = conn.prepare_cached(sql)?;
+    let mut rows = find.query([start, &format!("{start}\u{10FFFF}")])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let word = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        if glob_fits(glob, word) {
+            found.push(word.to_owned());
+        }
+        if found.len() > WILD_WORDS_MAX {
+            let message =
+                format!("more than {WILD_WORDS_MAX} words fit '{glob}'; write more of the word");
+            return Err(Error::new(ErrorKind::LimitReached, "search", message).into());
+        }
+    }
+    Ok(found)
+}

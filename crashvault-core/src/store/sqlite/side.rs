@@ -1,0 +1,53 @@
+//! Where derived state is written: into the tables that are read, or into those that a rebuild fills.
+
+use std::borrow::Cow;
+
+use rusqlite::Connection;
+
+const DERIVED: &str = include_str!("../migrations/derived.sql");
+
+/// The tables of derived state.
+pub(super) const TABLES: [&str; 14] = [
+    "text",
+    "stack_text",
+    "value_text",
+    "placement",
+    "shelf",
+    "issue",
+    "label",
+    "key",
+    "value",
+    "posting",
+    "issue_value",
+    "issue_user",
+    "hour",
+    "total",
+];
+
+/// Which tables are meant by `derived_…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Those that are read.
+    Live,
+    /// Those that a rebuild fills.
+    Rebuilt,
+}
+
+impl Side {
+    /// A statement for this side.
+    pub(super) fn sql(self, text: &'static str) -> Cow<'static, str> {
+        match self {
+            Self::Live => Cow::Borrowed(text),
+            Self::Rebuilt => Cow::Owned(text.replace("derived_", "rebuilt_")),
+        }
+    }
+
+    /// Makes the tables. Indexes keep their names for life, so each generation has its own.
+    pub(super) fn create(self, conn: &Connection, generation: i64) -> rusqlite::Result<()> {
+        let sql = DERIVED.replace("generation_", &format!("generation{generation}_"));
+        match self {
+            Self::Live => conn.execute_batch(&sql),
+            Self::Rebuilt => conn.execute_batch(&sql.replace("derived_", "rebuilt_")),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What is counted: users, hours, values.
+
+use super::*;
+use crate::event::{Exception, User};
+
+const HOUR: i64 = 3600;
+
+fn tagged(event: u32, tags: &[(&str, &str)]) -> NewEvent {
+    let mut new = new_event(event, 1);
+    let tags = tags
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    new.event.tags = tags.collect();
+    new
+}
+
+fn by(event: u32, issue: u8, user: Option<User>) -> NewEvent {
+    let mut new = new_event(event, issue);
+    new.event.user = user;
+    new
+}
+
+/// The values of a key, as counted.
+fn counts(store: &dyn Store, limit: usize, is_tag: bool, key: &str) -> Vec<(String, u64)> {
+    let values = store.values(&issue_id(1), limit).unwrap();
+    let of_key = values
+        .into_iter()
+        .filter(|v| v.is_tag == is_tag && v.key == key);
+    of_key.map(|value| (value.value, value.count)).collect()
+}
+
+fn pairs(pairs: &[(&str, u64)]) -> Vec<(String, u64)> {
+    pairs
+        .iter()
+        .map(|(value, count)| ((*value).to_owned(), *count))
+        .collect()
+}
+
+pub(in crate::store) fn users_are_counted_once_each(store: &mut dyn Store) {
+    let named = |name: &str| {
+        Some(User {
+            username: Some(name.into()),
+            ..User::default()
+        })
+    };
+    keep(
+        store,
+        vec![
+            by(1, 1, Some(User::new("ada"))),
+            by(2, 1, Some(User::new("ada").email("ada@a.org"))),
+            by(3, 1, None),
+            by(4, 2, Some(User::new("ada"))),
+        ],
+    );
+    assert_eq!([1, 2].map(|n| numbered(store, n).user_count), [1, 1]);
+    keep(
+        store,
+        vec![by(5, 1, named("ada")), by(6, 1, Some(User::new("bob")))],
+    );
+    keep(
+        store,
+        vec![
+            by(7, 1, Some(User::new("ada"))),
+            by(8, 2, Some(User::default())),
+        ],
+    );
+    assert_eq!([1, 2].map(|n| numbered(store, n).user_count), [3, 1]);
+    assert_eq!(numbers(store, &all(IssueSort::UserCount)), [1, 2]);
+}
+
+pub(in crate::store) fn hours_count_their_events(store: &mut dyn Store) {
+    let at = |event, issue, second| {
+        let mut new = new_event(event, issue);
+        new.event.timestamp = Some(time(second));
+        new
+    };
+    keep(
+        store,
+        vec![
+            at(1, 1, 2 * HOUR),
+            at(2, 1, 3 * HOUR - 1),
+            at(3, 1, 3 * HOUR),
+            at(4, 2, 0),
+        ],
+    );
+    keep(store, vec![at(5, 1, -1), at(6, 1, 2 * HOUR + 7)]);
+    let expected = [(time(-HOUR), 1), (time(2 * HOUR), 3), (time(3 * HOUR), 1)];
+    assert_eq!(store.hours(&issue_id(1)).unwrap(), expected);
+    assert_eq!(store.hours(&issue_id(2)).unwrap(), [(time(0), 1)]);
+    assert_eq!(store.hours(&issue_id(77)).unwrap(), []);
+}
+
+pub(in crate::store) fn values_are_counted_most_frequent_first(store: &mut dyn Store) {
+    keep(
+        store,
+        vec![
+            tagged(1, &[("os", "linux")]),
+            tagged(2, &[("os", "mac"), ("cpu", "arm")]),
+        ],
+    );
+    keep(
+        store,
+        vec![
+            tagged(3, &[("os", "mac")]),
+            tagged(4, &[("os", "linux")]),
+            tagged(5, &[("os", "mac")]),
+        ],
+    );
+    keep(store, vec![tagged(6, &[("os", "bsd")])]);
+    assert_eq!(
+        counts(store, 9, true, "os"),
+        pairs(&[("mac", 3), ("linux", 2), ("bsd", 1)])
+    );
+    assert_eq!(
+        counts(store, 2, true, "os"),
+        pairs(&[("mac", 3), ("linux", 2)])
+    );
+    assert_eq!(counts(store, 2, true, "cpu"), pairs(&[("arm", 1)]));
+    assert_eq!(counts(store, 9, false, "level"), pairs(&[("error", 6)]));
+    assert_eq!(store.values(&issue_id(1), 0).unwrap(), []);
+    assert_eq!(store.values(&issue_id(77), 9).unwrap(), []);
+}
+
+pub(in crate::store) fn values_are_listed_by_key(store: &mut dyn Store) {
+    let mut first = tagged(1, &[("b", "2"), ("a", "1"), ("level", "x")]);
+    first.event.release = Some("2.0".into());
+    keep(store, vec![first, tagged(2, &[("b", "1")])]);
+    let values = store.values(&issue_id(1), 9).unwrap();
+    let keys: Vec<(bool, &str)> = values.iter().map(|v| (v.is_tag, v.key.as_str())).collect();
+    let attributes = [(false, "level"), (false, "platform"), (false, "release")];
+    let tags = [(true, "a"), (true, "b"), (true, "b"), (true, "level")];
+    assert_eq!(keys, [attributes.as_slice(), tags.as_slice()].concat());
+    assert_eq!(counts(store, 9, true, "b"), pairs(&[("1", 1), ("2", 1)]));
+}
+
+pub(in crate::store) fn a_value_counts_once_in_an_event(store: &mut dyn Store) {
+    let mut new = new_event(1, 1);
+    let exception = Exception {
+        ty: Some("Error".into()),
+        ..Exception::default()
+    };
+    new.event.exceptions = vec![exception.clone(), exception];
+    keep(store, vec![new]);
+    assert_eq!(
+        counts(store, 9, false, "error.type"),
+        pairs(&[("Error", 1)])
+    );
+}
+
+pub(in crate::store) fn a_moved_event_takes_its_counts_along(store: &mut dyn Store) {
+    let mut other = new_event(5, 2);
+    other.event.tags.insert("os".into(), "mac".into());
+    other.event.user = Some(User::new("ada"));
+    keep(
+        store,
+        vec![
+            tagged(1, &[("os", "mac")]),
+            tagged(2, &[("os", "bsd")]),
+            other,
+        ],
+    );
+    decide(store, 1, 1, Deed::MoveEvent(new_event(5, 2).event.event_id));
+    assert_eq!(
+        counts(store, 9, true, "os"),
+        pairs(&[("mac", 2), ("bsd", 1)])
+    );
+    assert_eq!(store.hours(&issue_id(1)).unwrap(), [(time(0), 3)]);
+    assert_eq!(only(store).user_count, 1);
+    let undo = Deed::Undo(ActivityId::from_bytes([1; 16]));
+    decide(store, 2, 1, undo);
+    assert_eq!(
+        counts(store, 9, true, "os"),
+        pairs(&[("bsd", 1), ("mac", 1)])
+    );
+    assert_eq!(store.hours(&issue_id(1)).unwrap(), [(time(0), 2)]);
+    assert_eq!(
+        (only(store).user_count, numbered(store, 2).user_count),
+        (0, 1)
+    );
+}
