@@ -2,12 +2,18 @@
 //!
 //! Never: looks at a vault or prints.
 
+mod decide;
+mod values;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as Group, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
-use crashvault::{EventId, IssueId, IssueRef, IssueSort, Level, Status};
+use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status};
+
+pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
+use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -18,8 +24,8 @@ const STYLES: Styles = Styles::styled()
 const AFTER_HELP: &str = "\
 Exit codes:
   0  done
-  1  failed: the vault cannot be read or written, or `doctor` found a problem
-  2  the command line was not understood
+  1  failed: the vault cannot be read or written, or `doctor` or `rebuild --verify` found a problem
+  2  the command line, or a query in it, was not understood
   3  there is no such vault, issue or event
 
 Answers go to stdout, everything else to stderr as lines that begin with `error:`, `hint:` or
@@ -29,6 +35,8 @@ Examples:
   crashvault demo             see it work, in a vault of its own
   crashvault list             the issues seen last
   crashvault show 7           the newest event of issue #7, with its stack
+  crashvault search timeout   what says so
+  crashvault resolve 7        it is fixed; should it come back, that is a regression
   crashvault list --json      for programs";
 
 /// See what crashed: the issues and events that Crashvault has kept on this machine
@@ -57,6 +65,9 @@ pub struct Global {
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Who decides [default: $CRASHVAULT_AUTHOR, else the login name]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub author: Option<String>,
     /// When to use colour: auto, always or never; auto heeds NO_COLOR and CLICOLOR_FORCE
     #[arg(
         long,
@@ -88,8 +99,16 @@ pub enum Command {
     List(List),
     #[command(alias = "sh")]
     Show(Show),
+    Search(Search),
+    Resolve(Resolve),
+    Reopen(Reopen),
+    Ignore(Ignore),
+    Assign(Assign),
+    Comment(Comment),
+    Undo(Undo),
     Status(Reading),
     Doctor(Reading),
+    Rebuild(Rebuild),
     /// One failing program of the demo.
     #[command(name = "__demo-child", hide = true)]
     DemoChild(DemoChild),
@@ -148,7 +167,7 @@ pub struct Add {
 }
 
 /// How a command that reads takes in what waits in the journal.
-#[derive(Clone, Copy, Debug, Group)]
+#[derive(Clone, Copy, Debug, Default, Group)]
 pub struct Wait {
     /// Take in all that was captured first, however long it takes [default: at most 200 ms]
     #[arg(long)]
@@ -160,11 +179,13 @@ pub struct Wait {
 #[command(after_help = "\
 On a terminal a table that is cut to its width. In a pipe one line per issue, with tabs between
 the columns, in this order: number, level, status, count, first seen, last seen, project, title,
-culprit. Times are RFC 3339 in UTC; control characters are written as escapes such as \\x1b, so
-that a line is always one issue.
+culprit, users, assignee, severity. Times are RFC 3339 in UTC; control characters are written as
+escapes such as \\x1b, so that a line is always one issue.
 
 JSON: vault, waiting_count, issues; of each issue: id, number, project, status, level, title,
-culprit, platform, first_seen, last_seen, seen_count, last_event
+culprit, platform, first_seen, last_seen, seen_count, last_event, user_count, assignee, severity,
+is_regressed, regression (an event's id), is_bookmarked, review, resolution, ignore, tags,
+comment_count
 
 Examples:
   crashvault list --status open --sort count
@@ -174,7 +195,7 @@ pub struct List {
     /// Only issues of this status: open, resolved or ignored
     #[arg(long, value_name = "STATUS", value_parser = status)]
     pub status: Option<Status>,
-    /// The order: last-seen, first-seen, count or number
+    /// The order: last-seen, first-seen, count, users or number
     #[arg(long, value_name = "ORDER", default_value = "last-seen", value_parser = sort)]
     pub sort: IssueSort,
     /// At most so many
@@ -187,6 +208,73 @@ pub struct List {
     pub wait: Wait,
 }
 
+/// Find issues, or events, by what they say and what was decided about them
+#[derive(Debug, Group)]
+#[command(after_help = "\
+The words are joined by blanks. An issue is found if one of its events fits the whole query.
+
+  timeout  \"connection refused\"  time*   words, phrases, beginnings, anywhere in an event
+  level:error  level:>=warning           debug, info, warning, error, fatal
+  release:shop@2.*  release:[a, b]       `*` stands for anything, [a, b] for one of several
+  tags[region]:eu  region:eu             a key with no other meaning is a tag of the event
+  has:user  !has:release  !level:info    there at all; `!` or NOT excludes
+  is:unresolved                          or open, resolved, ignored, regressed, assigned,
+                                         unassigned, bookmarked, for_review
+  assigned:me  assigned:none             whose it is: a name, me, none
+  timesSeen:>100  users:>=10             counts
+  age:-7d  age:+7d  lastSeen:-2h         first seen, last seen: less, more than that ago
+  firstSeen:2026-01-05                   on that day (UTC)
+  stack.function:parse*                  in a stack; also stack.module, stack.filename
+  (timeout OR refused) project:shop      AND goes without saying; OR binds weaker
+
+A shell takes quotes, `!`, `*`, `>` and parentheses for itself: put the query in single quotes.
+Answers as `list` does. With --events each line of a pipe is: time, level, issue, title, event id.
+
+JSON: vault, waiting_count, issues (as in `list`), next (for --after; null on the last page); with
+--events instead of issues: events (id, issue, issue_number, time, received_at, level, title, event)
+
+Examples:
+  crashvault search 'is:unresolved level:error timeout'
+  crashvault search 'release:shop@2.* users:>=10' --sort users
+  crashvault search '\"connection refused\"' --events --limit 5
+  crashvault search is:regressed --json | jq '.issues[].number'")]
+pub struct Search {
+    /// What to look for; nothing finds all
+    #[arg(value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// Find events, newest first, instead of issues
+    #[arg(long, conflicts_with = "sort")]
+    pub events: bool,
+    /// The order: last-seen, first-seen, count, users or number [default: last-seen]
+    #[arg(long, value_name = "ORDER", value_parser = sort)]
+    pub sort: Option<IssueSort>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
+    pub limit: u32,
+    /// Go on behind the page that told this cursor
+    #[arg(long, value_name = "CURSOR", value_parser = cursor)]
+    pub after: Option<Cursor>,
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+/// Make issues, counters and the search index again from the records
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Others can read and write meanwhile, and nothing is lost if it is interrupted. What people decided
+and the numbers of issues stay. With --verify each difference is one line, and exit code 1.
+
+JSON: event_count, issue_count; with --verify: is_same, differences
+
+Examples:
+  crashvault rebuild
+  crashvault rebuild --verify")]
+pub struct Rebuild {
+    /// Change nothing; tell what would be different
+    #[arg(long)]
+    pub verify: bool,
+}
+
 /// Show an issue: why its events are one, and the newest of them
 #[derive(Debug, Group)]
 #[command(after_help = "\
@@ -195,7 +283,8 @@ first. Calls of libraries are folded, and source lines are shown for the first o
 own calls.
 
 JSON: issue (as in `list`), joins (reason, parts, variant, algorithm, joined_at), events (the whole
-event payloads, newest first)
+event payloads, newest first), activities (id, vault, author, time, issue, deed; oldest first),
+values (key, is_tag, value, count; the ten most frequent of each key), hours (hour, count)
 
 Examples:
   crashvault show 7
@@ -297,74 +386,6 @@ fn options(words: &[OsString]) -> impl Iterator<Item = &OsString> {
     words.iter().skip(1).take_while(|word| *word != "--")
 }
 
-fn level(text: &str) -> Result<Level, String> {
-    Level::from_name(text).ok_or_else(|| one_of(&Level::ALL.map(Level::name)))
-}
-
-fn status(text: &str) -> Result<Status, String> {
-    let all = [Status::Open, Status::Resolved, Status::Ignored];
-    let found = all
-        .into_iter()
-        .find(|status| status.name().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| one_of(&all.map(Status::name)))
-}
-
-/// The names with hyphens, and those of the fields and of v1.
-fn sort(text: &str) -> Result<IssueSort, String> {
-    match text.to_ascii_lowercase().replace('_', "-").as_str() {
-        "last-seen" => Ok(IssueSort::LastSeen),
-        "first-seen" | "created-at" => Ok(IssueSort::FirstSeen),
-        "count" | "seen-count" => Ok(IssueSort::SeenCount),
-        "number" | "id" => Ok(IssueSort::Number),
-        _ => Err(one_of(&["last-seen", "first-seen", "count", "number"])),
-    }
-}
-
-fn one_of(names: &[&str]) -> String {
-    let (last, others) = names.split_last().unwrap_or((&"", &[]));
-    format!("expected {} or {last}", others.join(", "))
-}
-
-fn limit(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err("expected a number from 1".into()),
-    }
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().into(), value.into())),
-        _ => Err("expected KEY=VALUE".into()),
-    }
-}
-
-/// v1 had words alone; such a word is a tag that is true.
-fn tag(text: &str) -> Result<(String, String), String> {
-    match text.contains('=') {
-        true => pair(text),
-        false if text.trim().is_empty() => Err("expected KEY=VALUE, or a word alone".into()),
-        false => Ok((text.trim().into(), "true".into())),
-    }
-}
-
-fn event_id(text: &str) -> Result<EventId, String> {
-    match text.parse::<EventId>() {
-        Ok(id) if id.is_nil() => Err("the nil id stands for no event".into()),
-        Ok(id) => Ok(id),
-        Err(error) => Err(error.message().to_owned()),
-    }
-}
-
-/// An event's id has the same digits as an issue's; which one it is, the vault knows.
-fn issue(text: &str) -> Result<IssueRef, String> {
-    if let Ok(id) = text.parse::<EventId>() {
-        return Ok(IssueRef::Id(IssueId::from_bytes(*id.as_bytes())));
-    }
-    text.parse::<IssueRef>()
-        .map_err(|error| error.message().to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -376,36 +397,6 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         command().debug_assert();
-    }
-
-    #[test]
-    fn every_level_can_be_named() {
-        for wanted in Level::ALL {
-            assert_eq!(level(wanted.name()), Ok(wanted));
-        }
-        assert_eq!(level("CRITICAL"), Ok(Level::Fatal));
-        assert_eq!(
-            level("bad").unwrap_err(),
-            "expected debug, info, warning, error or fatal"
-        );
-    }
-
-    #[test]
-    fn a_tag_is_a_pair_or_a_word() {
-        assert_eq!(tag("a=b=c"), Ok(("a".into(), "b=c".into())));
-        assert_eq!(tag("db"), Ok(("db".into(), "true".into())));
-        assert!(tag("=b").is_err());
-        assert!(tag(" ").is_err());
-    }
-
-    #[test]
-    fn an_uuid_of_any_spelling_may_name_an_issue_or_event() {
-        let with_hyphens = issue("836d5dc8-386c-46d6-a6cb-ca36eeabce7f").unwrap();
-        assert_eq!(
-            with_hyphens,
-            issue("836d5dc8386c46d6a6cbca36eeabce7f").unwrap()
-        );
-        assert!(matches!(with_hyphens, IssueRef::Id(_)));
     }
 
     #[test]

@@ -214,6 +214,9 @@ fn tell_next(directory: &Path, issues: &[Issue], screen: &mut Screen) -> io::Res
     let next = [
         "list".to_owned(),
         format!("show {panic}"),
+        "search 'is:unresolved order'".to_owned(),
+        format!("resolve {panic} --comment 'no coupon without a price'"),
+        format!("undo {panic}"),
         "status".to_owned(),
         "doctor".to_owned(),
         "add 'my first event' --level info".to_owned(),

@@ -5,23 +5,24 @@ use std::path::Path;
 use crashvault::{Error, Finding, Severity, Vault};
 use serde_json::json;
 
-use super::{Done, reading};
+use super::Done;
+use super::reading::{self, Place};
 use crate::args::Wait;
 use crate::output::failure::advice;
 use crate::output::text::visible;
 use crate::output::{Screen, Stop, Style, json};
 
-pub fn run(directory: &Path, wait: Wait, screen: &mut Screen) -> Result<Done, Stop> {
-    let findings = match examine(directory, wait, screen) {
+pub fn run(place: &Place, wait: Wait, screen: &mut Screen) -> Result<Done, Stop> {
+    let findings = match examine(place, wait, screen) {
         Ok(findings) => findings,
-        Err(error) => unopened(directory, &error),
+        Err(error) => unopened(&place.directory, &error),
     };
     let is_healthy = findings
         .iter()
         .all(|finding| finding.severity < Severity::Problem);
     if screen.json {
         screen.value(&json!({
-            "vault": directory.to_string_lossy(),
+            "vault": place.directory.to_string_lossy(),
             "is_healthy": is_healthy,
             "findings": findings.iter().map(json::finding).collect::<Vec<_>>(),
         }))?;
@@ -33,8 +34,8 @@ pub fn run(directory: &Path, wait: Wait, screen: &mut Screen) -> Result<Done, St
     Ok(if is_healthy { Done::Well } else { Done::Badly })
 }
 
-fn examine(directory: &Path, wait: Wait, screen: &Screen) -> Result<Vec<Finding>, Error> {
-    let opened = reading::try_open(directory, wait, screen)?;
+fn examine(place: &Place, wait: Wait, screen: &Screen) -> Result<Vec<Finding>, Error> {
+    let opened = reading::try_open(place, wait, screen)?;
     let mut findings = opened.vault.doctor()?;
     findings.extend(opened.drain_error.as_ref().map(problem));
     Ok(findings)

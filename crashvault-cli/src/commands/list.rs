@@ -1,21 +1,19 @@
 //! `list`: the issues, as a table or lines.
 
-use std::path::Path;
-
 use crashvault::{Issue, IssueFilter, Timestamp};
 use serde_json::json;
 
-use super::{Done, reading};
+use super::Done;
+use super::reading::{self, Place};
 use crate::args::List;
 use crate::output::text::{counted, visible};
 use crate::output::{Screen, Stop, Style, json, table};
 
-pub fn run(directory: &Path, list: &List, screen: &mut Screen) -> Result<Done, Stop> {
-    let opened = match reading::open(directory, list.wait, screen) {
+pub fn run(place: &Place, list: &List, screen: &mut Screen) -> Result<Done, Stop> {
+    let opened = match reading::open(place, list.wait, screen) {
         Err(stop) if reading::is_missing(&stop) => {
-            answer(directory, &[], 0, screen)?;
-            let place = directory.display().to_string();
-            tell_first_steps(&format!("there is no vault in {}", visible(&place)), screen);
+            answer(place, &[], 0, screen)?;
+            tell_missing(place, screen);
             return Ok(Done::Well);
         }
         opened => opened?,
@@ -28,7 +26,7 @@ pub fn run(directory: &Path, list: &List, screen: &mut Screen) -> Result<Done, S
     let mut issues = opened.vault.issues(&filter)?;
     let has_more = issues.len() > limit;
     issues.truncate(limit);
-    answer(directory, &issues, opened.waiting_count, screen)?;
+    answer(place, &issues, opened.waiting_count, screen)?;
     let is_filtered = list.status.is_some() || list.project.is_some();
     match issues.is_empty() {
         true if is_filtered => screen.note("no issue fits; `crashvault list` shows all"),
@@ -42,19 +40,24 @@ pub fn run(directory: &Path, list: &List, screen: &mut Screen) -> Result<Done, S
 }
 
 fn answer(
-    directory: &Path,
+    place: &Place,
     issues: &[Issue],
     waiting_count: u64,
     screen: &mut Screen,
 ) -> std::io::Result<()> {
     if screen.json {
         let value = json!({
-            "vault": directory.to_string_lossy(),
+            "vault": place.directory.to_string_lossy(),
             "waiting_count": waiting_count,
             "issues": issues.iter().map(json::issue).collect::<Vec<_>>(),
         });
         return screen.value(&value);
     }
+    write_lines(issues, screen)
+}
+
+/// The issues for people or, in a pipe, for programs that read lines.
+pub fn write_lines(issues: &[Issue], screen: &mut Screen) -> std::io::Result<()> {
     match screen.width {
         Some(columns) => write_table(issues, columns, screen),
         None => issues
@@ -80,6 +83,15 @@ pub fn write_table(issues: &[Issue], columns: usize, screen: &mut Screen) -> std
     let issues = counted(issues.len() as u64, "issue", "issues");
     let events = counted(events, "event", "events");
     screen.styled(Style::Dim, format!("{issues}, {events}, {projects}"))
+}
+
+/// That there is no vault, and how there will be one.
+pub fn tell_missing(place: &Place, screen: &Screen) {
+    let directory = place.directory.display().to_string();
+    tell_first_steps(
+        &format!("there is no vault in {}", visible(&directory)),
+        screen,
+    );
 }
 
 fn tell_first_steps(what: &str, screen: &Screen) {

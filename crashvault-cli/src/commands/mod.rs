@@ -3,14 +3,16 @@
 //! Never: holds a rule of its own about events or issues; those are the engine's.
 
 mod add;
+mod decide;
 mod demo;
 mod doctor;
 mod list;
 mod reading;
+mod rebuild;
+mod search;
 mod show;
 mod status;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crashvault::Vault;
@@ -18,6 +20,7 @@ use crashvault::Vault;
 use crate::args::{Args, Command, Global};
 use crate::output::failure::FAILED;
 use crate::output::{Failure, Paint, Screen, Stop};
+use reading::Place;
 
 /// How a command ended that was not stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub enum Done {
     Well,
     /// It answered, and the answer is that something is wrong.
     Badly,
+    /// Some of what was asked for failed, with this exit code at worst; that was told.
+    Partly(u8),
 }
 
 /// Runs the command.
@@ -34,6 +39,7 @@ pub fn run(args: &Args) -> ExitCode {
     match done {
         Ok(Done::Well) | Err(Stop::Closed) => ExitCode::SUCCESS,
         Ok(Done::Badly) => ExitCode::from(FAILED),
+        Ok(Done::Partly(code)) => ExitCode::from(code),
         Err(Stop::Failed(failure)) => {
             // What was answered before comes first.
             let _ = screen.flush();
@@ -50,19 +56,31 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
     match &args.command {
         Command::Demo(_) => demo::run(global, screen),
         Command::DemoChild(child) => Ok(crate::shop::run(child.kind, global.vault.as_deref())),
-        Command::Add(add) => add::run(&directory(global)?, add, screen),
-        Command::List(list) => list::run(&directory(global)?, list, screen),
-        Command::Show(show) => show::run(&directory(global)?, show, screen),
-        Command::Status(reading) => status::run(&directory(global)?, reading.wait, screen),
-        Command::Doctor(reading) => doctor::run(&directory(global)?, reading.wait, screen),
+        Command::Add(add) => add::run(&place(global)?.directory, add, screen),
+        Command::List(list) => list::run(&place(global)?, list, screen),
+        Command::Show(show) => show::run(&place(global)?, show, screen),
+        Command::Search(search) => search::run(&place(global)?, search, screen),
+        Command::Resolve(resolve) => decide::resolve(&place(global)?, resolve, screen),
+        Command::Reopen(reopen) => decide::reopen(&place(global)?, reopen, screen),
+        Command::Ignore(ignore) => decide::ignore(&place(global)?, ignore, screen),
+        Command::Assign(assign) => decide::assign(&place(global)?, assign, screen),
+        Command::Comment(comment) => decide::comment(&place(global)?, comment, screen),
+        Command::Undo(undo) => decide::undo(&place(global)?, undo, screen),
+        Command::Status(reading) => status::run(&place(global)?, reading.wait, screen),
+        Command::Doctor(reading) => doctor::run(&place(global)?, reading.wait, screen),
+        Command::Rebuild(rebuild) => rebuild::run(&place(global)?, rebuild, screen),
     }
 }
 
 /// The vault that is meant.
-fn directory(global: &Global) -> Result<PathBuf, Failure> {
-    let asked = global.vault.clone();
-    asked.or_else(Vault::default_directory).ok_or_else(|| {
+fn place(global: &Global) -> Result<Place, Failure> {
+    let asked = global.vault.clone().or_else(Vault::default_directory);
+    let directory = asked.ok_or_else(|| {
         let message = "neither $CRASHVAULT_HOME nor a home directory is set";
         Failure::new(message, "name the vault with --vault DIR")
+    })?;
+    Ok(Place {
+        directory,
+        author: global.author.clone(),
     })
 }

@@ -1,14 +1,34 @@
-//! Enters: a vault's directory. Leaves: the open vault, with what programs captured taken in first.
+//! Enters: which vault is meant. Leaves: the open vault, with what programs captured taken in first, and the issue that
+//! is named in it.
 //!
 //! Never: makes a vault, or touches what Crashvault 1 left beside it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crashvault::{DrainReport, Error, ErrorKind, READER_DRAIN_MAX, Result, Vault};
+use crashvault::{
+    DrainReport, Error, ErrorKind, EventId, Issue, IssueRef, READER_DRAIN_MAX, Result, Vault,
+};
 
 use crate::args::Wait;
 use crate::output::text::{counted, visible};
-use crate::output::{Screen, Stop};
+use crate::output::{Failure, Screen, Stop};
+
+/// The vault that is meant, and who decides in it; `None`: whom the engine takes.
+pub struct Place {
+    pub directory: PathBuf,
+    pub author: Option<String>,
+}
+
+impl Place {
+    /// Opens the vault that is there.
+    pub fn open(&self) -> Result<Vault> {
+        let mut options = Vault::options().create(false);
+        if let Some(author) = &self.author {
+            options = options.author(author);
+        }
+        options.open(&self.directory)
+    }
+}
 
 /// A vault that was opened to be read.
 pub struct Opened {
@@ -20,9 +40,9 @@ pub struct Opened {
 }
 
 /// Opens and drains. What is not as usual is told on stderr.
-pub fn open(directory: &Path, wait: Wait, screen: &Screen) -> Result<Opened, Stop> {
-    tell_v1(directory, screen);
-    let opened = try_open(directory, wait, screen)?;
+pub fn open(place: &Place, wait: Wait, screen: &Screen) -> Result<Opened, Stop> {
+    tell_v1(&place.directory, screen);
+    let opened = try_open(place, wait, screen)?;
     if let Some(error) = &opened.drain_error {
         screen.note(format!(
             "what programs captured lately could not be taken in: {}",
@@ -33,8 +53,8 @@ pub fn open(directory: &Path, wait: Wait, screen: &Screen) -> Result<Opened, Sto
 }
 
 /// As [`open`], leaving a failure and v1's data to the caller.
-pub fn try_open(directory: &Path, wait: Wait, screen: &Screen) -> Result<Opened> {
-    let mut vault = Vault::options().create(false).open(directory)?;
+pub fn try_open(place: &Place, wait: Wait, screen: &Screen) -> Result<Opened> {
+    let mut vault = place.open()?;
     let drained = match wait.wait {
         true => vault.drain_all(),
         false => vault.drain(READER_DRAIN_MAX),
@@ -55,6 +75,30 @@ pub fn try_open(directory: &Path, wait: Wait, screen: &Screen) -> Result<Opened>
         waiting_count,
         drain_error,
     })
+}
+
+/// The issue that is named; where its name is an event's id, that event's issue, and the event.
+pub fn find(vault: &Vault, reference: &IssueRef) -> Result<(Issue, Option<EventId>), Stop> {
+    let error = match vault.issue(reference) {
+        Ok(issue) => return Ok((issue, None)),
+        Err(error) => error,
+    };
+    let IssueRef::Id(id) = reference else {
+        return Err(error.into());
+    };
+    if error.kind() != ErrorKind::NotFound {
+        return Err(error.into());
+    }
+    let id = EventId::from_bytes(*id.as_bytes());
+    match vault.event(id) {
+        Ok(stored) => Ok((vault.issue(&IssueRef::Id(stored.issue))?, Some(id))),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let mut failure = Failure::from(&error);
+            failure.message = format!("no issue and no event has the id {id}");
+            Err(failure.into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether opening failed because there is nothing.

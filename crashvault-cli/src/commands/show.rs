@@ -1,60 +1,45 @@
 //! `show`: one issue, why its events are one, and the newest of them.
 
-use std::path::Path;
-
 use crashvault::{ErrorKind, EventId, Issue, IssueRef, Join, StoredEvent, Timestamp, Vault};
 
-use super::{Done, reading};
+use super::Done;
+use super::reading::{self, Place};
 use crate::args::Show;
 use crate::output::age::{age, moment};
 use crate::output::event::{self, Page};
+use crate::output::json::{self, Shown};
 use crate::output::text::{counted, visible};
-use crate::output::{Failure, Screen, Stop, Style, json, paint};
+use crate::output::{Failure, Screen, Stop, Style, activity, paint, trend, values};
 
 /// Variants whose reasons are shown.
 const JOINS_MAX: usize = 5;
+/// Values of each key that are asked for.
+const VALUES_MAX: usize = 10;
 
-pub fn run(directory: &Path, show: &Show, screen: &mut Screen) -> Result<Done, Stop> {
-    let vault = reading::open(directory, show.wait, screen)?.vault;
-    let (issue, asked) = find(&vault, &show.issue)?;
-    let events = match show.event.or(asked) {
-        Some(id) => vec![event_of(&vault, &issue, id)?],
-        None => vault.events(&issue.id, show.limit as usize)?,
+pub fn run(place: &Place, show: &Show, screen: &mut Screen) -> Result<Done, Stop> {
+    let vault = reading::open(place, show.wait, screen)?.vault;
+    let (issue, asked) = reading::find(&vault, &show.issue)?;
+    let reference = IssueRef::Id(issue.id);
+    let shown = Shown {
+        events: match show.event.or(asked) {
+            Some(id) => vec![event_of(&vault, &issue, id)?],
+            None => vault.events(&issue.id, show.limit as usize)?,
+        },
+        joins: vault.joins(&issue.id)?,
+        activities: vault.activities(&reference)?,
+        values: vault.values(&reference, VALUES_MAX)?,
+        hours: vault.hours(&reference)?,
+        issue,
     };
-    let joins = vault.joins(&issue.id)?;
     if screen.json {
-        screen.value(&json::shown(&issue, &joins, &events))?;
+        screen.value(&json::shown(&shown))?;
         return Ok(Done::Well);
     }
     let mut page = Page::new(screen.paint, show.all_frames);
     page.width = screen.width;
-    write(&mut page, &issue, &joins, &events, Timestamp::now());
+    write(&mut page, &shown, Timestamp::now());
     page.lines.iter().try_for_each(|line| screen.line(line))?;
     Ok(Done::Well)
-}
-
-/// The issue that is named; where its name is an event's id, that event's issue, and the event.
-fn find(vault: &Vault, reference: &IssueRef) -> Result<(Issue, Option<EventId>), Stop> {
-    let error = match vault.issue(reference) {
-        Ok(issue) => return Ok((issue, None)),
-        Err(error) => error,
-    };
-    let IssueRef::Id(id) = reference else {
-        return Err(error.into());
-    };
-    if error.kind() != ErrorKind::NotFound {
-        return Err(error.into());
-    }
-    let id = EventId::from_bytes(*id.as_bytes());
-    match vault.event(id) {
-        Ok(stored) => Ok((vault.issue(&IssueRef::Id(stored.issue))?, Some(id))),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let mut failure = Failure::from(&error);
-            failure.message = format!("show: no issue and no event has the id {id}");
-            Err(failure.into())
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn event_of(vault: &Vault, issue: &Issue, id: EventId) -> Result<StoredEvent, Stop> {
@@ -75,19 +60,22 @@ fn event_of(vault: &Vault, issue: &Issue, id: EventId) -> Result<StoredEvent, St
     Err(failure.into())
 }
 
-fn write(page: &mut Page, issue: &Issue, joins: &[Join], events: &[StoredEvent], now: Timestamp) {
-    head(page, issue, events.first(), now);
-    why(page, joins);
-    for stored in events {
+fn write(page: &mut Page, shown: &Shown, now: Timestamp) {
+    head(page, shown, now);
+    activity::feed(page, &shown.activities, now);
+    values::values(page, &shown.values, shown.issue.seen_count);
+    why(page, &shown.joins);
+    for stored in &shown.events {
         page.line("");
-        page.line(event_line(page, stored, issue, now));
+        page.line(event_line(page, stored, &shown.issue, now));
         event::failure(page, &stored.event);
         event::breadcrumbs(page, &stored.event.breadcrumbs);
         event::surroundings(page, &stored.event);
     }
 }
 
-fn head(page: &mut Page, issue: &Issue, newest: Option<&StoredEvent>, now: Timestamp) {
+fn head(page: &mut Page, shown: &Shown, now: Timestamp) {
+    let issue = &shown.issue;
     let paint = page.paint;
     let number = paint.on(Style::Name, format!("#{}", issue.number));
     page.line(format!(
@@ -97,16 +85,17 @@ fn head(page: &mut Page, issue: &Issue, newest: Option<&StoredEvent>, now: Times
     let when = |seen: Timestamp| format!("{} ({})", age(seen, now), moment(seen));
     let mut rows = vec![
         ("level", paint.on(paint::level(issue.level), issue.level)),
-        ("status", issue.status.to_string()),
+        ("status", activity::status(issue, now)),
         ("project", visible(&issue.project).into_owned()),
-        ("seen", counted(issue.seen_count, "time", "times")),
+        ("seen", seen(issue)),
         ("first", when(issue.first_seen)),
         ("last", when(issue.last_seen)),
     ];
     if let Some(culprit) = &issue.culprit {
         rows.push(("where", visible(culprit).into_owned()));
     }
-    if let Some(event) = newest.map(|stored| &stored.event) {
+    rows.extend(decided(issue));
+    if let Some(event) = shown.events.first().map(|stored| &stored.event) {
         let named = [
             ("release", &event.release),
             ("environment", &event.environment),
@@ -118,12 +107,43 @@ fn head(page: &mut Page, issue: &Issue, newest: Option<&StoredEvent>, now: Times
             }
         }
     }
-    rows.push(("id", issue.id.to_string()));
-    let rows: Vec<(String, String)> = rows
-        .into_iter()
-        .map(|(name, value)| (name.into(), value))
-        .collect();
+    let rows = rows.into_iter().map(|(name, value)| (name.into(), value));
+    let mut rows: Vec<(String, String)> = rows.chain(trend::rows(&shown.hours, now)).collect();
+    rows.push(("id".into(), issue.id.to_string()));
     page.rows(&rows);
+}
+
+fn seen(issue: &Issue) -> String {
+    let times = counted(issue.seen_count, "time", "times");
+    match issue.user_count {
+        0 => times,
+        users => format!("{times}, by {}", counted(users, "user", "users")),
+    }
+}
+
+/// What people decided, beside the status.
+fn decided(issue: &Issue) -> Vec<(&'static str, String)> {
+    let state = &issue.state;
+    let mut rows = Vec::new();
+    let assignee = state.assignee.as_deref();
+    let texts = [
+        ("assignee", assignee),
+        ("severity", state.severity.as_deref()),
+    ];
+    for (name, value) in texts {
+        rows.extend(value.map(|value| (name, visible(value).into_owned())));
+    }
+    rows.extend(state.review.map(|step| ("review", step.to_string())));
+    if state.is_bookmarked {
+        rows.push(("bookmark", "yes".into()));
+    }
+    let labels = state.tags.iter();
+    let labels = labels.map(|(key, value)| format!("{}={}", visible(key), visible(value)));
+    let labels = labels.collect::<Vec<_>>().join(", ");
+    if !labels.is_empty() {
+        rows.push(("labels", labels));
+    }
+    rows
 }
 
 /// Why these events are one issue.

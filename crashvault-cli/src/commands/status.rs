@@ -1,17 +1,16 @@
 //! `status`: what the vault holds, what it has lost, and its settings.
 
-use std::path::Path;
-
 use crashvault::{Vault, VaultStatus};
 
-use super::{Done, reading};
+use super::Done;
+use super::reading::{self, Place};
 use crate::args::Wait;
 use crate::output::event::Page;
 use crate::output::text::{bytes, count, counted, visible};
 use crate::output::{Screen, Stop, Style, json};
 
-pub fn run(directory: &Path, wait: Wait, screen: &mut Screen) -> Result<Done, Stop> {
-    let opened = match reading::open(directory, wait, screen) {
+pub fn run(place: &Place, wait: Wait, screen: &mut Screen) -> Result<Done, Stop> {
+    let opened = match reading::open(place, wait, screen) {
         Err(Stop::Failed(mut failure)) => {
             // Nothing to tell the status of is a failure here, as it is for the doctor.
             failure.code = crate::output::failure::FAILED;

@@ -35,9 +35,51 @@ pub struct Failure {
     pub message: String,
     pub hint: String,
     pub code: u8,
+    /// Where in the question it lies.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A query and the byte in it where it went wrong.
+#[derive(Debug)]
+pub struct Excerpt {
+    pub query: String,
+    pub position: usize,
+}
+
+/// Columns of a query that are shown before and behind the place that is meant.
+const EXCERPT_BEFORE: usize = 50;
+const EXCERPT_BEHIND: usize = 25;
+
+impl Excerpt {
+    /// The query around the place, and a mark below it.
+    fn lines(&self) -> [String; 2] {
+        let place = (0..=self.position.min(self.query.len()))
+            .rev()
+            .find(|place| self.query.is_char_boundary(*place))
+            .unwrap_or(0);
+        let (before, behind) = self.query.split_at(place);
+        let before = text::visible(before);
+        let before = match text::width(&before) > EXCERPT_BEFORE {
+            true => format!("…{}", text::fit_end(&before, EXCERPT_BEFORE - 1)),
+            false => before.into_owned(),
+        };
+        let behind = text::visible(behind);
+        let behind = text::fit(&behind, EXCERPT_BEHIND);
+        let blanks = " ".repeat(text::width(&before));
+        [format!("{before}{behind}"), format!("{blanks}^")]
+    }
 }
 
 impl Failure {
+    /// Words of a command line that were not understood.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            kind: "Usage",
+            code: USAGE,
+            ..Self::new(message, hint)
+        }
+    }
+
     /// A failure of the command itself.
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
@@ -45,6 +87,7 @@ impl Failure {
             message: message.into(),
             hint: hint.into(),
             code: FAILED,
+            excerpt: None,
         }
     }
 
@@ -52,12 +95,15 @@ impl Failure {
     pub fn tell(&self, json: bool, paint: Paint) -> ExitCode {
         let mut err = io::stderr().lock();
         let _ = if json {
-            let value = json!({"error": {
+            let mut value = json!({"error": {
                 "kind": self.kind,
                 "message": self.message,
                 "hint": self.hint,
                 "exit_code": self.code,
             }});
+            if let Some(excerpt) = &self.excerpt {
+                value["error"]["position"] = excerpt.position.into();
+            }
             writeln!(err, "{value}")
         } else {
             self.tell_people(&mut err, paint)
@@ -70,6 +116,10 @@ impl Failure {
         let mut lines = text::visible_lines(&self.message);
         writeln!(err, "{label} {}", lines.next().unwrap_or_default())?;
         lines.try_for_each(|line| writeln!(err, "  {line}"))?;
+        if let Some([query, mark]) = self.excerpt.as_ref().map(Excerpt::lines) {
+            writeln!(err, "  {query}")?;
+            writeln!(err, "  {}", paint.on(Style::Worst, mark))?;
+        }
         let label = paint.on(Style::Name, "hint:");
         text::visible_lines(&self.hint).try_for_each(|line| writeln!(err, "{label} {line}"))
     }
@@ -86,6 +136,7 @@ impl From<&Error> for Failure {
                 ErrorKind::InvalidInput | ErrorKind::Conflict => USAGE,
                 _ => FAILED,
             },
+            excerpt: None,
         }
     }
 }
@@ -96,7 +147,13 @@ pub fn advice(error: &Error) -> &'static str {
         ErrorKind::NotFound if error.operation() == "open vault" => {
             "`crashvault demo` makes one to look at; a program makes one when it installs Crashvault; --vault names another place"
         }
+        ErrorKind::NotFound if error.operation() == "undo" => {
+            "`crashvault show ISSUE` tells what was decided"
+        }
         ErrorKind::NotFound => "`crashvault list` shows what there is",
+        ErrorKind::InvalidInput if error.operation() == "read query" => {
+            "`crashvault search --help` tells what a query can say"
+        }
         ErrorKind::Conflict => "write more of the id, or the number",
         ErrorKind::Corrupt => {
             "the file was left as it is; keep a copy of the whole directory, then move the file away or correct it"
@@ -148,12 +205,7 @@ pub fn usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
         return ExitCode::from(if is_answer { 0 } else { USAGE });
     }
     let (message, hint) = usage_lines(&error.render().to_string());
-    let failure = Failure {
-        kind: "Usage",
-        message,
-        hint,
-        code: USAGE,
-    };
+    let failure = Failure::usage(message, hint);
     let paint = Paint::of(&io::stderr(), args::asked_color(words));
     failure.tell(args::wants_json(words), paint)
 }
@@ -176,6 +228,28 @@ fn usage_lines(rendered: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check_excerpt(query: &str, position: usize, expected: [&str; 2]) {
+        let query = query.to_owned();
+        assert_eq!(Excerpt { query, position }.lines(), expected);
+    }
+
+    #[test]
+    fn the_mark_stands_below_the_place() {
+        check_excerpt("a (b", 2, ["a (b", "  ^"]);
+        check_excerpt("漢 (b", 4, ["漢 (b", "   ^"]);
+        check_excerpt("\u{1b} (b", 2, ["\\x1b (b", "     ^"]);
+        check_excerpt("a", 9, ["a", " ^"]);
+        check_excerpt("漢", 1, ["漢", "^"]);
+    }
+
+    #[test]
+    fn a_long_query_is_shown_around_the_place() {
+        let query = format!("{}({}", "a".repeat(100), "b".repeat(100));
+        let before = format!("…{}", "a".repeat(49));
+        let line = format!("{before}({}…", "b".repeat(23));
+        check_excerpt(&query, 100, [&line, &format!("{}^", " ".repeat(50))]);
+    }
 
     #[test]
     fn usage_errors_have_our_shape() {

@@ -1,9 +1,11 @@
 //! Enters: what the engine answers. Leaves: JSON with documented keys (docs/guide/command.md); keys are only ever added.
 
-use crashvault::{Finding, Issue, Join, StoredEvent, VaultStatus};
+use crashvault::{Activity, Finding, Issue, Join, StoredEvent, Timestamp, ValueCount, VaultStatus};
 use serde_json::{Value, json};
 
 pub fn issue(issue: &Issue) -> Value {
+    // Resolution and ignore have one form, here and in activities.
+    let state = issue.state.to_value();
     json!({
         "id": issue.id.to_string(),
         "number": issue.number,
@@ -17,6 +19,41 @@ pub fn issue(issue: &Issue) -> Value {
         "last_seen": issue.last_seen.to_string(),
         "seen_count": issue.seen_count,
         "last_event": issue.last_event.to_string(),
+        "user_count": issue.user_count,
+        "assignee": issue.state.assignee,
+        "severity": issue.state.severity,
+        "is_regressed": issue.state.regression.is_some(),
+        "regression": issue.state.regression.map(|event| event.to_string()),
+        "is_bookmarked": issue.state.is_bookmarked,
+        "review": issue.state.review.map(|step| step.name()),
+        "resolution": state["resolution"],
+        "ignore": state["ignore"],
+        "tags": issue.state.tags,
+        "comment_count": issue.state.comment_count,
+    })
+}
+
+/// One event among those that a search found.
+pub fn found_event(stored: &StoredEvent) -> Value {
+    let event = &stored.event;
+    json!({
+        "id": event.event_id.to_string(),
+        "issue": stored.issue.to_string(),
+        "issue_number": stored.issue_number,
+        "time": event.timestamp.unwrap_or(stored.received_at).to_string(),
+        "received_at": stored.received_at.to_string(),
+        "level": event.level.name(),
+        "title": event.title(),
+        "event": event.to_value(),
+    })
+}
+
+fn value_count(value: &ValueCount) -> Value {
+    json!({
+        "key": value.key,
+        "is_tag": value.is_tag,
+        "value": value.value,
+        "count": value.count,
     })
 }
 
@@ -30,11 +67,27 @@ pub fn join(join: &Join) -> Value {
     })
 }
 
-pub fn shown(of: &Issue, joins: &[Join], events: &[StoredEvent]) -> Value {
+/// An issue with all that `show` knows about it.
+pub struct Shown {
+    pub issue: Issue,
+    pub joins: Vec<Join>,
+    pub events: Vec<StoredEvent>,
+    pub activities: Vec<Activity>,
+    pub values: Vec<ValueCount>,
+    pub hours: Vec<(Timestamp, u64)>,
+}
+
+pub fn shown(shown: &Shown) -> Value {
+    let events = shown.events.iter().map(|stored| stored.event.to_value());
+    let hours = shown.hours.iter();
+    let hours = hours.map(|(hour, count)| json!({"hour": hour.to_string(), "count": count}));
     json!({
-        "issue": issue(of),
-        "joins": joins.iter().map(join).collect::<Vec<_>>(),
-        "events": events.iter().map(|stored| stored.event.to_value()).collect::<Vec<_>>(),
+        "issue": issue(&shown.issue),
+        "joins": shown.joins.iter().map(join).collect::<Vec<_>>(),
+        "events": events.collect::<Vec<_>>(),
+        "activities": shown.activities.iter().map(Activity::to_value).collect::<Vec<_>>(),
+        "values": shown.values.iter().map(value_count).collect::<Vec<_>>(),
+        "hours": hours.collect::<Vec<_>>(),
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Never: lets a control character of an event reach the terminal, or asks a vault for anything.
 
+pub mod activity;
 pub mod age;
 pub mod event;
 pub mod failure;
@@ -10,6 +11,8 @@ pub mod paint;
 pub mod screen;
 pub mod table;
 pub mod text;
+pub mod trend;
+pub mod values;
 
 pub use failure::{Failure, Stop};
 pub use paint::{Paint, Style};

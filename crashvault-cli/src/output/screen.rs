@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use serde_json::Value;
 
-use super::{Paint, Style};
+use super::{Failure, Paint, Style};
 use crate::args::Global;
 
 /// Where a command writes.
@@ -58,6 +58,13 @@ impl Screen {
     pub fn note(&self, text: impl Display) {
         let label = self.note_paint.on(Style::Note, "note:");
         let _ = writeln!(io::stderr(), "{label} {text}");
+    }
+
+    /// Tells a failure and goes on; what was answered before comes first.
+    pub fn fail(&mut self, failure: &Failure) -> io::Result<()> {
+        self.flush()?;
+        failure.tell(self.json, self.note_paint);
+        Ok(())
     }
 
     /// Writes out what is buffered.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crashvault::{Issue, Status, Timestamp};
+use crashvault::{Issue, Status, StoredEvent, Timestamp};
 
 use super::age::age;
 use super::paint;
@@ -10,7 +10,9 @@ use super::text::{count, fit, visible, width};
 use super::{Paint, Style};
 
 const GAP: &str = "  ";
-const PROJECT_WIDTH_MAX: usize = 16;
+/// Of a project or an assignee.
+const NAME_WIDTH_MAX: usize = 16;
+const TITLE_WIDTH_MIN: usize = 10;
 /// Below this a title alone is better than a title and a culprit.
 const TITLE_AND_CULPRIT_MIN: usize = 50;
 /// Below this a function alone is better than half of a file's name behind it.
@@ -18,7 +20,8 @@ const TITLE_AND_PLACE_MIN: usize = 80;
 /// A terminal this wide has room for the first time an issue was seen.
 const WIDE: usize = 110;
 
-/// One issue for a pipe: number, level, status, count, first seen, last seen, project, title, culprit.
+/// One issue for a pipe: number, level, status, count, first seen, last seen, project, title, culprit, users, assignee,
+/// severity.
 pub fn tab_separated(issue: &Issue) -> String {
     [
         issue.number.to_string(),
@@ -30,8 +33,27 @@ pub fn tab_separated(issue: &Issue) -> String {
         visible(&issue.project).into_owned(),
         visible(&issue.title).into_owned(),
         visible(issue.culprit.as_deref().unwrap_or_default()).into_owned(),
+        issue.user_count.to_string(),
+        visible(issue.state.assignee.as_deref().unwrap_or_default()).into_owned(),
+        visible(issue.state.severity.as_deref().unwrap_or_default()).into_owned(),
     ]
     .join("\t")
+}
+
+/// One event for a pipe: time, level, issue, title, event id.
+pub fn event_line(stored: &StoredEvent) -> String {
+    [
+        event_time(stored).to_string(),
+        stored.event.level.to_string(),
+        stored.issue_number.to_string(),
+        visible(&stored.event.title()).into_owned(),
+        stored.event.event_id.to_string(),
+    ]
+    .join("\t")
+}
+
+fn event_time(stored: &StoredEvent) -> Timestamp {
+    stored.event.timestamp.unwrap_or(stored.received_at)
 }
 
 struct Cell {
@@ -46,12 +68,8 @@ struct Column {
 }
 
 impl Column {
-    fn new(
-        title: &'static str,
-        issues: &[Issue],
-        cell: impl Fn(&Issue) -> (Style, String),
-    ) -> Self {
-        let cells = issues.iter().map(cell);
+    fn new<T>(title: &'static str, rows: &[T], cell: impl Fn(&T) -> (Style, String)) -> Self {
+        let cells = rows.iter().map(cell);
         Self {
             title,
             is_number: false,
@@ -85,7 +103,7 @@ pub fn table(issues: &[Issue], now: Timestamp, columns: usize, paint: Paint) -> 
     let mut shown = fixed_columns(issues, now, columns);
     let mut widths: Vec<usize> = shown.iter().map(Column::width).collect();
     let taken: usize = widths.iter().map(|width| width + GAP.len()).sum();
-    let left = columns.saturating_sub(taken).max(10);
+    let left = columns.saturating_sub(taken).max(TITLE_WIDTH_MIN);
     let title = Column::new("TITLE", issues, |issue| {
         (Style::Bold, visible(&issue.title).into_owned())
     });
@@ -117,6 +135,10 @@ fn fixed_columns(issues: &[Issue], now: Timestamp, columns: usize) -> Vec<Column
         })
         .right(),
     ];
+    if columns >= WIDE && issues.iter().any(|issue| issue.user_count > 0) {
+        let users = |issue: &Issue| (Style::Plain, count(issue.user_count));
+        shown.push(Column::new("USERS", issues, users).right());
+    }
     if columns >= WIDE {
         shown.push(Column::new("FIRST", issues, |issue| {
             (Style::Dim, age(issue.first_seen, now))
@@ -125,19 +147,69 @@ fn fixed_columns(issues: &[Issue], now: Timestamp, columns: usize) -> Vec<Column
     shown.push(Column::new("LAST", issues, |issue| {
         (Style::Plain, age(issue.last_seen, now))
     }));
-    if issues.iter().any(|issue| issue.status != Status::Open) {
-        shown.push(Column::new("STATUS", issues, |issue| {
-            (Style::Dim, issue.status.to_string())
+    let is_plain = |issue: &Issue| issue.status == Status::Open && !is_regressed(issue);
+    if !issues.iter().all(is_plain) {
+        shown.push(Column::new("STATUS", issues, status));
+    }
+    if issues.iter().any(|issue| issue.state.assignee.is_some()) {
+        shown.push(Column::new("ASSIGNEE", issues, |issue| {
+            let name = visible(issue.state.assignee.as_deref().unwrap_or_default());
+            (Style::Plain, fit(&name, NAME_WIDTH_MAX).into_owned())
         }));
     }
     // One project alone stands below the table instead.
     if projects(issues).len() > 1 {
         shown.push(Column::new("PROJECT", issues, |issue| {
             let name = visible(&issue.project);
-            (Style::Plain, fit(&name, PROJECT_WIDTH_MAX).into_owned())
+            (Style::Plain, fit(&name, NAME_WIDTH_MAX).into_owned())
         }));
     }
     shown
+}
+
+/// That it came back says more than that it is open.
+fn status(issue: &Issue) -> (Style, String) {
+    match is_regressed(issue) {
+        true => (Style::Bad, "regressed".into()),
+        false => (Style::Dim, issue.status.to_string()),
+    }
+}
+
+fn is_regressed(issue: &Issue) -> bool {
+    issue.state.regression.is_some()
+}
+
+/// Events as lines of at most `columns`, a heading first; none if there are none.
+pub fn events(events: &[StoredEvent], now: Timestamp, columns: usize, paint: Paint) -> Vec<String> {
+    if events.is_empty() {
+        return Vec::new();
+    }
+    let before = [
+        Column::new("TIME", events, |stored| {
+            (Style::Plain, age(event_time(stored), now))
+        }),
+        Column::new("LEVEL", events, |stored| {
+            let level = stored.event.level;
+            (paint::level(level), level.to_string())
+        }),
+        Column::new("#", events, |stored| {
+            (Style::Name, stored.issue_number.to_string())
+        })
+        .right(),
+    ];
+    let title = Column::new("TITLE", events, |stored| {
+        (Style::Bold, visible(&stored.event.title()).into_owned())
+    });
+    let id = Column::new("EVENT", events, |stored| {
+        (Style::Dim, stored.event.event_id.to_string())
+    });
+    let others = before.iter().chain([&id]);
+    let taken: usize = others.map(|column| column.width() + GAP.len()).sum();
+    let left = columns.saturating_sub(taken).max(TITLE_WIDTH_MIN);
+    let mut widths: Vec<usize> = before.iter().map(Column::width).collect();
+    widths.extend([left.min(title.width()), id.width()]);
+    let shown: Vec<Column> = before.into_iter().chain([title, id]).collect();
+    lines(&shown, &widths, events.len(), paint)
 }
 
 /// The projects of the issues, in order.
@@ -278,10 +350,10 @@ mod tests {
     #[test]
     fn a_pipe_gets_whole_values_between_tabs() {
         let line = tab_separated(&issues()[0]);
-        let expected = "1\tfatal\topen\t1\t2026-01-05T09:57:00Z\t2026-01-05T09:57:00Z\tshop\tpanic: index out of bounds: the len is 2 but the index is 7\tshop::cart::Cart::price_of (shop/src/cart.rs:31)";
+        let expected = "1\tfatal\topen\t1\t2026-01-05T09:57:00Z\t2026-01-05T09:57:00Z\tshop\tpanic: index out of bounds: the len is 2 but the index is 7\tshop::cart::Cart::price_of (shop/src/cart.rs:31)\t0\t\t";
         assert_eq!(line, expected);
         let hostile = tab_separated(&issues()[1]);
-        assert_eq!(hostile.matches('\t').count(), 8);
+        assert_eq!(hostile.matches('\t').count(), 11);
         assert!(!hostile.contains('\u{1b}') && !hostile.contains('\u{202e}'));
     }
 

@@ -81,6 +81,20 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(cut)
 }
 
+/// The end of harmless text that fits into `columns`.
+pub fn fit_end(text: &str, columns: usize) -> &str {
+    let mut start = text.len();
+    let mut left = columns;
+    for (place, c) in text.char_indices().rev() {
+        let Some(rest) = left.checked_sub(c.width().unwrap_or(0)) else {
+            break;
+        };
+        left = rest;
+        start = place;
+    }
+    &text[start..]
+}
+
 /// Breaks harmless text between words into lines of at most `columns`; a longer word stays whole.
 pub fn wrap(text: &str, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns.filter(|columns| *columns >= WRAP_MIN && width(text) > *columns)
@@ -172,6 +186,14 @@ mod tests {
         assert_eq!(fit("漢字漢字", 5), "漢字…");
         assert_eq!(fit("漢字漢字", 4), "漢…");
         assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn an_end_counts_columns_too() {
+        assert_eq!(fit_end("abcd", 3), "bcd");
+        assert_eq!(fit_end("漢字", 3), "字");
+        assert_eq!(fit_end("ab", 3), "ab");
+        assert_eq!(fit_end("ab", 0), "");
     }
 
     #[test]

@@ -44,6 +44,46 @@ fn of_show() {
 }
 
 #[test]
+fn of_search() {
+    check("search", &["search"]);
+}
+
+#[test]
+fn of_resolve() {
+    check("resolve", &["resolve"]);
+}
+
+#[test]
+fn of_reopen() {
+    check("reopen", &["reopen"]);
+}
+
+#[test]
+fn of_ignore() {
+    check("ignore", &["ignore"]);
+}
+
+#[test]
+fn of_assign() {
+    check("assign", &["assign"]);
+}
+
+#[test]
+fn of_comment() {
+    check("comment", &["comment"]);
+}
+
+#[test]
+fn of_undo() {
+    check("undo", &["undo"]);
+}
+
+#[test]
+fn of_rebuild() {
+    check("rebuild", &["rebuild"]);
+}
+
+#[test]
 fn of_status() {
     check("status", &["status"]);
 }

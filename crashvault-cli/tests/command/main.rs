@@ -2,9 +2,13 @@
 
 mod add;
 mod bad_days;
+mod decide;
 mod demo;
+mod guide;
 mod help;
 mod list;
+mod rebuild;
 mod run;
+mod search;
 mod show;
 mod status;

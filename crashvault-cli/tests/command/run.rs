@@ -104,6 +104,33 @@ impl Ran {
     }
 }
 
+/// The keys of an issue in JSON.
+pub const ISSUE_KEYS: [&str; 23] = [
+    "assignee",
+    "comment_count",
+    "culprit",
+    "first_seen",
+    "id",
+    "ignore",
+    "is_bookmarked",
+    "is_regressed",
+    "last_event",
+    "last_seen",
+    "level",
+    "number",
+    "platform",
+    "project",
+    "regression",
+    "resolution",
+    "review",
+    "seen_count",
+    "severity",
+    "status",
+    "tags",
+    "title",
+    "user_count",
+];
+
 /// The keys of a JSON object.
 pub fn keys(value: &Value) -> Vec<&str> {
     value

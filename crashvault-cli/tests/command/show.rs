@@ -85,7 +85,19 @@ fn an_issue_has_many_names() {
 fn json_has_the_documented_keys_and_the_whole_event() {
     let (place, ..) = shop();
     let shown = place.ok(&["show", "1", "--json"]).json();
-    assert_eq!(keys(&shown), ["events", "issue", "joins"]);
+    assert_eq!(
+        keys(&shown),
+        ["activities", "events", "hours", "issue", "joins", "values"]
+    );
+    assert_eq!(keys(&shown["hours"][0]), ["count", "hour"]);
+    assert_eq!(shown["hours"][0]["hour"], "2026-01-05T10:00:00Z");
+    assert_eq!(
+        keys(&shown["values"][0]),
+        ["count", "is_tag", "key", "value"]
+    );
+    let values = shown["values"].as_array().unwrap();
+    let region = json!({"key": "region", "is_tag": true, "value": "eu", "count": 1});
+    assert!(values.contains(&region), "{values:?}");
     assert_eq!(
         keys(&shown["joins"][0]),
         ["algorithm", "joined_at", "parts", "reason", "variant"]
@@ -166,4 +178,90 @@ fn a_failure_is_json_where_json_is_asked_for() {
     };
     assert_eq!(error(&["show", "99", "--json"]), "NotFound");
     assert_eq!(error(&["show", "abc", "--json"]), "Usage");
+}
+
+/// An issue of four events in two releases, of three users.
+fn busy() -> Place {
+    let place = Place::new();
+    let mut vault = Vault::open(place.vault()).unwrap();
+    for (user, release) in [("1", "2.0"), ("2", "2.0"), ("3", "2.0"), ("3", "1.9")] {
+        let payload = json!({
+            "message": "slow", "release": release, "user": {"id": user}, "tags": {"region": "eu"},
+        });
+        let event = Event::from_json(payload.to_string().as_bytes()).unwrap();
+        vault.add(event).unwrap();
+    }
+    place
+}
+
+#[test]
+fn what_was_decided_is_shown_in_its_order() {
+    let place = busy();
+    place.ok(&["comment", "1", "first\nsecond", "--author", "ada"]);
+    place.ok(&["assign", "1", "bob", "--author", "ada"]);
+    place.ok(&["ignore", "1", "--author", "bob"]);
+    place.ok(&["undo", "1", "--author", "ada"]);
+    place.ok(&["resolve", "1", "--in-next-release", "--author", "bob"]);
+    let text = place.ok(&["show", "1"]).stdout;
+    let start = text.find("Decisions, oldest first").unwrap();
+    let feed: Vec<&str> = text[start..].lines().skip(1).take(6).collect();
+    for (line, expected) in feed.iter().zip([
+        "ada  commented: first",
+        " second",
+        "ada  assigned to bob",
+        "bob  ignored until it is reopened (taken back)",
+        "ada  took back: ignored until it is reopened",
+        "bob  resolved in the next release, after ",
+    ]) {
+        assert!(line.contains(expected), "{expected}: {line}");
+    }
+    assert!(text.contains("assignee  bob\n"), "{text}");
+    assert!(
+        text.contains("status    resolved in the next release, after "),
+        "{text}"
+    );
+    let shown = place.ok(&["show", "1", "--json"]).json();
+    assert_eq!(shown["activities"].as_array().unwrap().len(), 5);
+    assert_eq!(
+        keys(&shown["activities"][0]),
+        ["author", "deed", "id", "issue", "time", "vault"]
+    );
+    assert_eq!(
+        shown["activities"][1]["deed"],
+        json!({"kind": "assign", "to": "bob"})
+    );
+}
+
+#[test]
+fn users_values_and_the_trend_are_shown() {
+    let text = busy().ok(&["show", "1"]).stdout;
+    assert!(text.contains("seen     4 times, by 3 users\n"), "{text}");
+    assert!(text.contains("release  2.0 (75%), 1.9 (25%)\n"), "{text}");
+    assert!(text.contains("region   eu (100%)\n"), "{text}");
+    assert!(text.contains("| 4 times\n") && text.contains('█'), "{text}");
+}
+
+#[test]
+fn an_issue_of_one_event_has_no_shares() {
+    let (place, ..) = shop();
+    let text = place.ok(&["show", "1"]).stdout;
+    assert!(!text.contains("Most frequent values"), "{text}");
+}
+
+#[test]
+fn many_decisions_are_cut_and_say_so() {
+    let place = busy();
+    let mut vault = Vault::open(place.vault()).unwrap();
+    for number in 0..23 {
+        let text = format!("comment {number}");
+        vault.comment(&"1".parse().unwrap(), &text).unwrap();
+    }
+    let text = place.ok(&["show", "1"]).stdout;
+    assert!(
+        text.contains("… 3 earlier; --all-frames shows them"),
+        "{text}"
+    );
+    assert!(!text.contains("comment 2\n") && text.contains("comment 3\n"));
+    let whole = place.ok(&["show", "1", "--all-frames"]).stdout;
+    assert!(whole.contains("comment 0\n"), "{whole}");
 }

@@ -13,7 +13,7 @@ use crate::store::{
 use crate::time::Timestamp;
 
 /// Other names of attributes.
-const ALIASES: [(&str, &str); 9] = [
+const ALIASES: [(&str, &str); 8] = [
     ("env", "environment"),
     ("http.url", "url"),
     ("mechanism", "error.mechanism"),
@@ -21,7 +21,6 @@ const ALIASES: [(&str, &str); 9] = [
     ("request.url", "url"),
     ("runtime", "runtime.name"),
     ("server_name", "server"),
-    ("trace_id", "trace"),
     ("user.ip_address", "user.ip"),
 ];
 
@@ -63,12 +62,13 @@ enum Subject {
     Breadcrumb,
     Frame(FrameField),
     User,
+    Trace,
     Handled,
     Unhandled,
 }
 
 /// The keys with a meaning of their own, without case. All else is an attribute or a tag.
-const SUBJECTS: [(&str, Subject); 38] = [
+const SUBJECTS: [(&str, Subject); 40] = [
     ("has", Subject::Has),
     ("is", Subject::Is),
     ("status", Subject::Status),
@@ -105,6 +105,8 @@ const SUBJECTS: [(&str, Subject); 38] = [
     ("stack.filename", Subject::Frame(FrameField::Filename)),
     ("stack.abs_path", Subject::Frame(FrameField::Filename)),
     ("user", Subject::User),
+    ("trace", Subject::Trace),
+    ("trace_id", Subject::Trace),
     ("error.handled", Subject::Handled),
     ("error.unhandled", Subject::Unhandled),
 ];
@@ -229,6 +231,7 @@ impl Lowering<'_> {
             Subject::Breadcrumb => found_words(value, EventTest::Breadcrumb),
             Subject::Frame(field) => found_words(value, |words| EventTest::Frame(field, words)),
             Subject::User => Ok(user(value)),
+            Subject::Trace => trace(value),
             Subject::Handled => flag(value, handled("true"), handled("false")),
             Subject::Unhandled => flag(value, handled("false"), handled("true")),
         }
@@ -472,6 +475,17 @@ const USER_KINDS: [(&str, &str); 4] = [
 fn any_user(pattern: Pattern) -> Condition {
     let tests = USER_KINDS.map(|(_, name)| attribute_fits(name, pattern.clone()));
     Condition::Any(tests.into())
+}
+
+/// A store finds traces by their whole ids alone.
+fn trace(value: &Value) -> Result<Condition> {
+    match pattern(value) {
+        Pattern::Exact(id) if !id.is_empty() => Ok(attribute_fits("trace", Pattern::Exact(id))),
+        _ => Err(wrong(
+            value.position,
+            "a trace is found by its whole id: write it without '*'",
+        )),
+    }
 }
 
 fn unknown(value: &Value, known: &str) -> crate::error::Error {

@@ -218,7 +218,6 @@ fn attributes_have_other_names() {
     for (name, known) in [
         ("server_name", "server"),
         ("env", "environment"),
-        ("trace_id", "trace"),
         ("http.url", "url"),
         ("user.ip_address", "user.ip"),
         ("Release", "release"),
@@ -250,6 +249,14 @@ fn a_user_is_known_by_any_name() {
     check("user:anna*", any(glob("anna*")));
     check("has:user", any(Pattern::Any));
     check_same("user:*", "has:user");
+}
+
+#[test]
+fn a_trace_is_named_as_a_whole() {
+    check("trace:4bf9", attribute("trace", exact("4bf9")));
+    check_same("trace_id:4bf9", "trace:4bf9");
+    check_wrong("trace:4b*", 6, "whole id");
+    check_wrong("x has:trace", 6, "may lack");
 }
 
 #[test]

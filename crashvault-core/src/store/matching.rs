@@ -15,12 +15,23 @@ use crate::issue::Issue;
     )
 )]
 pub(crate) fn fits(condition: &Condition, issue: &Issue, event: &StoredEvent) -> bool {
+    holds(condition, &|test| issue_fits(test, issue), &|test| {
+        event_fits(test, event)
+    })
+}
+
+fn holds(
+    condition: &Condition,
+    of_issue: &dyn Fn(&IssueTest) -> bool,
+    of_event: &dyn Fn(&EventTest) -> bool,
+) -> bool {
+    let holds = |part: &Condition| holds(part, of_issue, of_event);
     match condition {
-        Condition::All(parts) => parts.iter().all(|part| fits(part, issue, event)),
-        Condition::Any(parts) => parts.iter().any(|part| fits(part, issue, event)),
-        Condition::Not(part) => !fits(part, issue, event),
-        Condition::Issue(test) => issue_fits(test, issue),
-        Condition::Event(test) => event_fits(test, event),
+        Condition::All(parts) => parts.iter().all(holds),
+        Condition::Any(parts) => parts.iter().any(holds),
+        Condition::Not(part) => !holds(part),
+        Condition::Issue(test) => of_issue(test),
+        Condition::Event(test) => of_event(test),
     }
 }
 
@@ -50,14 +61,7 @@ pub(crate) fn issue_fits(test: &IssueTest, issue: &Issue) -> bool {
 }
 
 /// Whether an event fits.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "stores that look at each event are for tests alone so far"
-    )
-)]
-pub(crate) fn event_fits(test: &EventTest, stored: &StoredEvent) -> bool {
+fn event_fits(test: &EventTest, stored: &StoredEvent) -> bool {
     let event = &stored.event;
     match test {
         EventTest::Value(key, pattern) => facts::values(event)

@@ -85,6 +85,7 @@ macro_rules! conformance {
             a_batch_counts_as_a_whole
             an_event_moved_by_hand_is_no_regression
             users_are_counted_once_each
+            a_user_is_known_by_the_first_of_its_names
             hours_count_their_events
             values_are_counted_most_frequent_first
             values_are_listed_by_key
@@ -107,6 +108,7 @@ macro_rules! conformance {
             issues_are_found_by_name_and_number
             ranges_hold_both_ends
             an_event_without_a_time_is_found_by_that_of_its_receipt
+            a_trace_is_found_by_its_whole_id
             an_event_is_found_by_its_id
             questions_of_issues_and_events_mix
             a_search_pages_through_every_order

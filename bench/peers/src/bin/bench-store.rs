@@ -3,12 +3,14 @@
 //! `bench-store [--events N | --million | --corpus FILE] [--keep DIR]`; the last line is one JSON object.
 //! Events are generated (`bench_peers::events`), or read from FILE, one JSON event a line. They go into a fresh vault
 //! as text, in chunks: reading the text, taking the event in and all its indexes are timed together, generating is not.
-//! Then the vault is closed, measured, opened again and asked.
+//! Then the vault is closed, measured, opened again and asked; at last it is rebuilt, verified and asked once more.
 //!
-//! It ends with an error unless every event is there and a sample is read back as it was sent.
+//! It ends with an error unless every event is there, a sample is read back as it was sent, searches find what they
+//! must and nothing where there is nothing, and the rebuilt vault answers as before.
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Debug;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -19,9 +21,10 @@ use bench_peers::events::Generator;
 use bench_peers::events::random::Random;
 use bench_peers::harness;
 use bench_peers::ours::fresh_directory;
+use bench_peers::terms::{self, Finds, Known, Query};
 use bench_peers::usage::{self, Times};
 use bench_peers::{Report, Samples};
-use crashvault::{Added, Event, EventId, IssueFilter, IssueSort, Status, Vault};
+use crashvault::{Added, Cursor, Event, EventId, IssueFilter, IssueSort, Search, Status, Vault};
 use serde_json::json;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -37,6 +40,12 @@ const WARM_UPS: usize = 20;
 const PACKED: u64 = 1000;
 const KNOWN: u64 = 400;
 const READ_BACK: usize = 200;
+/// Searches that are followed to their last page and asked again after the rebuild.
+const PROVED: usize = 50;
+/// Slow queries of each kind that are told.
+const SLOWEST: usize = 3;
+/// Issues on a page.
+const PAGE: usize = 50;
 
 const USAGE: &str = "usage: bench-store [--events N | --million | --corpus FILE] [--keep DIR]";
 
@@ -175,9 +184,21 @@ fn measure(options: &Options, home: &Path, report: &mut Report) -> Outcome {
     let vault = Vault::open(home)?;
     all_are_there(&vault, &filled, report)?;
     as_they_were_sent(&vault, options, &filled)?;
+    let questions = Questions::of(&known(options, &filled)?)?;
+    report.set("queries", questions.asked_min() - WARM_UPS);
     usage::forget_peak();
     lists(&vault, report)?;
+    searches(&vault, &questions, report)?;
     report.set("rss_mb", megabytes(ingest_peak.max(usage::peak_bytes()?)));
+    let answers = prove(&vault, &questions.proved)?;
+    drop(vault);
+
+    rebuild(home, report)?;
+    let vault = Vault::open(home)?;
+    all_are_there(&vault, &filled, report)?;
+    if prove(&vault, &questions.proved)? != answers {
+        return Err("the rebuilt vault answers otherwise than before".into());
+    }
     Ok(())
 }
 
@@ -200,7 +221,8 @@ struct Filled {
     events: u64,
     times: Times,
     /// The last tenth, when the indexes are large.
-    last_tenth: Times,
+    last_tenth: Duration,
+    last_tenth_events: u64,
     generation: Duration,
     json_bytes: u64,
     packed: u64,
@@ -224,8 +246,8 @@ fn fill(options: &Options, home: &Path) -> Outcome<Filled> {
         let before = filled.times;
         let added = filled.times.add(|| take_in(&mut vault, &chunk, first))?;
         if first * 10 >= options.count * 9 {
-            filled.last_tenth.wall += filled.times.wall - before.wall;
-            filled.last_tenth.cpu += filled.times.cpu - before.cpu;
+            filled.last_tenth += filled.times.wall - before.wall;
+            filled.last_tenth_events += chunk.len() as u64;
         }
         if added.len() != chunk.len() {
             return Err(format!("{} of {} events were answered", added.len(), chunk.len()).into());
@@ -246,10 +268,6 @@ fn take_in(vault: &mut Vault, chunk: &[String], first: u64) -> Outcome<Vec<Added
         let event = Event::from_json(line.as_bytes());
         events.push(event.map_err(|error| format!("line {}: {error}", number + 1))?);
     }
-    add_all(vault, events)
-}
-
-fn add_all(vault: &mut Vault, events: Vec<Event>) -> Outcome<Vec<Added>> {
     Ok(vault.add_all(events)?)
 }
 
@@ -301,10 +319,11 @@ impl Filled {
             report.set("generated_events_per_s", rate(count, self.generation));
         }
         report.set("ingest_events_per_s", rate(count, self.times.wall));
-        report.set(
-            "ingest_last_tenth_events_per_s",
-            rate(count / 10.0, self.last_tenth.wall),
-        );
+        // A run of few chunks has no last tenth.
+        if self.last_tenth_events > 0 {
+            let rate = rate(self.last_tenth_events as f64, self.last_tenth);
+            report.set("ingest_last_tenth_events_per_s", rate);
+        }
         report.set(
             "ingest_cpu_us_per_event",
             (self.times.cpu.as_micros() as f64 / count).round(),
@@ -406,45 +425,194 @@ fn rough_view(event: &Event) -> View {
     ])
 }
 
-// ---- asking ----
-
-/// The newest, the open ones, the most frequent.
-fn lists(vault: &Vault, report: &mut Report) -> Outcome {
-    let filters = [
-        IssueFilter::default(),
-        IssueFilter::default().status(Status::Open),
-        IssueFilter::default().sort(IssueSort::SeenCount),
-    ];
-    timed(report, "list", filters.iter().cycle(), |filter| {
-        Ok(!vault.issues(filter)?.is_empty())
-    })
+/// Asks each query to its last page. What it found, by query.
+fn prove(vault: &Vault, queries: &[Query]) -> Outcome<Vec<Vec<u64>>> {
+    let mut answers = Vec::with_capacity(queries.len());
+    for query in queries {
+        let mut numbers = Vec::new();
+        let mut next: Option<Cursor> = None;
+        loop {
+            let search = Search::new(&query.text).limit(1000);
+            let search = next.iter().fold(search, Search::after);
+            let found = vault.search(&search)?;
+            numbers.extend(found.issues.iter().map(|issue| issue.number));
+            next = found.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        let is_right = match query.finds {
+            Finds::Issue(number) => numbers.contains(&number),
+            Finds::Nothing => numbers.is_empty(),
+        };
+        if !is_right {
+            let count = numbers.len();
+            return Err(format!(
+                "{} must find {:?}, and found {count} issues",
+                query.text, query.finds
+            )
+            .into());
+        }
+        answers.push(numbers);
+    }
+    Ok(answers)
 }
 
-/// Asks and adds `<verb>_p50_ms`, `_p95_ms` and `_max_ms`. An answer of `false` is a failure.
-fn timed<Q>(
+fn rebuild(home: &Path, report: &mut Report) -> Outcome {
+    let mut vault = Vault::open(home)?;
+    usage::forget_peak();
+    let mut times = Times::default();
+    times.add(|| vault.rebuild())?;
+    report.set("rebuild_s", seconds(times.wall));
+    report.set("rebuild_rss_mb", megabytes(usage::peak_bytes()?));
+    let begun = Instant::now();
+    let faults = vault.verify()?;
+    report.set("verify_s", seconds(begun.elapsed()));
+    match faults.first() {
+        Some(fault) => Err(format!("verify found {} faults: {fault}", faults.len()).into()),
+        None => Ok(()),
+    }
+}
+
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 100.0).round() / 100.0
+}
+
+/// The sample with its issues, to take terms from.
+fn known(options: &Options, filled: &Filled) -> Outcome<Vec<Known>> {
+    let numbers: Vec<u64> = filled.taken.iter().map(|taken| taken.number).collect();
+    let lines = options.source.again(&numbers)?;
+    let known = lines.iter().zip(&filled.taken).map(|(line, taken)| {
+        Ok(Known {
+            event: Event::from_json(line.as_bytes())?,
+            issue_number: taken.issue_number,
+        })
+    });
+    known.collect()
+}
+
+// ---- asking ----
+
+/// What is asked, made before the memory of asking is measured.
+struct Questions {
+    texts: Vec<Query>,
+    frames: Vec<Query>,
+    tags: Vec<Query>,
+    /// Others of all three kinds.
+    proved: Vec<Query>,
+}
+
+impl Questions {
+    fn of(known: &[Known]) -> Outcome<Questions> {
+        let mut random = Random::of(SEED, &[3]);
+        let count = WARM_UPS + QUERIES;
+        let mut proved = terms::texts(known, PROVED, &mut random);
+        proved.extend(terms::frames(known, PROVED, &mut random));
+        proved.extend(terms::tags(known, PROVED, &mut random));
+        random.shuffle(&mut proved);
+        proved.truncate(PROVED);
+        let questions = Questions {
+            texts: terms::texts(known, count, &mut random),
+            frames: terms::frames(known, count, &mut random),
+            tags: terms::tags(known, count, &mut random),
+            proved,
+        };
+        // A small corpus has fewer different terms; without any behind the warm-ups there would be nothing to time.
+        match questions.asked_min() > WARM_UPS {
+            true => Ok(questions),
+            false => Err("the events have too few different terms".into()),
+        }
+    }
+
+    fn asked_min(&self) -> usize {
+        let kinds = [&self.texts, &self.frames, &self.tags];
+        kinds.map(Vec::len).into_iter().min().unwrap_or(0)
+    }
+}
+
+/// The newest, the open ones, the most frequent, the second page.
+fn lists(vault: &Vault, report: &mut Report) -> Outcome {
+    let newest = || Search::new("").limit(PAGE);
+    // A vault with few issues has no second page: then the first is asked for again.
+    let second = vault
+        .search(&newest())?
+        .next
+        .iter()
+        .fold(newest(), Search::after);
+    let lists = [
+        newest(),
+        Search::new("is:unresolved").limit(PAGE),
+        newest().sort(IssueSort::SeenCount),
+        second,
+    ];
+    let filters = [
+        IssueFilter::default().limit(PAGE),
+        IssueFilter::default().status(Status::Open).limit(PAGE),
+    ];
+    timed(
+        report,
+        "list",
+        (0..).map(|number: usize| number % 6),
+        |kind| {
+            Ok(match filters.get(kind) {
+                Some(filter) => !vault.issues(filter)?.is_empty(),
+                None => !vault
+                    .search(&lists[kind - filters.len()])?
+                    .issues
+                    .is_empty(),
+            })
+        },
+    )
+}
+
+fn searches(vault: &Vault, questions: &Questions, report: &mut Report) -> Outcome {
+    let kinds = [
+        ("search_text", &questions.texts),
+        ("search_frame", &questions.frames),
+        ("search_tag", &questions.tags),
+    ];
+    for (verb, queries) in kinds {
+        timed(report, verb, queries.iter(), |query| {
+            let found = vault.search(&Search::new(&query.text).limit(PAGE))?;
+            Ok(found.issues.is_empty() == (query.finds == Finds::Nothing))
+        })?;
+    }
+    Ok(())
+}
+
+/// Asks and adds `<verb>_p50_ms`, `_p95_ms` and `_max_ms`, and tells the slowest. An answer of `false` is a failure.
+fn timed<Q: Copy + Debug>(
     report: &mut Report,
     verb: &str,
     queries: impl Iterator<Item = Q>,
     ask: impl Fn(Q) -> Outcome<bool>,
 ) -> Outcome {
     let mut samples = Samples::default();
+    let mut slowest: Vec<(u64, Q)> = Vec::new();
     for (number, query) in queries.take(WARM_UPS + QUERIES).enumerate() {
-        let mut query = Some(query);
-        let mut answer = Ok(true);
+        let mut answer = Ok(false);
         let (sample, _) = harness::measure(&mut || {
-            answer = query.take().map_or(Ok(false), &ask);
-            true
+            answer = ask(query);
+            answer.is_ok()
         });
         if !answer? {
-            return Err(format!("{verb}: query {number} was answered wrongly").into());
+            return Err(format!("{verb}: {query:?} was answered wrongly").into());
         }
         if number >= WARM_UPS {
             samples.samples.push(sample);
+            slowest.push((sample.ns, query));
         }
     }
     for (name, percent) in [("p50", 50.0), ("p95", 95.0), ("max", 100.0)] {
-        let ms = (samples.ns(percent) as f64 / 10_000.0).round() / 100.0;
-        report.set(&format!("{verb}_{name}_ms"), ms);
+        report.set(&format!("{verb}_{name}_ms"), ms(samples.ns(percent)));
+    }
+    slowest.sort_by_key(|(ns, _)| std::cmp::Reverse(*ns));
+    for (ns, query) in slowest.iter().take(SLOWEST) {
+        eprintln!("{verb}: {} ms for {query:?}", ms(*ns));
     }
     Ok(report.save(verb, &samples)?)
+}
+
+fn ms(ns: u64) -> f64 {
+    (ns as f64 / 10_000.0).round() / 100.0
 }

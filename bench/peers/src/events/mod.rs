@@ -30,8 +30,8 @@ pub const USERS: usize = 50_000;
 const RELEASES: u64 = 40;
 const SERVERS: u64 = 200;
 const TRANSACTIONS: u64 = 300;
-const BREADCRUMBS_MIN: u64 = 10;
-const BREADCRUMBS_MAX: u64 = 20;
+const BREADCRUMBS_MIN: u64 = 5;
+const BREADCRUMBS_MAX: u64 = 11;
 
 /// The first event's time: 1 September 2026, in microseconds since 1970.
 const BEGIN_US: u64 = 1_788_220_800_000_000;

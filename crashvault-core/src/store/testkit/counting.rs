@@ -68,6 +68,22 @@ pub(in crate::store) fn users_are_counted_once_each(store: &mut dyn Store) {
     assert_eq!(numbers(store, &all(IssueSort::UserCount)), [1, 2]);
 }
 
+pub(in crate::store) fn a_user_is_known_by_the_first_of_its_names(store: &mut dyn Store) {
+    let mail = || User {
+        email: Some("ada@a.org".into()),
+        ..User::default()
+    };
+    let both = User::new("ada").email("ada@a.org");
+    keep(store, vec![by(1, 1, Some(both))]);
+    assert_eq!(only(store).user_count, 1);
+    keep(
+        store,
+        vec![by(2, 1, Some(mail())), by(3, 1, Some(User::new("ada")))],
+    );
+    keep(store, vec![by(4, 1, Some(mail()))]);
+    assert_eq!(only(store).user_count, 2);
+}
+
 pub(in crate::store) fn hours_count_their_events(store: &mut dyn Store) {
     let at = |event, issue, second| {
         let mut new = new_event(event, issue);

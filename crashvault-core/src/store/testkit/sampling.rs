@@ -214,14 +214,7 @@ impl Chance {
         match self.below(10) {
             0 | 1 => EventTest::Value(Key::Tag(self.pick(&KEYS).to_owned()), self.pattern()),
             2 | 3 => {
-                let names = [
-                    "release",
-                    "level",
-                    "environment",
-                    "user.email",
-                    "user.id",
-                    "error.type",
-                ];
+                let names = ["release", "level", "environment", "user.id", "error.type"];
                 EventTest::Value(Key::Attribute(self.pick(&names).to_owned()), self.pattern())
             }
             4 => EventTest::Message(self.words()),

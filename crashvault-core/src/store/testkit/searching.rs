@@ -585,6 +585,31 @@ pub(in crate::store) fn an_event_without_a_time_is_found_by_that_of_its_receipt(
     check(store, event(EventTest::Time(at..=at)), &[1]);
 }
 
+pub(in crate::store) fn a_trace_is_found_by_its_whole_id(store: &mut dyn Store) {
+    let traced = |number: u32, issue, id: &str| {
+        let mut new = new_event(number, issue);
+        let context = serde_json::json!({ "trace_id": id });
+        new.event.contexts.insert("trace".into(), context);
+        new
+    };
+    keep(
+        store,
+        vec![
+            traced(1, 1, "4bf9"),
+            traced(2, 2, "4bf9"),
+            traced(3, 3, "00aa"),
+            new_event(4, 4),
+        ],
+    );
+    check(store, attribute("trace", exact("4bf9")), &[1, 2]);
+    check(store, attribute("trace", exact("4bf")), &[]);
+    check(store, anywhere(phrase("4bf9")), &[]);
+    decide(store, 1, 4, Deed::MoveEvent(new_event(1, 1).event.event_id));
+    decide(store, 2, 2, Deed::Tombstone);
+    check(store, attribute("trace", exact("4bf9")), &[4]);
+    assert_eq!(store.verify().unwrap(), [""; 0]);
+}
+
 pub(in crate::store) fn an_event_is_found_by_its_id(store: &mut dyn Store) {
     keep(
         store,

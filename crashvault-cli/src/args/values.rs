@@ -1,0 +1,202 @@
+//! Enters: one word of a command line. Leaves: what it means, or what was expected in its place.
+
+use crashvault::{Cursor, EventId, IssueId, IssueRef, IssueSort, Level, Status, Timestamp};
+
+pub fn level(text: &str) -> Result<Level, String> {
+    Level::from_name(text).ok_or_else(|| one_of(&Level::ALL.map(Level::name)))
+}
+
+pub fn status(text: &str) -> Result<Status, String> {
+    let all = [Status::Open, Status::Resolved, Status::Ignored];
+    let found = all
+        .into_iter()
+        .find(|status| status.name().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| one_of(&all.map(Status::name)))
+}
+
+/// The names with hyphens, and those of the fields and of v1.
+pub fn sort(text: &str) -> Result<IssueSort, String> {
+    match text.to_ascii_lowercase().replace('_', "-").as_str() {
+        "last-seen" => Ok(IssueSort::LastSeen),
+        "first-seen" | "created-at" => Ok(IssueSort::FirstSeen),
+        "count" | "seen-count" => Ok(IssueSort::SeenCount),
+        "users" | "user-count" => Ok(IssueSort::UserCount),
+        "number" | "id" => Ok(IssueSort::Number),
+        _ => Err(one_of(&[
+            "last-seen",
+            "first-seen",
+            "count",
+            "users",
+            "number",
+        ])),
+    }
+}
+
+fn one_of(names: &[&str]) -> String {
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    format!("expected {} or {last}", others.join(", "))
+}
+
+pub fn limit(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a number from 1".into()),
+    }
+}
+
+pub fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().into(), value.into())),
+        _ => Err("expected KEY=VALUE".into()),
+    }
+}
+
+/// v1 had words alone; such a word is a tag that is true.
+pub fn tag(text: &str) -> Result<(String, String), String> {
+    match text.contains('=') {
+        true => pair(text),
+        false if text.trim().is_empty() => Err("expected KEY=VALUE, or a word alone".into()),
+        false => Ok((text.trim().into(), "true".into())),
+    }
+}
+
+pub fn event_id(text: &str) -> Result<EventId, String> {
+    match text.parse::<EventId>() {
+        Ok(id) if id.is_nil() => Err("the nil id stands for no event".into()),
+        Ok(id) => Ok(id),
+        Err(error) => Err(error.message().to_owned()),
+    }
+}
+
+/// An event's id has the same digits as an issue's; which one it is, the vault knows.
+pub fn issue(text: &str) -> Result<IssueRef, String> {
+    if let Ok(id) = text.parse::<EventId>() {
+        return Ok(IssueRef::Id(IssueId::from_bytes(*id.as_bytes())));
+    }
+    text.parse::<IssueRef>()
+        .map_err(|error| error.message().to_owned())
+}
+
+pub fn count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a number from 1".into()),
+    }
+}
+
+pub fn cursor(text: &str) -> Result<Cursor, String> {
+    text.parse::<Cursor>()
+        .map_err(|error| error.message().to_owned())
+}
+
+const NO_TIME: &str =
+    "expected a span as 30d (m, h, d, w), a date as 2026-01-05 or a time as 2026-01-05T10:00:00Z";
+/// A span is at most a century: what is longer is a slip.
+const SPAN_SECS_MAX: i64 = 100 * 365 * 86_400;
+
+/// A moment to come: a span from now, a date (its beginning in UTC) or a time.
+pub fn ahead(text: &str) -> Result<Timestamp, String> {
+    ahead_of(text, Timestamp::now())
+}
+
+fn ahead_of(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Some(seconds) = span(text) {
+        return Ok(now.saturating_add_secs(seconds));
+    }
+    let whole_day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
+    let is_time = text.contains(['T', ' ']);
+    let moment = match is_time {
+        true => Timestamp::parse(text),
+        false => whole_day(),
+    };
+    match moment {
+        Some(moment) if moment > now => Ok(moment),
+        Some(_) => Err("this lies in the past".into()),
+        None => Err(NO_TIME.into()),
+    }
+}
+
+fn span(text: &str) -> Option<i64> {
+    let seconds = match text.chars().next_back()? {
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 7 * 86_400,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - 1];
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let count: i64 = is_number.then(|| digits.parse().ok())??;
+    let span = count.checked_mul(seconds)?;
+    (1..=SPAN_SECS_MAX).contains(&span).then_some(span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_can_be_named() {
+        for wanted in Level::ALL {
+            assert_eq!(level(wanted.name()), Ok(wanted));
+        }
+        assert_eq!(level("CRITICAL"), Ok(Level::Fatal));
+        assert_eq!(
+            level("bad").unwrap_err(),
+            "expected debug, info, warning, error or fatal"
+        );
+    }
+
+    #[test]
+    fn a_tag_is_a_pair_or_a_word() {
+        assert_eq!(tag("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(tag("db"), Ok(("db".into(), "true".into())));
+        assert!(tag("=b").is_err());
+        assert!(tag(" ").is_err());
+    }
+
+    #[test]
+    fn an_uuid_of_any_spelling_may_name_an_issue_or_event() {
+        let with_hyphens = issue("836d5dc8-386c-46d6-a6cb-ca36eeabce7f").unwrap();
+        assert_eq!(
+            with_hyphens,
+            issue("836d5dc8386c46d6a6cbca36eeabce7f").unwrap()
+        );
+        assert!(matches!(with_hyphens, IssueRef::Id(_)));
+    }
+
+    fn check_ahead(text: &str, expected: Result<&str, &str>) {
+        let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
+        let found = ahead_of(text, now);
+        assert_eq!(
+            found.map(|time| time.to_string()),
+            expected.map(str::to_owned).map_err(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn a_span_counts_from_now() {
+        check_ahead("30m", Ok("2026-01-05T10:30:00Z"));
+        check_ahead("12h", Ok("2026-01-05T22:00:00Z"));
+        check_ahead("30d", Ok("2026-02-04T10:00:00Z"));
+        check_ahead("2w", Ok("2026-01-19T10:00:00Z"));
+    }
+
+    #[test]
+    fn a_date_is_its_beginning() {
+        check_ahead("2026-02-01", Ok("2026-02-01T00:00:00Z"));
+        check_ahead("2026-02-01T08:00:00+01:00", Ok("2026-02-01T07:00:00Z"));
+    }
+
+    #[test]
+    fn what_is_past_or_no_time_is_refused() {
+        check_ahead("2026-01-05", Err("this lies in the past"));
+        check_ahead("0d", Err(NO_TIME));
+        check_ahead("-3d", Err(NO_TIME));
+        check_ahead("3 days", Err(NO_TIME));
+        check_ahead("d", Err(NO_TIME));
+        check_ahead("99999999999999999999d", Err(NO_TIME));
+        check_ahead("4294967295w", Err(NO_TIME));
+        check_ahead("", Err(NO_TIME));
+    }
+}

@@ -1,0 +1,187 @@
+//! `resolve`, `reopen`, `ignore`, `assign`, `comment`, `undo`: what people decide about issues.
+
+use std::collections::HashSet;
+use std::io::Read;
+
+use crashvault::{Activity, Deed, IgnoreUntil, Issue, IssueRef, Resolution, Timestamp, Vault};
+use serde_json::json;
+
+use super::Done;
+use super::reading::{self, Place};
+use crate::args::{Assign, Comment, Ignore, Reopen, Resolve, Undo, Wait};
+use crate::output::age::age;
+use crate::output::failure::{FAILED, NOT_FOUND, USAGE};
+use crate::output::text::visible;
+use crate::output::{Failure, Screen, Stop, Style, activity, json};
+
+/// Of a comment on stdin, in bytes: what is more is refused by the engine, not cut.
+const COMMENT_BYTES_READ: u64 = crashvault::issue::COMMENT_BYTES_MAX as u64 + 1;
+
+pub fn resolve(place: &Place, resolve: &Resolve, screen: &mut Screen) -> Result<Done, Stop> {
+    let resolution = match (&resolve.in_release, resolve.in_next_release) {
+        (Some(release), _) => Resolution::Release(release.clone()),
+        (None, true) => Resolution::NextRelease(None),
+        (None, false) => Resolution::Now,
+    };
+    // Before the comment is recorded: it is about what then could not be.
+    Deed::Resolve(resolution.clone()).check()?;
+    let comment = resolve.comment.as_deref().map(said).transpose()?;
+    each(place, &resolve.of.issues, screen, |vault, issue| {
+        // The comment comes first, so that `undo` takes back the resolution.
+        let comment = comment.as_deref();
+        let comment = comment.map(|text| vault.comment(issue, text)).transpose()?;
+        let resolved = vault.resolve(issue, resolution.clone())?;
+        Ok(Decided::of(comment.into_iter().chain([resolved])))
+    })
+}
+
+pub fn reopen(place: &Place, reopen: &Reopen, screen: &mut Screen) -> Result<Done, Stop> {
+    each(place, &reopen.of.issues, screen, |vault, issue| {
+        Ok(Decided::of([vault.reopen(issue)?]))
+    })
+}
+
+pub fn ignore(place: &Place, ignore: &Ignore, screen: &mut Screen) -> Result<Done, Stop> {
+    let until = match (ignore.until, ignore.count, ignore.until_grows) {
+        (Some(time), ..) => IgnoreUntil::Time(time),
+        (_, Some(count), _) => IgnoreUntil::SeenAgain(count),
+        (.., true) => IgnoreUntil::Grown,
+        _ => IgnoreUntil::Reopened,
+    };
+    each(place, &ignore.of.issues, screen, |vault, issue| {
+        Ok(Decided::of([vault.ignore(issue, until)?]))
+    })
+}
+
+pub fn assign(place: &Place, assign: &Assign, screen: &mut Screen) -> Result<Done, Stop> {
+    let (issues, name) = assign
+        .read()
+        .map_err(|why| Failure::usage(why, "`crashvault assign --help` has examples"))?;
+    each(place, &issues, screen, |vault, issue| {
+        Ok(Decided::of([vault.assign(issue, name)?]))
+    })
+}
+
+pub fn comment(place: &Place, comment: &Comment, screen: &mut Screen) -> Result<Done, Stop> {
+    let text = said(&comment.text)?;
+    let issues = std::slice::from_ref(&comment.issue);
+    each(place, issues, screen, |vault, issue| {
+        Ok(Decided::of([vault.comment(issue, &text)?]))
+    })
+}
+
+pub fn undo(place: &Place, undo: &Undo, screen: &mut Screen) -> Result<Done, Stop> {
+    each(place, &undo.of.issues, screen, |vault, issue| {
+        let (undone, activity) = vault.undo(issue)?;
+        Ok(Decided {
+            activities: vec![activity],
+            undone: Some(undone),
+        })
+    })
+}
+
+/// What there is to say: the words themselves, or stdin.
+fn said(text: &str) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin()
+        .lock()
+        .take(COMMENT_BYTES_READ)
+        .read_to_end(&mut bytes);
+    read.map_err(|error| Failure::new(format!("cannot read stdin: {error}"), ""))?;
+    Ok(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+}
+
+/// What was recorded about one issue.
+struct Decided {
+    activities: Vec<Activity>,
+    /// What that took back.
+    undone: Option<Activity>,
+}
+
+impl Decided {
+    fn of(activities: impl IntoIterator<Item = Activity>) -> Self {
+        Self {
+            activities: activities.into_iter().collect(),
+            undone: None,
+        }
+    }
+}
+
+/// Decides about each issue once. One that fails keeps the others from nothing.
+fn each(
+    place: &Place,
+    references: &[IssueRef],
+    screen: &mut Screen,
+    mut decide: impl FnMut(&mut Vault, &IssueRef) -> crashvault::Result<Decided>,
+) -> Result<Done, Stop> {
+    let mut vault = reading::open(place, Wait::default(), screen)?.vault;
+    let mut done = HashSet::new();
+    let mut values = Vec::new();
+    let mut worst = None;
+    for reference in references {
+        let decided = reading::find(&vault, reference).and_then(|(issue, _)| {
+            let reference = IssueRef::Id(issue.id);
+            if !done.insert(issue.id) {
+                return Ok(None);
+            }
+            let decided = decide(&mut vault, &reference)?;
+            Ok(Some((vault.issue(&reference)?, decided)))
+        });
+        match decided {
+            Ok(Some((issue, decided))) if screen.json => values.push(value(&issue, &decided)),
+            Ok(Some((issue, decided))) => tell(&issue, &decided, screen)?,
+            Ok(None) => {}
+            Err(Stop::Failed(failure)) => {
+                worst = worst.max(Some(badness(failure.code)));
+                screen.fail(&failure)?;
+            }
+            Err(closed) => return Err(closed),
+        }
+    }
+    if !values.is_empty() {
+        screen.value(&json!({ "decided": values }))?;
+    }
+    Ok(worst.map_or(Done::Well, |(_, code)| Done::Partly(code)))
+}
+
+/// Exit codes in the order in which they hide each other.
+fn badness(code: u8) -> (u8, u8) {
+    let rank = match code {
+        NOT_FOUND => 0,
+        USAGE => 1,
+        FAILED => 2,
+        _ => 3,
+    };
+    (rank, code)
+}
+
+fn value(issue: &Issue, decided: &Decided) -> serde_json::Value {
+    let activities = decided.activities.iter().map(Activity::to_value);
+    let mut value = json!({
+        "issue": json::issue(issue),
+        "activities": activities.collect::<Vec<_>>(),
+    });
+    if let Some(undone) = &decided.undone {
+        value["undone"] = undone.to_value();
+    }
+    value
+}
+
+fn tell(issue: &Issue, decided: &Decided, screen: &mut Screen) -> std::io::Result<()> {
+    let number = screen.paint.on(Style::Name, format!("#{}", issue.number));
+    let title = screen.paint.on(Style::Dim, visible(&issue.title));
+    let what = match (&decided.undone, decided.activities.last()) {
+        (Some(undone), _) => format!(
+            "took back: {} ({}, {})",
+            activity::deed(&undone.deed),
+            visible(&undone.author),
+            age(undone.time.wall, Timestamp::now()),
+        ),
+        (None, Some(last)) => activity::deed(&last.deed),
+        (None, None) => return Ok(()),
+    };
+    screen.line(format!("{number} {what}: {title}"))
+}

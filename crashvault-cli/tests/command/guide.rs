@@ -1,0 +1,42 @@
+//! What docs/guide/command.md tells to type can be typed.
+
+use std::path::Path;
+
+use crate::run::{Place, Ran};
+
+/// The lines of the guide's blocks for a shell.
+fn typed() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let guide = std::fs::read_to_string(root.join("docs/guide/command.md")).unwrap();
+    let blocks = guide.split("```sh\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
+    blocks
+        .flat_map(str::lines)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_of_the_guide_works() {
+    let place = Place::new();
+    let vault = place.vault();
+    place.ok(&["demo", "--vault", vault.to_str().unwrap()]);
+    let program = Path::new(env!("CARGO_BIN_EXE_crashvault"));
+    let search = std::env::var("PATH").unwrap();
+    let search = format!("{}:{search}", program.parent().unwrap().display());
+    let lines = typed();
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &line]).env("PATH", &search);
+        for (name, value) in place.command(&[]).get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let ran = Ran::of(shell.output().unwrap());
+        assert_eq!(ran.code, 0, "{line}\n{}{}", ran.stdout, ran.stderr);
+    }
+}
