@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as Group, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
-use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status};
+use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status, Timestamp};
 
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
-use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
+use values::{count, cursor, event_id, issue, level, limit, pair, past, size, sort, status, tag};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -109,6 +109,8 @@ pub enum Command {
     Status(Reading),
     Doctor(Reading),
     Rebuild(Rebuild),
+    Prune(Prune),
+    Gc(Gc),
     /// One failing program of the demo.
     #[command(name = "__demo-child", hide = true)]
     DemoChild(DemoChild),
@@ -274,6 +276,52 @@ pub struct Rebuild {
     #[arg(long)]
     pub verify: bool,
 }
+
+/// Let old events leave; their issues go on counting them
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Each issue keeps its newest event, and the file shrinks. Events that left do not come back. Without
+an option as [retention] in vault.toml says, which taking in events does once a day by itself.
+
+JSON: events_removed, attachments_removed, bytes_freed (an estimate with --dry-run), is_dry_run
+
+Examples:
+  crashvault prune --older-than 90d --dry-run
+  crashvault prune --older-than 30d --level debug
+  crashvault prune --keep-events 100000
+  crashvault prune --keep-bytes 2GB")]
+pub struct Prune {
+    /// Events that happened longer ago (90d; m, h, d, w), or before this date or time
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    pub older_than: Option<Timestamp>,
+    /// The oldest, until no more than so many are there
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub keep_events: Option<u64>,
+    /// The oldest, until they take no more than so many bytes (500MB, 2GB)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub keep_bytes: Option<u64>,
+    /// Only events of this level
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub level: Option<Level>,
+    /// Only events of issues of this status: open, resolved or ignored
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    pub status: Option<Status>,
+    /// Only tell what would leave
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Remove what nothing needs any more: files, texts and stacks of events that left
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Files younger than an hour stay, for somebody may be writing them.
+
+JSON: attachments_removed, texts_removed, stacks_removed, dictionaries_removed,
+temporaries_removed, bytes_freed, archives_unreadable
+
+Example:
+  crashvault gc")]
+pub struct Gc {}
 
 /// Show an issue: why its events are one, and the newest of them
 #[derive(Debug, Group)]

@@ -77,12 +77,13 @@ pub use journal::Durability;
 #[cfg(feature = "store")]
 pub use query::{Cursor, EventsFound, IssuesFound, Search};
 #[cfg(feature = "store")]
-pub use store::{IssueFilter, IssueSort, RebuildReport, StoredEvent, ValueCount};
+pub use store::{Attachment, IssueFilter, IssueSort, RebuildReport, StoredEvent, ValueCount};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 #[cfg(feature = "store")]
 pub use vault::{
-    Added, Finding, IgnoreUntil, READER_DRAIN_MAX, Setting, SettingSource, Severity, Vault,
-    VaultOptions, VaultStatus,
+    Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, Finding,
+    GarbageReport, IgnoreUntil, NewAttachment, PruneReport, PruneRule, READER_DRAIN_MAX,
+    RestoreReport, Setting, SettingSource, Severity, SpaceReport, Vault, VaultOptions, VaultStatus,
 };
 
 /// Starts capturing panics and makes the `capture_*` functions work, with default options.

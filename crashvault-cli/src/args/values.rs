@@ -103,17 +103,49 @@ fn ahead_of(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Some(seconds) = span(text) {
         return Ok(now.saturating_add_secs(seconds));
     }
-    let whole_day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
-    let is_time = text.contains(['T', ' ']);
-    let moment = match is_time {
-        true => Timestamp::parse(text),
-        false => whole_day(),
-    };
-    match moment {
+    match moment(text) {
         Some(moment) if moment > now => Ok(moment),
         Some(_) => Err("this lies in the past".into()),
         None => Err(NO_TIME.into()),
     }
+}
+
+/// A moment that is gone: a span before now, a date (its beginning in UTC) or a time.
+pub fn past(text: &str) -> Result<Timestamp, String> {
+    past_of(text, Timestamp::now())
+}
+
+fn past_of(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Some(seconds) = span(text) {
+        return Ok(now.saturating_add_secs(-seconds));
+    }
+    match moment(text) {
+        Some(moment) if moment <= now => Ok(moment),
+        Some(_) => Err("this lies ahead".into()),
+        None => Err(NO_TIME.into()),
+    }
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    match text.contains(['T', ' ']) {
+        true => Timestamp::parse(text),
+        false => Timestamp::parse(&format!("{text}T00:00:00Z")),
+    }
+}
+
+/// Bytes: a number alone, or with kB, MB, GB or TB behind it.
+pub fn size(text: &str) -> Result<u64, String> {
+    let units = [("tb", 4), ("gb", 3), ("mb", 2), ("kb", 1), ("b", 0)];
+    let lower = text.trim().to_ascii_lowercase();
+    let unit = units
+        .iter()
+        .find_map(|(unit, power)| Some((lower.strip_suffix(unit)?, *power)));
+    let (digits, power) = unit.unwrap_or((&lower, 0));
+    let count = digits.trim_end().parse::<u64>().ok();
+    let bytes = count.and_then(|count| count.checked_mul(1000_u64.pow(power)));
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "expected a size as 500MB or 2GB".into())
 }
 
 fn span(text: &str) -> Option<i64> {
@@ -186,6 +218,33 @@ mod tests {
     fn a_date_is_its_beginning() {
         check_ahead("2026-02-01", Ok("2026-02-01T00:00:00Z"));
         check_ahead("2026-02-01T08:00:00+01:00", Ok("2026-02-01T07:00:00Z"));
+    }
+
+    #[test]
+    fn what_is_gone_may_be_a_span_or_a_date() {
+        let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
+        let check = |text: &str, expected: &str| {
+            let found = past_of(text, now);
+            assert_eq!(
+                found.map_or_else(|why| why, |time| time.to_string()),
+                expected
+            );
+        };
+        check("2d", "2026-01-03T10:00:00Z");
+        check("2025-12-24", "2025-12-24T00:00:00Z");
+        check("2026-01-06", "this lies ahead");
+        check("yesterday", NO_TIME);
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("500MB"), Ok(500_000_000));
+        assert_eq!(size("2 gb"), Ok(2_000_000_000));
+        assert_eq!(size("10"), Ok(10));
+        assert_eq!(size("3b"), Ok(3));
+        for wrong in ["0", "", "MB", "-1MB", "1.5GB", "99999999999TB", "é"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

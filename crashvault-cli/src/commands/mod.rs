@@ -6,7 +6,9 @@ mod add;
 mod decide;
 mod demo;
 mod doctor;
+mod gc;
 mod list;
+mod prune;
 mod reading;
 mod rebuild;
 mod search;
@@ -69,6 +71,8 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Status(reading) => status::run(&place(global)?, reading.wait, screen),
         Command::Doctor(reading) => doctor::run(&place(global)?, reading.wait, screen),
         Command::Rebuild(rebuild) => rebuild::run(&place(global)?, rebuild, screen),
+        Command::Prune(prune) => prune::run(&place(global)?, prune, screen),
+        Command::Gc(_) => gc::run(&place(global)?, screen),
     }
 }
 

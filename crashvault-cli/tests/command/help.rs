@@ -84,6 +84,16 @@ fn of_rebuild() {
 }
 
 #[test]
+fn of_prune() {
+    check("prune", &["prune"]);
+}
+
+#[test]
+fn of_gc() {
+    check("gc", &["gc"]);
+}
+
+#[test]
 fn of_status() {
     check("status", &["status"]);
 }

@@ -7,6 +7,7 @@ mod demo;
 mod guide;
 mod help;
 mod list;
+mod prune;
 mod rebuild;
 mod run;
 mod search;

@@ -1,6 +1,6 @@
 //! What a person wants to decide → whether it can be kept, or what to do instead.
 
-use super::{Activity, Deed, Resolution};
+use super::{AUTHOR_OF_EVENTS, Activity, Deed, Resolution};
 use crate::error::{Error, ErrorKind};
 
 /// A comment, in bytes.
@@ -19,6 +19,19 @@ impl Activity {
         name("author", &self.author, "say who decides")?;
         self.deed.check()
     }
+}
+
+/// Whether a person can decide under this name.
+///
+/// # Errors
+/// InvalidInput: empty, too long, more than a line, or the name that stands for events.
+pub fn check_author(author: &str) -> Result<(), Error> {
+    name("author", author, "say who decides")?;
+    if author == AUTHOR_OF_EVENTS {
+        let message = format!("the author '{author}' stands for events; take another name");
+        return Err(Error::new(ErrorKind::InvalidInput, "decide", message));
+    }
+    Ok(())
 }
 
 impl Deed {
@@ -112,11 +125,7 @@ fn plain(what: &str, text: &str) -> Result<(), Error> {
 }
 
 fn refuse(message: String) -> Result<(), Error> {
-    Err(Error::new(
-        ErrorKind::InvalidInput,
-        "check activity",
-        message,
-    ))
+    Err(Error::new(ErrorKind::InvalidInput, "decide", message))
 }
 
 #[cfg(test)]

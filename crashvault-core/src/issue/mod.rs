@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 pub use activity::{
     AUTHOR_OF_EVENTS, Activity, Deed, HybridTime, Ignore, Resolution, ReviewStep, SEVERITIES,
 };
-pub use check::{COMMENT_BYTES_MAX, ONE_LINE_BYTES_MAX, TITLE_CHARS_MAX};
+pub use check::{COMMENT_BYTES_MAX, ONE_LINE_BYTES_MAX, TITLE_CHARS_MAX, check_author};
 #[cfg(feature = "store")]
 pub(crate) use reaction::Seen;
 pub use release::is_newer_release;
@@ -139,7 +139,7 @@ pub struct Issue {
     pub status: Status,
     /// The worst level seen.
     pub level: Level,
-    /// The first line of its newest event.
+    /// Its own title, else the first line of its newest event.
     pub title: String,
     /// Where its newest event happened.
     pub culprit: Option<String>,

@@ -34,7 +34,7 @@ pub struct IssueState {
     pub review: Option<ReviewStep>,
     /// How many comments it has.
     pub comment_count: u64,
-    /// Whether it is deleted.
+    /// Whether it was deleted; what is shown of it came later.
     pub is_deleted: bool,
 }
 

@@ -192,6 +192,26 @@ pub struct EventsFound {
     pub next: Option<Cursor>,
 }
 
+/// What a search for issues asks, for places that no store keeps. As [`search_issues`].
+pub(crate) fn issue_search(
+    search: &Search,
+    now: Timestamp,
+    me: Option<&str>,
+) -> Result<IssueSearch> {
+    Ok(IssueSearch {
+        condition: lower::lower(&parse::parse(&search.text)?, now, me)?,
+        sort: search.sort,
+        limit: search.limit,
+        after: search.place(Order::Issues(search.sort))?,
+    })
+}
+
+/// The cursor of a place in a list of issues.
+pub(crate) fn issue_cursor(sort: IssueSort, place: Place) -> Cursor {
+    let order = Order::Issues(sort);
+    Cursor { order, place }
+}
+
 /// Finds issues. `now` is what ages count from, `me` whom `assigned:me` means.
 ///
 /// # Errors
@@ -203,16 +223,10 @@ pub(crate) fn search_issues(
     now: Timestamp,
     me: Option<&str>,
 ) -> Result<IssuesFound> {
-    let order = Order::Issues(search.sort);
-    let page = store.search(&IssueSearch {
-        condition: lower::lower(&parse::parse(&search.text)?, now, me)?,
-        sort: search.sort,
-        limit: search.limit,
-        after: search.place(order)?,
-    })?;
+    let page = store.search(&issue_search(search, now, me)?)?;
     Ok(IssuesFound {
         issues: page.issues,
-        next: page.next.map(|place| Cursor { order, place }),
+        next: page.next.map(|place| issue_cursor(search.sort, place)),
     })
 }
 

@@ -28,7 +28,7 @@ pub(crate) const ATTRIBUTES: [(&str, bool); 21] = [
     ("server", true),
     ("trace", false),
     ("transaction", true),
-    ("url", true),
+    ("url", false),
     ("user.email", true),
     ("user.id", true),
     ("user.ip", false),

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use super::matching::fits;
 use super::{
-    Batch, Committed, Decision, EventPage, EventSearch, IssueFilter, IssuePage, IssueSearch,
-    LINE_CHARS_MAX, NewEvent, Outcome, Place, RebuildReport, Store, StoreStats, StoredEvent,
-    ValueCount, facts,
+    Attachment, Batch, Collected, Committed, Decision, Effort, EventPage, EventSearch, Expendable,
+    Exported, IssueFilter, IssuePage, IssueSearch, LINE_CHARS_MAX, NewEvent, Outcome, Place,
+    RebuildReport, Record, Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, EventId};
+use crate::event::{Event, EventId, Level};
 use crate::issue::{
     AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, HybridTime, Issue, IssueId, IssueRef, IssueState,
     Join, Seen, VariantKey, fold, standing,
@@ -38,6 +38,8 @@ pub(crate) struct MemoryStore {
     events: BTreeMap<u64, Kept>,
     sequences: BTreeMap<EventId, u64>,
     deleted: BTreeSet<EventId>,
+    /// In the order they came.
+    attachments: Vec<Attachment>,
     /// The last ingest sequence given.
     ingested: u64,
     /// In the order of the clock.
@@ -53,6 +55,8 @@ struct Known {
     project: String,
     /// The ingest sequences of its events; none: it is not shown.
     events: BTreeSet<u64>,
+    /// What is left of events that were given up.
+    retired: Vec<(Timestamp, Level)>,
 }
 
 #[derive(Clone, Debug)]
@@ -108,6 +112,7 @@ impl MemoryStore {
                 id: join.issue,
                 project: join.project.clone(),
                 events: BTreeSet::new(),
+                retired: Vec::new(),
             });
             let number = self.issues.len() as u64;
             committed.issues_new.push(number);
@@ -250,11 +255,12 @@ impl MemoryStore {
             release_first_seen: self.release_first_seen(new, before),
         });
         let until = hour(until);
-        let hours = self.of(known).map(|kept| hour(kept.time()));
+        let retired = known.retired.iter().map(|(time, _)| hour(*time));
+        let hours = self.of(known).map(|kept| hour(kept.time())).chain(retired);
         let day_count = hours
             .filter(|hour| (until - 23..=until).contains(hour))
             .count();
-        let seen_count = known.events.len() as u64;
+        let seen_count = (known.events.len() + known.retired.len()) as u64;
         let deed = self
             .state(&known.id)
             .reaction(seen, seen_count, day_count as u64)?;
@@ -402,12 +408,71 @@ impl MemoryStore {
         let Some(known) = self.known_mut(number) else {
             return;
         };
+        known.retired.clear();
         for sequence in std::mem::take(&mut known.events) {
-            if let Some(kept) = self.events.remove(&sequence) {
-                let id = kept.event().event_id;
-                self.sequences.remove(&id);
-                self.deleted.insert(id);
+            if let Some(kept) = self.drop_event(sequence) {
+                self.deleted.insert(kept.event().event_id);
             }
+        }
+    }
+
+    /// Takes an event and its attachments out.
+    fn drop_event(&mut self, sequence: u64) -> Option<Kept> {
+        let kept = self.events.remove(&sequence)?;
+        let id = kept.event().event_id;
+        self.sequences.remove(&id);
+        self.take_out(sequence, kept.stored.issue_number);
+        self.attachments.retain(|attachment| attachment.event != id);
+        Some(kept)
+    }
+
+    /// The places of events that can be given up, oldest first.
+    fn expendable(&self, which: &Expendable) -> Vec<Place> {
+        let mut places = Vec::new();
+        for issue in self.shown_issues() {
+            let fits = |kept: &&Kept| {
+                let event = kept.event();
+                event.event_id != issue.last_event
+                    && which.before.is_none_or(|before| kept.time() < before)
+                    && (which.kinds.is_empty()
+                        || which.kinds.contains(&(event.level, issue.status)))
+            };
+            places.extend(self.of_issue(&issue.id).filter(fits).map(|kept| Place {
+                by: kept.time().as_nanos(),
+                id: kept.stored.ingest_sequence,
+            }));
+        }
+        places.sort_unstable();
+        places
+    }
+
+    /// Whether the event was not here. Only into the store it came from: its variant is known there.
+    fn restore_event(&mut self, project: &str, stored: &StoredEvent) -> bool {
+        let id = stored.event.event_id;
+        let home = self.joined(project, stored.variant);
+        let Some(home) = home.filter(|_| self.known_issue(id).is_none()) else {
+            return false;
+        };
+        let kept = Kept {
+            json_bytes: stored.event.to_json().len() as u64,
+            user: user(&stored.event),
+            home,
+            stored: Arc::new(stored.clone()),
+        };
+        self.events.insert(stored.ingest_sequence, kept);
+        self.sequences.insert(id, stored.ingest_sequence);
+        self.put(stored.ingest_sequence, stored.issue_number);
+        self.place(id);
+        true
+    }
+
+    fn retire_one(&mut self, sequence: u64) {
+        if let Some(kept) = self.drop_event(sequence) {
+            let left = (kept.time(), kept.event().level);
+            if let Some(known) = self.known_mut(kept.stored.issue_number) {
+                known.retired.push(left);
+            }
+            self.deleted.insert(kept.event().event_id);
         }
     }
 
@@ -439,6 +504,11 @@ impl MemoryStore {
             issue.level = issue.level.max(kept.event().level);
             issue.seen_count += 1;
             users.extend(kept.user.as_deref());
+        }
+        for (time, level) in &known.retired {
+            issue.first_seen = issue.first_seen.min(*time);
+            issue.level = issue.level.max(*level);
+            issue.seen_count += 1;
         }
         issue.user_count = users.len() as u64;
         issue.state = self.state(&known.id);
@@ -601,6 +671,11 @@ impl Store for MemoryStore {
         for kept in self.of_issue(issue) {
             *counts.entry(hour(kept.time())).or_default() += 1;
         }
+        let known = self.number(issue).and_then(|number| self.known(number));
+        let shown = known.filter(|known| !known.events.is_empty());
+        for (time, _) in shown.into_iter().flat_map(|known| &known.retired) {
+            *counts.entry(hour(*time)).or_default() += 1;
+        }
         let start = |hour: i64| Timestamp::from_nanos(hour.saturating_mul(HOUR));
         Ok(counts
             .into_iter()
@@ -689,6 +764,215 @@ impl Store for MemoryStore {
             json_bytes,
             schema_version: 0,
         })
+    }
+
+    fn attach(&mut self, attachment: &Attachment, count_max: usize) -> Result<Attachment> {
+        let refused = |kind, message: String| Err(Error::new(kind, "attach", message));
+        let of_event = self.attachments(attachment.event)?;
+        let is_same =
+            |known: &&Attachment| known.name == attachment.name && known.hash == attachment.hash;
+        if let Some(known) = of_event.iter().find(is_same) {
+            return Ok(known.clone());
+        }
+        if self.deleted.contains(&attachment.event) {
+            let message = format!("event {} was removed", attachment.event);
+            return refused(ErrorKind::Conflict, message);
+        }
+        if of_event.len() >= count_max {
+            let message = format!("event {} has {count_max} attachments", attachment.event);
+            return refused(ErrorKind::LimitReached, message);
+        }
+        let last = self
+            .attachments
+            .last()
+            .map_or(0, |attachment| attachment.id);
+        let kept = Attachment {
+            id: last + 1,
+            ..attachment.clone()
+        };
+        self.attachments.push(kept.clone());
+        Ok(kept)
+    }
+
+    fn attachments(&self, event: EventId) -> Result<Vec<Attachment>> {
+        let of_event = self.attachments.iter().filter(|known| known.event == event);
+        Ok(of_event.cloned().collect())
+    }
+
+    fn attachments_behind(&self, id: u64, limit: usize) -> Result<Vec<Attachment>> {
+        let behind = self.attachments.iter().filter(|known| known.id > id);
+        Ok(behind.take(limit).cloned().collect())
+    }
+
+    fn export(&self, number: u64, put: &mut dyn FnMut(Record) -> Result<()>) -> Result<Exported> {
+        let issue = self.issue(&IssueRef::Number(number))?;
+        let (id, project) = (issue.id, issue.project);
+        put(Record::Issue {
+            number,
+            id,
+            project,
+        })?;
+        let events: Vec<&Kept> = self.of_issue(&id).collect();
+        let mut issues: BTreeSet<u64> = events.iter().map(|kept| kept.home).collect();
+        issues.insert(number);
+        for join in &self.joins {
+            if let Some(number) = self.number(&join.issue).filter(|n| issues.contains(n)) {
+                let join = join.clone();
+                put(Record::Join { number, join })?;
+            }
+        }
+        let activities = self.activities(&id)?;
+        let exported = Exported {
+            number,
+            events: events
+                .iter()
+                .map(|kept| kept.stored.ingest_sequence)
+                .collect(),
+            activities: activities.len() as u64,
+            last_event: issue.last_event,
+        };
+        activities
+            .into_iter()
+            .try_for_each(|activity| put(Record::Activity(activity)))?;
+        for kept in events {
+            let stored = Box::new(StoredEvent::clone(&kept.stored));
+            let project = self.known(kept.home).map(|known| known.project.clone());
+            let event = stored.event.event_id;
+            put(Record::Event {
+                project: project.unwrap_or_default(),
+                stored,
+            })?;
+            let attachments = self.attachments(event)?.into_iter();
+            attachments
+                .map(Record::Attachment)
+                .try_for_each(&mut *put)?;
+        }
+        let retired = self.known(number).map(|known| known.retired.as_slice());
+        let mut counts: BTreeMap<(Timestamp, Level), u64> = BTreeMap::new();
+        for left in retired.unwrap_or_default() {
+            *counts.entry(*left).or_default() += 1;
+        }
+        for ((time, level), count) in counts {
+            put(Record::Residue(Residue {
+                issue: id,
+                variant: None,
+                hour: hour(time),
+                level,
+                count,
+                first_seen: time,
+            }))?;
+        }
+        Ok(exported)
+    }
+
+    fn release(&mut self, exported: &Exported, _at: Timestamp) -> Result<bool> {
+        let Some(known) = self.known(exported.number) else {
+            return Ok(false);
+        };
+        let is_same = known.events.iter().eq(&exported.events)
+            && self.activities_of(&known.id).count() as u64 == exported.activities;
+        if is_same {
+            for sequence in &exported.events {
+                self.drop_event(*sequence);
+            }
+            if let Some(known) = self.known_mut(exported.number) {
+                known.retired.clear();
+            }
+        }
+        Ok(is_same)
+    }
+
+    fn restore(&mut self, records: &[Record]) -> Result<u64> {
+        let mut restored = 0;
+        for record in records {
+            match record {
+                Record::Issue { .. } | Record::Join { .. } => {}
+                Record::Activity(activity) if self.activity(&activity.id).is_none() => {
+                    self.activities.push(activity.clone());
+                    self.activities
+                        .sort_by_key(|activity| (activity.time, activity.id));
+                }
+                Record::Activity(_) => {}
+                Record::Event { project, stored } => {
+                    restored += u64::from(self.restore_event(project, stored));
+                }
+                Record::Attachment(attachment) => {
+                    if self.sequences.contains_key(&attachment.event) {
+                        self.attach(attachment, usize::MAX)?;
+                    }
+                }
+                Record::Residue(residue) => {
+                    let number = self.number(&residue.issue);
+                    if let Some(known) = number.and_then(|number| self.known_mut(number)) {
+                        let left = (residue.first_seen, residue.level);
+                        let there = known.retired.iter().filter(|there| **there == left).count();
+                        let count = usize::try_from(residue.count).unwrap_or(there);
+                        known
+                            .retired
+                            .extend(std::iter::repeat_n(left, count.saturating_sub(there)));
+                    }
+                }
+            }
+        }
+        Ok(restored)
+    }
+
+    fn retire(
+        &mut self,
+        which: &Expendable,
+        limit: usize,
+        after: Option<Place>,
+        _at: Timestamp,
+    ) -> Result<Retired> {
+        let behind = |place: &Place| after.is_none_or(|after| *place > after);
+        let places: Vec<Place> = self
+            .expendable(which)
+            .into_iter()
+            .filter(behind)
+            .take(limit)
+            .collect();
+        let before = self.attachments.len();
+        for place in &places {
+            self.retire_one(place.id);
+        }
+        if places.len() < limit && which.kinds.is_empty() {
+            let sequences = &self.sequences;
+            self.attachments.retain(|known| {
+                sequences.contains_key(&known.event)
+                    || which.before.is_none_or(|before| known.added_at >= before)
+            });
+        }
+        Ok(Retired {
+            events: places.len() as u64,
+            attachments: (before - self.attachments.len()) as u64,
+            next: places.last().copied().filter(|_| places.len() == limit),
+        })
+    }
+
+    fn count_expendable(&self, which: &Expendable) -> Result<u64> {
+        Ok(self.expendable(which).len() as u64)
+    }
+
+    fn in_use_bytes(&self) -> Result<u64> {
+        Ok(self.stats()?.json_bytes)
+    }
+
+    fn tables(&self) -> Result<Vec<(String, u64)>> {
+        Ok(Vec::new())
+    }
+
+    fn shrink(&mut self, _effort: Effort) -> Result<()> {
+        Ok(())
+    }
+
+    /// Nothing is kept that nothing names.
+    fn collect(&mut self, _now: Timestamp) -> Result<Collected> {
+        Ok(Collected::default())
+    }
+
+    fn set_counter(&mut self, name: &str, value: u64) -> Result<()> {
+        self.counters.insert(name.to_owned(), value);
+        Ok(())
     }
 
     fn tend(&mut self, _now: Timestamp) -> Result<()> {

@@ -6,31 +6,39 @@
 //!
 //! Never: lets an SQL type out, decides what belongs together, reads a clock, the journal or the settings.
 
+mod attachment;
 mod condition;
 mod facts;
 mod matching;
 #[cfg(test)]
 mod memory;
+mod record;
 mod sqlite;
 #[cfg(test)]
 mod testkit;
+mod view;
 mod words;
 
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::event::{Event, EventId};
+use crate::event::{Event, EventId, Level};
 use crate::issue::{
     Activity, ActivityId, Deed, Issue, IssueId, IssueRef, Join, Status, VariantKey,
 };
 use crate::time::Timestamp;
 
+pub use attachment::Attachment;
+pub(crate) use attachment::hex;
 pub(crate) use condition::{Condition, EventTest, FrameField, IssueTest, Key, Pattern, Words};
 pub(crate) use facts::attribute;
+pub(crate) use matching::fits;
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
+pub(crate) use record::{Exported, Record, Residue};
 pub use sqlite::RebuildReport;
 pub(crate) use sqlite::{Access, Removal, SqliteStore};
+pub(crate) use view::IssueView;
 pub(crate) use words::{fold, words};
 
 /// Title and culprit of an issue are cut to this many characters; the event keeps them whole.
@@ -98,6 +106,19 @@ pub(crate) trait Store: Send {
     /// The variants of an issue, in the order they joined, each with its reason.
     fn joins(&self, issue: &IssueId) -> Result<Vec<Join>>;
 
+    /// Keeps the record of an attachment, whose file is in place; its `id` is given here. One that the event has
+    /// already changes nothing.
+    ///
+    /// # Errors
+    /// LimitReached if the event has `count_max` already; Conflict for an event that was removed; as [`Store::commit`].
+    fn attach(&mut self, attachment: &Attachment, count_max: usize) -> Result<Attachment>;
+
+    /// The attachments of an event, in the order they came. It may have some before it is here itself.
+    fn attachments(&self, event: EventId) -> Result<Vec<Attachment>>;
+
+    /// All attachments whose `id` is greater, in the order of their ids.
+    fn attachments_behind(&self, id: u64, limit: usize) -> Result<Vec<Attachment>>;
+
     /// How far each journal segment (by file stem) has been drained, in bytes.
     fn offsets(&self) -> Result<BTreeMap<String, u64>>;
 
@@ -109,6 +130,53 @@ pub(crate) trait Store: Send {
 
     /// How much the store holds.
     fn stats(&self) -> Result<StoreStats>;
+
+    /// Hands out all records of an issue that is shown, of one moment.
+    ///
+    /// # Errors
+    /// NotFound; Corrupt for an event that cannot be read; what `put` says.
+    fn export(&self, number: u64, put: &mut dyn FnMut(Record) -> Result<()>) -> Result<Exported>;
+
+    /// Takes the events of an issue out that were exported, with their attachments and what retention left, unless the
+    /// issue has changed since: then `false`. Its number, its joins and its activities stay, so that a new event finds
+    /// it, and what was taken out can come back.
+    fn release(&mut self, exported: &Exported, at: Timestamp) -> Result<bool>;
+
+    /// Puts records back that were exported; those that are there, or were removed for good, change nothing. How many
+    /// events came back.
+    ///
+    /// # Errors
+    /// Corrupt for records that name what is not there; as [`Store::commit`].
+    fn restore(&mut self, records: &[Record]) -> Result<u64>;
+
+    /// Gives up at most `limit` events in one transaction, oldest first, behind a place: their issues go on counting
+    /// them. Attachments leave with their events, and those whose event never came with the events of their time.
+    fn retire(
+        &mut self,
+        which: &Expendable,
+        limit: usize,
+        after: Option<Place>,
+        at: Timestamp,
+    ) -> Result<Retired>;
+
+    /// How many events there are that can be given up.
+    fn count_expendable(&self, which: &Expendable) -> Result<u64>;
+
+    /// Bytes that would be left if all free room were given back, with those of attachments of events that are here
+    /// (each content once, before compression).
+    fn in_use_bytes(&self) -> Result<u64>;
+
+    /// Bytes of each table with its indexes, largest first.
+    fn tables(&self) -> Result<Vec<(String, u64)>>;
+
+    /// Gives room that is free back to the file system.
+    fn shrink(&mut self, effort: Effort) -> Result<()>;
+
+    /// Removes what nothing names any more. Nobody may rebuild meanwhile.
+    fn collect(&mut self, now: Timestamp) -> Result<Collected>;
+
+    /// Sets a counter that is no sum.
+    fn set_counter(&mut self, name: &str, value: u64) -> Result<()>;
 
     /// Does what has come due: learns what payloads have in common. To be called when a batch of work is done.
     fn tend(&mut self, now: Timestamp) -> Result<()>;
@@ -185,6 +253,48 @@ pub(crate) struct Decision {
     pub(crate) issue: IssueId,
     /// What is decided.
     pub(crate) deed: Deed,
+}
+
+/// Events that can be given up. An issue's newest event never can.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expendable {
+    /// Only those that happened before; `None`: all.
+    pub(crate) before: Option<Timestamp>,
+    /// Only those of such a level in an issue of such a status; none: all.
+    pub(crate) kinds: Vec<(Level, Status)>,
+}
+
+/// What was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retired {
+    /// Events.
+    pub(crate) events: u64,
+    /// Attachments.
+    pub(crate) attachments: u64,
+    /// Where to go on (time, ingest sequence), if there may be more.
+    pub(crate) next: Option<Place>,
+}
+
+/// How much is done to give room back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Effort {
+    /// Free pages leave the file when the log is next moved into it.
+    Pages,
+    /// And the log is moved into it now.
+    Log,
+    /// Before that the indexes of words are written anew without what was deleted.
+    Words,
+}
+
+/// What was removed because nothing names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Collected {
+    /// Keys and values.
+    pub(crate) texts: u64,
+    /// Stacks.
+    pub(crate) stacks: u64,
+    /// Dictionaries.
+    pub(crate) dictionaries: u64,
 }
 
 /// A search for issues.

@@ -4,7 +4,10 @@
 //! process that has it open here: closing any descriptor of it drops SQLite's locks on it (POSIX).
 
 mod act;
+mod archive;
+mod attach;
 mod check;
+mod collect;
 mod derive;
 mod dictionary;
 mod dump;
@@ -21,6 +24,7 @@ mod rebuild;
 mod records;
 mod remove;
 mod repack;
+mod retire;
 mod search;
 mod side;
 mod space;
@@ -34,8 +38,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::{
-    Batch, Committed, Decision, EventPage, EventSearch, IssueFilter, IssuePage, IssueSearch, Store,
-    StoreStats, StoredEvent, ValueCount,
+    Attachment, Batch, Collected, Committed, Decision, Effort, EventPage, EventSearch, Expendable,
+    Exported, IssueFilter, IssuePage, IssueSearch, Place, Record, Retired, Store, StoreStats,
+    StoredEvent, ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
@@ -239,6 +244,18 @@ impl Store for SqliteStore {
         read::joins(&self.conn, issue).map_err(self.named("list joins"))
     }
 
+    fn attach(&mut self, attachment: &Attachment, count_max: usize) -> Result<Attachment> {
+        attach::attach(&mut self.conn, attachment, count_max).map_err(self.told("attach"))
+    }
+
+    fn attachments(&self, event: EventId) -> Result<Vec<Attachment>> {
+        attach::of_event(&self.conn, event).map_err(self.named("list attachments"))
+    }
+
+    fn attachments_behind(&self, id: u64, limit: usize) -> Result<Vec<Attachment>> {
+        attach::behind(&self.conn, id, limit).map_err(self.named("list attachments"))
+    }
+
     fn offsets(&self) -> Result<BTreeMap<String, u64>> {
         read::numbers(&self.conn, "SELECT name, bytes FROM segment_offset")
             .map_err(self.named("read offsets"))
@@ -262,6 +279,77 @@ impl Store for SqliteStore {
 
     fn check(&self) -> Result<Vec<String>> {
         check::check(&self.conn, &self.decoder).map_err(self.named("check store"))
+    }
+
+    fn export(&self, number: u64, put: &mut dyn FnMut(Record) -> Result<()>) -> Result<Exported> {
+        archive::export(&self.conn, &self.decoder, number, put).map_err(self.told("archive"))
+    }
+
+    fn release(&mut self, exported: &Exported, at: Timestamp) -> Result<bool> {
+        let done = archive::release(&mut self.conn, &mut self.names, &self.decoder, exported, at);
+        self.written("archive", done)
+    }
+
+    fn restore(&mut self, records: &[Record]) -> Result<u64> {
+        self.encoder.use_newest(&self.conn, &self.path)?;
+        let done = archive::restore(&mut self.conn, &mut self.names, &mut self.encoder, records);
+        self.written("restore", done)
+    }
+
+    fn retire(
+        &mut self,
+        which: &Expendable,
+        limit: usize,
+        after: Option<Place>,
+        at: Timestamp,
+    ) -> Result<Retired> {
+        let done = retire::retire(
+            &mut self.conn,
+            &mut self.names,
+            &self.decoder,
+            which,
+            limit,
+            after,
+            at,
+        );
+        self.written("prune", done)
+    }
+
+    fn count_expendable(&self, which: &Expendable) -> Result<u64> {
+        retire::count(&self.conn, which).map_err(self.named("prune"))
+    }
+
+    fn in_use_bytes(&self) -> Result<u64> {
+        space::in_use_bytes(&self.conn).map_err(self.named("measure store"))
+    }
+
+    fn tables(&self) -> Result<Vec<(String, u64)>> {
+        space::tables(&self.conn).map_err(self.named("measure store"))
+    }
+
+    fn shrink(&mut self, effort: Effort) -> Result<()> {
+        let shrunk = match effort {
+            Effort::Words => space::merge(&self.conn),
+            Effort::Pages | Effort::Log => Ok(()),
+        };
+        let shrunk = shrunk.and_then(|()| space::shrink(&self.conn));
+        let shrunk = shrunk.and_then(|()| match effort {
+            Effort::Log | Effort::Words => space::checkpoint(&self.conn),
+            Effort::Pages => Ok(()),
+        });
+        shrunk.map_err(self.named("shrink"))
+    }
+
+    fn collect(&mut self, now: Timestamp) -> Result<Collected> {
+        let done = collect::collect(&mut self.conn, now);
+        self.names = names::Names::default();
+        self.decoder.forget();
+        done.map_err(self.told("collect garbage"))
+    }
+
+    fn set_counter(&mut self, name: &str, value: u64) -> Result<()> {
+        write::set_counter(&mut self.conn, name, value)
+            .map_err(|source| failure::failure("set counter", &self.path, source))
     }
 
     fn tend(&mut self, now: Timestamp) -> Result<()> {

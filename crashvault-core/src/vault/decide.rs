@@ -3,7 +3,7 @@
 use super::door::Vault;
 use crate::error::{Error, ErrorKind, Result};
 use crate::issue::{
-    Activity, ActivityId, Deed, Ignore, Issue, IssueRef, Resolution, last_standing,
+    Activity, ActivityId, Deed, Ignore, Issue, IssueRef, Resolution, check_author, last_standing,
 };
 use crate::query::{self, Search};
 use crate::store::Decision;
@@ -67,6 +67,23 @@ impl Vault {
     pub fn decide(&mut self, issue: &IssueRef, deed: Deed) -> Result<Activity> {
         let issue = self.issue(issue)?;
         self.record(&issue, deed)
+    }
+
+    /// Records several decisions, all of them or none.
+    ///
+    /// # Errors
+    /// As [`Vault::decide`].
+    pub fn decide_all(&mut self, decisions: &[(IssueRef, Deed)]) -> Result<Vec<Activity>> {
+        let named = decisions
+            .iter()
+            .map(|(issue, deed)| Ok((self.issue(issue)?, deed.clone())));
+        let named = named.collect::<Result<Vec<_>>>()?;
+        self.record_all(
+            named
+                .iter()
+                .map(|(issue, deed)| (issue, deed.clone()))
+                .collect(),
+        )
     }
 
     /// Says that an issue is fixed; a later event that the resolution covers is a regression.
@@ -144,28 +161,33 @@ impl Vault {
     }
 
     fn record(&mut self, issue: &Issue, deed: Deed) -> Result<Activity> {
-        self.lineage.check()?;
-        self.check(&deed)?;
-        let decision = Decision {
-            id: ActivityId::from_bytes(crate::capture::random_bytes()),
-            vault: self.settings.vault_id,
-            author: self.author.clone(),
-            at: self.clock.now(),
-            issue: issue.id,
-            deed,
-        };
-        let recorded = self.store.act(std::slice::from_ref(&decision))?;
+        let recorded = self.record_all(vec![(issue, deed)])?;
         recorded.into_iter().next().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Internal,
-                "decide",
-                "the store said nothing about the decision",
-            )
+            let message = "the store said nothing about the decision";
+            Error::new(ErrorKind::Internal, "decide", message)
         })
+    }
+
+    fn record_all(&mut self, decisions: Vec<(&Issue, Deed)>) -> Result<Vec<Activity>> {
+        self.lineage.check()?;
+        let decisions = decisions.into_iter().map(|(issue, deed)| {
+            self.check(&deed)?;
+            Ok(Decision {
+                id: ActivityId::from_bytes(crate::capture::random_bytes()),
+                vault: self.settings.vault_id,
+                author: self.author.clone(),
+                at: self.clock.now(),
+                issue: issue.id,
+                deed,
+            })
+        });
+        let decisions = decisions.collect::<Result<Vec<_>>>()?;
+        self.store.act(&decisions)
     }
 
     fn check(&self, deed: &Deed) -> Result<()> {
         deed.check()?;
+        check_author(&self.author)?;
         let severities = &self.settings.severities;
         match deed {
             Deed::SetSeverity(Some(severity)) if !severities.contains(severity) => {

@@ -235,6 +235,11 @@ impl Vault {
         &self.home
     }
 
+    /// Who decides about issues through this vault, and whom `assigned:me` means.
+    pub fn author(&self) -> &str {
+        &self.author
+    }
+
     /// Whether the vault was opened for reading only, because it cannot be written.
     pub fn is_read_only(&self) -> bool {
         self.is_read_only
@@ -299,7 +304,7 @@ impl Vault {
         deadline: Option<Instant>,
     ) -> Result<DrainReport> {
         let journal = self.home.join("journal");
-        let Some(_lease) = lease else {
+        let Some(lease) = lease else {
             let waited = ingest::count_waiting(&journal, &*self.store)?;
             let report = DrainReport {
                 waiting_count: waited.events,
@@ -308,13 +313,24 @@ impl Vault {
             };
             return Ok(report);
         };
-        ingest::drain(
+        if let Err(full) = self.refuse_full_disk("drain")
+            && ingest::count_waiting(&journal, &*self.store)?.events > 0
+        {
+            return Err(full);
+        }
+        let report = ingest::drain(
             &journal,
             &mut *self.store,
             &mut self.walk,
             DrainLimit { deadline },
             self.clock.now(),
-        )
+        )?;
+        if report.events_new > 0 {
+            self.store.tend(self.clock.now())?;
+        }
+        drop(lease);
+        self.retain_if_due(deadline);
+        Ok(report)
     }
 
     /// The right to work on the whole vault, given up when dropped: one process at a time.
@@ -405,6 +421,7 @@ impl Vault {
 
     fn add_batch(&mut self, events: Vec<Event>) -> Result<Vec<Added>> {
         self.lineage.check()?;
+        self.refuse_full_disk("add")?;
         let now = self.clock.now();
         let origin = Origin {
             received_at: now,

@@ -10,6 +10,10 @@ mod disabled;
 pub(crate) use disabled::install;
 
 #[cfg(feature = "store")]
+mod archive;
+#[cfg(feature = "store")]
+mod attach;
+#[cfg(feature = "store")]
 mod decide;
 #[cfg(feature = "store")]
 mod door;
@@ -20,14 +24,26 @@ mod enabled;
 #[cfg(feature = "store")]
 mod find;
 #[cfg(feature = "store")]
+mod garbage;
+#[cfg(feature = "store")]
 mod lineage;
 #[cfg(feature = "store")]
 mod renew;
 #[cfg(feature = "store")]
+mod retain;
+#[cfg(feature = "store")]
 mod settings;
+#[cfg(feature = "store")]
+mod space;
 #[cfg(feature = "store")]
 mod status;
 
+#[cfg(feature = "store")]
+pub use archive::{
+    Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, RestoreReport,
+};
+#[cfg(feature = "store")]
+pub use attach::NewAttachment;
 #[cfg(feature = "store")]
 pub use decide::IgnoreUntil;
 #[cfg(feature = "store")]
@@ -35,6 +51,12 @@ pub use door::{Added, READER_DRAIN_MAX, Vault, VaultOptions};
 #[cfg(feature = "store")]
 pub(crate) use enabled::install;
 #[cfg(feature = "store")]
+pub use garbage::GarbageReport;
+#[cfg(feature = "store")]
+pub use retain::{PruneReport, PruneRule};
+#[cfg(feature = "store")]
 pub use settings::{Setting, SettingSource};
+#[cfg(feature = "store")]
+pub use space::SpaceReport;
 #[cfg(feature = "store")]
 pub use status::{Finding, Severity, VaultStatus};

@@ -14,6 +14,7 @@ impl Vault {
     pub fn rebuild(&mut self) -> Result<RebuildReport> {
         self.lineage.check()?;
         let _chore = self.begin_chore("rebuild")?;
+        self.refuse_full_disk("rebuild")?;
         self.store.rebuild()
     }
 
@@ -25,6 +26,7 @@ impl Vault {
     pub fn verify(&mut self) -> Result<Vec<String>> {
         self.lineage.check()?;
         let _chore = self.begin_chore("verify")?;
+        self.refuse_full_disk("verify")?;
         self.store.verify()
     }
 }

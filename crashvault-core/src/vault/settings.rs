@@ -11,9 +11,9 @@ use toml::{Table, Value};
 
 use crate::capture::Options;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::EventId;
+use crate::event::{EventId, Level};
 use crate::group::{GroupRule, GroupRules};
-use crate::issue::SEVERITIES;
+use crate::issue::{SEVERITIES, Status};
 use crate::journal::Durability;
 use crate::scrub::ScrubRules;
 use crate::symbol::InAppRules;
@@ -67,10 +67,36 @@ pub(crate) struct Settings {
     pub(crate) group_rules_count: usize,
     /// The severities that issues can be given, mildest first.
     pub(crate) severities: Vec<String>,
+    /// What leaves the vault by itself.
+    pub(crate) retention: Retention,
+    /// Bytes of one attachment.
+    pub(crate) attachment_bytes_max: u64,
+    /// Bytes of the file system that the vault leaves free.
+    pub(crate) free_bytes_min: u64,
     /// The settings and their sources.
     pub(crate) shown: Vec<Setting>,
     /// What could not be understood; the default stands in its place.
     pub(crate) faults: Vec<String>,
+}
+
+/// How long events are kept and how many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// Days, where neither level nor status has its own.
+    pub(crate) age_days: Option<u32>,
+    pub(crate) events_max: Option<u64>,
+    pub(crate) bytes_max: Option<u64>,
+    /// Days of a level's events.
+    pub(crate) level_days: Vec<(Level, u32)>,
+    /// Days of the events of issues with that status.
+    pub(crate) status_days: Vec<(Status, u32)>,
+}
+
+impl Retention {
+    /// Whether nothing ever leaves.
+    pub(crate) fn is_endless(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -240,6 +266,8 @@ impl Reader {
         self.read_scrub();
         self.read_group();
         self.read_issues();
+        self.read_retention();
+        self.read_room();
         let rest = std::mem::take(&mut self.table);
         self.left_over("", rest);
     }
@@ -296,6 +324,88 @@ impl Reader {
             severities => severities,
         };
         self.left_over("issues", section);
+    }
+
+    fn read_retention(&mut self) {
+        let mut section = self.section("retention");
+        let (levels, statuses) = (part(&mut section, "level"), part(&mut section, "status"));
+        let days = "a number of days";
+        let retention = Retention {
+            age_days: self.parsed(
+                &mut section,
+                "retention.age_days",
+                "none",
+                days,
+                at_least_one,
+            ),
+            events_max: self.parsed(
+                &mut section,
+                "retention.events_max",
+                "none",
+                "a number",
+                at_least_one,
+            ),
+            bytes_max: self
+                .parsed(
+                    &mut section,
+                    "retention.bytes_max_mb",
+                    "none",
+                    "a number",
+                    at_least_one,
+                )
+                .map(megabytes),
+            level_days: self.days("retention.level", levels, &LEVEL_DAYS, Level::from_name),
+            status_days: self.days(
+                "retention.status",
+                statuses,
+                &STATUS_DAYS,
+                Status::from_name,
+            ),
+        };
+        self.settings.retention = retention;
+        self.left_over("retention", section);
+    }
+
+    fn days<K>(
+        &mut self,
+        name: &str,
+        mut section: Table,
+        keys: &'static [&'static str],
+        from_name: impl Fn(&str) -> Option<K>,
+    ) -> Vec<(K, u32)> {
+        let mut found = Vec::new();
+        for key in keys {
+            // Those that are not set are too many to be shown.
+            if section.contains_key(last(key)) {
+                let days = self.parsed(&mut section, key, "none", "a number of days", at_least_one);
+                found.extend(from_name(last(key)).zip(days));
+            }
+        }
+        self.left_over(name, section);
+        found
+    }
+
+    fn read_room(&mut self) {
+        let mut section = self.section("attachments");
+        let bytes_max = self.parsed(
+            &mut section,
+            "attachments.bytes_max",
+            "104857600",
+            "a number",
+            |text| text.parse().ok(),
+        );
+        self.settings.attachment_bytes_max = bytes_max.unwrap_or(super::attach::BYTES_MAX);
+        self.left_over("attachments", section);
+        let mut section = self.section("space");
+        let free_min = self.parsed(
+            &mut section,
+            "space.free_min_mb",
+            "100",
+            "a number",
+            |text| text.parse().ok(),
+        );
+        self.settings.free_bytes_min = megabytes(free_min.unwrap_or(FREE_MIN_MB));
+        self.left_over("space", section);
     }
 
     fn fault(&mut self, key: &str, reason: &str) {
@@ -403,6 +513,47 @@ impl Reader {
     }
 }
 
+/// Megabytes of the file system that are left free, if nothing else is said.
+const FREE_MIN_MB: u64 = 100;
+
+const LEVEL_DAYS: [&str; 5] = [
+    "retention.level.debug",
+    "retention.level.info",
+    "retention.level.warning",
+    "retention.level.error",
+    "retention.level.fatal",
+];
+const STATUS_DAYS: [&str; 3] = [
+    "retention.status.open",
+    "retention.status.resolved",
+    "retention.status.ignored",
+];
+
+fn last(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+fn part(section: &mut Table, name: &str) -> Table {
+    match section.get(name) {
+        Some(Value::Table(part)) => {
+            let part = part.clone();
+            section.remove(name);
+            part
+        }
+        // What is no section is told with whatever else is left over.
+        _ => Table::new(),
+    }
+}
+
+/// Nothing is kept for no time at all: a slip of the pen must not empty a vault.
+fn at_least_one<N: std::str::FromStr + PartialOrd + From<u8>>(text: &str) -> Option<N> {
+    text.parse().ok().filter(|number| *number >= N::from(1))
+}
+
+fn megabytes(count: u64) -> u64 {
+    count.saturating_mul(1024 * 1024)
+}
+
 /// What stands for a value that is not a text, as a person would write it.
 fn scalar_text(value: &Value) -> String {
     match value {
@@ -502,6 +653,24 @@ mod tests {
             "{:?}",
             settings.faults
         );
+    }
+
+    #[test]
+    fn retention_is_read_and_nothing_is_kept_for_no_time() {
+        let text = "[retention]\nage_days = 90\nevents_max = 0\nbytes_max_mb = 2\ncolour = 1\n\
+                    [retention.level]\ndebug = 7\nloud = 1\n[retention.status]\nresolved = 30\n[space]\nfree_min_mb = 5\n";
+        let settings = read(text);
+        let expected = Retention {
+            age_days: Some(90),
+            events_max: None,
+            bytes_max: Some(2 * 1024 * 1024),
+            level_days: vec![(Level::Debug, 7)],
+            status_days: vec![(Status::Resolved, 30)],
+        };
+        assert_eq!(settings.retention, expected);
+        assert_eq!(settings.free_bytes_min, 5 * 1024 * 1024);
+        assert_eq!(settings.faults.len(), 3, "{:?}", settings.faults);
+        assert!(read("").retention.is_endless());
     }
 
     #[test]

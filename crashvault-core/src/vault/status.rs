@@ -54,6 +54,18 @@ pub struct VaultStatus {
     pub journal_bytes: u64,
     /// Bytes that `symbols/` keeps alive.
     pub symbols_bytes: u64,
+    /// Bytes of `attachments/`.
+    pub attachments_bytes: u64,
+    /// Bytes of `archive/`.
+    pub archive_bytes: u64,
+    /// Bytes of `store_bytes` that the next events fill first.
+    pub store_free_bytes: u64,
+    /// Bytes of `store_bytes` that are payloads.
+    pub payload_bytes: u64,
+    /// Bytes that the file system has left; `None` where it does not say.
+    pub disk_free_bytes: Option<u64>,
+    /// Whether that is less than `space.free_min_mb`: events stay in the journal until there is room.
+    pub is_disk_full: bool,
     /// The settings and where each came from.
     pub settings: Vec<Setting>,
 }
@@ -111,7 +123,7 @@ impl Vault {
         let counter = |name: &str| counters.get(name).copied().unwrap_or_default();
         let journal = self.home.join("journal");
         let waited = ingest::count_waiting(&journal, &*self.store)?;
-        Ok(VaultStatus {
+        let mut status = VaultStatus {
             directory: self.home.clone(),
             vault_id: EventId::from_bytes(self.settings.vault_id).to_string(),
             format: stats.schema_version,
@@ -134,8 +146,13 @@ impl Vault {
             store_bytes: stats.disk_bytes,
             journal_bytes: waited.journal_bytes,
             symbols_bytes: journal::directory_bytes(&self.home.join("symbols")),
+            store_free_bytes: stats.free_bytes,
+            payload_bytes: stats.payload_bytes,
             settings: self.settings.shown.clone(),
-        })
+            ..VaultStatus::default()
+        };
+        self.add_space(&mut status);
+        Ok(status)
     }
 
     /// Looks at everything that can go wrong with the vault and says what to do. Reads the whole store.
@@ -146,6 +163,7 @@ impl Vault {
         let mut findings = vec![writable(&self.home)];
         let status = self.status()?;
         findings.extend(self.store_findings()?);
+        findings.extend(self.space_findings()?);
         findings.extend(self.settings.faults.iter().map(|fault| {
             Finding::new(
                 Severity::Problem,

@@ -72,6 +72,21 @@ pub(crate) fn watch_forks() {
     };
 }
 
+/// Bytes that this user may still write to the file system that holds a path.
+#[cfg(feature = "store")]
+pub(crate) fn free_bytes(path: &std::path::Path) -> Option<u64> {
+    let path = std::ffi::CString::new(path.as_os_str().as_bytes()).ok()?;
+    let mut told = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends with a zero, and the structure is as large as the call expects.
+    let result = unsafe { libc::statvfs(path.as_ptr(), told.as_mut_ptr()) };
+    if result != 0 {
+        return None;
+    }
+    // SAFETY: statvfs has filled it.
+    let told = unsafe { told.assume_init() };
+    Some(told.f_bavail.saturating_mul(told.f_frsize))
+}
+
 /// The kernel's id of this thread.
 pub(crate) fn thread_id() -> u64 {
     // SAFETY: gettid has no arguments and cannot fail.

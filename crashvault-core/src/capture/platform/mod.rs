@@ -13,6 +13,8 @@ mod system;
 #[path = "other.rs"]
 mod system;
 
+#[cfg(feature = "store")]
+pub(crate) use system::free_bytes;
 pub(crate) use system::{
     Walker, fork_generation, modules, modules_generation, outside_forks, thread_id, watch_forks,
 };

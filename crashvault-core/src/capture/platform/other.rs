@@ -12,6 +12,11 @@ pub(crate) fn outside_forks<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+#[cfg(feature = "store")]
+pub(crate) fn free_bytes(_path: &std::path::Path) -> Option<u64> {
+    None
+}
+
 pub(crate) fn thread_id() -> u64 {
     0
 }

@@ -12,9 +12,9 @@ use super::names::{Named, Names, hashed_term};
 use super::side::Side;
 use crate::event::{Event, Frame, Level};
 
-/// Stands between two texts of one document, so that no phrase reaches from one into the other: to the index, which
+/// Stands before each text of a document, so that no phrase reaches from one into the other: to the index, which
 /// divides at ASCII alone, a word of its own; no query has it, for it is neither letter nor digit.
-const BARRIER: &str = "\u{E000} ";
+pub(super) const BARRIER: &str = "\u{E000} ";
 
 /// Nanoseconds of an hour.
 pub(super) const HOUR: i64 = 3_600_000_000_000;
@@ -422,9 +422,7 @@ impl<'c, 'e> Deriver<'c, 'e> {
 fn joined<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
     let mut all = String::new();
     for text in texts {
-        if !all.is_empty() {
-            all.push_str(BARRIER);
-        }
+        all.push_str(BARRIER);
         spell(text.as_ref(), &mut all);
     }
     all

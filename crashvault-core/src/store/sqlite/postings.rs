@@ -3,15 +3,16 @@
 //! Every list answers one question: which is its first document from here on? Lists are joined by asking them in turn,
 //! so that what fits nowhere is passed over without being read.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::time::Instant;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::derive::document;
 
-const CHUNK_MIN: usize = 8;
-const CHUNK_MAX: usize = 1024;
+const CHUNK_MIN: usize = 4;
+const CHUNK_MAX: usize = 4096;
+/// Lists with fewer documents are read at once.
+const SHORT_MAX: usize = 256;
 
 /// A sorted list of documents.
 pub(super) enum Postings {
@@ -31,9 +32,49 @@ pub(super) enum Postings {
     Except(Box<Postings>, Box<Postings>),
 }
 
+/// How far a list is asked.
+pub(super) struct Reach {
+    /// Documents behind it are of no interest: any of them may be given as the answer.
+    pub(super) until: i64,
+    /// When the search is to be given up.
+    pub(super) deadline: Option<Instant>,
+    /// Whether it was: then the answer says only that nothing lies before it.
+    pub(super) is_late: bool,
+}
+
+impl Reach {
+    /// As far as the list goes, however long it takes.
+    pub(super) fn all() -> Self {
+        Self::until(i64::MAX)
+    }
+
+    /// No further than that.
+    pub(super) fn until(until: i64) -> Self {
+        Self {
+            until,
+            deadline: None,
+            is_late: false,
+        }
+    }
+
+    /// Whether there is no use in going on from `at`.
+    fn ends(&mut self, at: i64) -> bool {
+        let is_over = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        self.is_late |= is_over;
+        self.is_late || at > self.until
+    }
+}
+
 impl Postings {
     /// The first document at or behind `from`.
-    pub(super) fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn seek(
+        &mut self,
+        conn: &Connection,
+        from: i64,
+        reach: &mut Reach,
+    ) -> rusqlite::Result<Option<i64>> {
         match self {
             Self::List(documents) => {
                 let place = documents.partition_point(|document| *document < from);
@@ -41,29 +82,97 @@ impl Postings {
             }
             Self::Source(source) => source.seek(conn, from),
             Self::Union(union) => union.seek(conn, from),
-            Self::Time(within) => within.seek(conn, from),
-            Self::All(lists) => seek_all(lists, conn, from),
+            Self::Time(within) => within.seek(conn, from, reach),
+            Self::All(lists) => seek_all(lists, conn, from, reach),
             Self::Any(lists) => {
-                let mut first = None;
+                let mut first: Option<i64> = None;
                 for list in lists {
-                    let found = list.seek(conn, from)?;
+                    let found = list.seek(conn, from, reach)?;
                     first = match (first, found) {
-                        (Some(first), Some(found)) => Some(std::cmp::min::<i64>(first, found)),
+                        (Some(first), Some(found)) => Some(first.min(found)),
                         (first, found) => first.or(found),
                     };
                 }
                 Ok(first)
             }
-            Self::Except(list, not) => seek_except(list, not, conn, from),
+            Self::Except(list, not) => seek_except(list, not, conn, from, reach),
+        }
+    }
+
+    /// Whether the document stands in the list.
+    pub(super) fn holds(&mut self, conn: &Connection, document: i64) -> rusqlite::Result<bool> {
+        let found = self.seek(conn, document, &mut Reach::until(document))?;
+        Ok(found == Some(document))
+    }
+
+    /// The same list, read at once if it is short.
+    pub(super) fn settled(mut self, conn: &Connection) -> rusqlite::Result<Self> {
+        match &mut self {
+            Self::Source(source) => {
+                let found = source.beginning(conn, SHORT_MAX)?;
+                Ok(match found.len() < SHORT_MAX {
+                    true => Self::List(found),
+                    false => self,
+                })
+            }
+            Self::Any(lists) if lists.iter().all(Self::is_list) => {
+                let mut all: Vec<i64> = lists.iter().flat_map(Self::list).copied().collect();
+                all.sort_unstable();
+                all.dedup();
+                Ok(Self::List(all))
+            }
+            Self::Any(lists) if lists.len() == 1 => Ok(lists.swap_remove(0)),
+            // The shortest first: it says where the others are to be asked.
+            Self::All(lists) => {
+                lists.sort_by_key(|list| match list {
+                    Self::List(documents) => documents.len(),
+                    _ => usize::MAX,
+                });
+                match lists.first() {
+                    Some(Self::List(documents)) if documents.len() < SHORT_MAX => {
+                        self.read_short(conn)
+                    }
+                    _ => Ok(self),
+                }
+            }
+            _ => Ok(self),
+        }
+    }
+
+    fn read_short(mut self, conn: &Connection) -> rusqlite::Result<Self> {
+        let (mut found, mut at) = (Vec::new(), 0);
+        while let Some(document) = self.seek(conn, at, &mut Reach::all())? {
+            found.push(document);
+            at = document + 1;
+        }
+        Ok(Self::List(found))
+    }
+
+    fn is_list(&self) -> bool {
+        matches!(self, Self::List(_))
+    }
+
+    fn list(&self) -> &[i64] {
+        match self {
+            Self::List(documents) => documents,
+            _ => &[],
         }
     }
 }
 
-fn seek_all(lists: &mut [Postings], conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
+fn seek_all(
+    lists: &mut [Postings],
+    conn: &Connection,
+    from: i64,
+    reach: &mut Reach,
+) -> rusqlite::Result<Option<i64>> {
     let mut at = from;
     'next: loop {
+        if reach.ends(at) {
+            return Ok(Some(at));
+        }
         for list in lists.iter_mut() {
-            match list.seek(conn, at)? {
+            match list.seek(conn, at, reach)? {
                 None => return Ok(None),
                 Some(found) if found > at => {
                     at = found;
@@ -81,13 +190,14 @@ fn seek_except(
     not: &mut Postings,
     conn: &Connection,
     from: i64,
+    reach: &mut Reach,
 ) -> rusqlite::Result<Option<i64>> {
     let mut at = from;
     loop {
-        let Some(found) = list.seek(conn, at)? else {
+        let Some(found) = list.seek(conn, at, reach)? else {
             return Ok(None);
         };
-        if not.seek(conn, found)? != Some(found) {
+        if reach.ends(found) || not.seek(conn, found, reach)? != Some(found) {
             return Ok(Some(found));
         }
         at = found + 1;
@@ -102,6 +212,8 @@ pub(super) struct Chunked {
     documents: Vec<i64>,
     is_whole: bool,
     chunk: usize,
+    /// How often the documents at hand held the answer.
+    hits: usize,
 }
 
 pub(super) enum Source {
@@ -119,15 +231,30 @@ impl Chunked {
             documents: Vec::new(),
             is_whole: false,
             chunk: CHUNK_MIN,
+            hits: 0,
         }
     }
 
     fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
         if !self.holds(from) {
+            // Whoever found more than one place in what was read is likely to find the next in what follows.
+            self.chunk = match self.hits {
+                0 | 1 => CHUNK_MIN,
+                _ => (self.chunk * 4).min(CHUNK_MAX),
+            };
+            self.hits = 0;
             self.read(conn, from)?;
         }
+        self.hits += 1;
         let place = self.documents.partition_point(|document| *document < from);
         Ok(self.documents.get(place).copied())
+    }
+
+    /// Its first documents.
+    fn beginning(&mut self, conn: &Connection, count: usize) -> rusqlite::Result<Vec<i64>> {
+        self.chunk = count;
+        self.read(conn, 0)?;
+        Ok(self.documents.clone())
     }
 
     fn holds(&self, from: i64) -> bool {
@@ -136,12 +263,6 @@ impl Chunked {
     }
 
     fn read(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<()> {
-        // Whoever asks for what comes next reads on; whoever jumps may never read what lies here.
-        let is_next = self.documents.last().is_some_and(|last| from == last + 1);
-        self.chunk = match is_next {
-            true => (self.chunk * 4).min(CHUNK_MAX),
-            false => CHUNK_MIN,
-        };
         let limit = self.chunk as i64;
         self.documents.clear();
         let document = |row: &rusqlite::Row<'_>| row.get(0);
@@ -171,79 +292,117 @@ impl Chunked {
     }
 }
 
-/// Many terms as one list. Made for reading in order; whoever goes back gets all of it read once.
+/// Many terms as one list.
 pub(super) struct Union {
     terms: Vec<i64>,
-    /// The next document of each term that is not at its end.
-    next: BinaryHeap<Reverse<(i64, i64)>>,
-    reached: i64,
-    has_begun: bool,
-    all: Option<Vec<i64>>,
+    ends: Option<Ends>,
+}
+
+/// Where each term begins and ends. Most lie on one shelf, so that few need to be asked for any place.
+struct Ends {
+    /// Those on one shelf, by their first documents.
+    narrow: Vec<End>,
+    wide: Vec<End>,
+}
+
+#[derive(Clone, Copy)]
+struct End {
+    term: i64,
+    first: i64,
+    last: i64,
+    /// The answer given last: from here on, the next document is that.
+    known: (i64, i64),
+}
+
+impl End {
+    fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
+        if from > self.last {
+            return Ok(None);
+        }
+        if from <= self.first {
+            return Ok(Some(self.first));
+        }
+        if !(self.known.0 <= from && from <= self.known.1) {
+            let next = next_of(conn, self.term, from)?;
+            self.known = (from, next.unwrap_or(self.last));
+        }
+        Ok(Some(self.known.1))
+    }
 }
 
 impl Union {
     pub(super) fn new(terms: Vec<i64>) -> Self {
-        Self {
-            terms,
-            next: BinaryHeap::new(),
-            reached: i64::MIN,
-            has_begun: false,
-            all: None,
-        }
+        Self { terms, ends: None }
     }
 
     fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
-        if from < self.reached && self.all.is_none() {
-            self.read_all(conn)?;
-        }
-        if let Some(all) = &self.all {
-            let place = all.partition_point(|document| *document < from);
-            return Ok(all.get(place).copied());
-        }
-        self.reached = from;
-        if !self.has_begun {
-            self.has_begun = true;
-            for term in std::mem::take(&mut self.terms) {
-                self.advance(conn, term, from)?;
-                self.terms.push(term);
+        let ends = match &mut self.ends {
+            Some(ends) => ends,
+            none => none.insert(Ends::of(conn, &self.terms)?),
+        };
+        let mut found = ends.seek_narrow(conn, from)?;
+        for end in &mut ends.wide {
+            // One that begins behind what was found has nothing better.
+            if found.is_none_or(|found| end.first < found) {
+                let next = end.seek(conn, from)?;
+                found = found.into_iter().chain(next).min();
             }
         }
-        while let Some(Reverse((document, term))) = self.next.peek().copied() {
-            if document >= from {
-                return Ok(Some(document));
-            }
-            self.next.pop();
-            self.advance(conn, term, from)?;
-        }
-        Ok(None)
+        Ok(found)
     }
+}
 
-    fn advance(&mut self, conn: &Connection, term: i64, from: i64) -> rusqlite::Result<()> {
+impl Ends {
+    /// Asked for all terms at once.
+    fn of(conn: &Connection, terms: &[i64]) -> rusqlite::Result<Self> {
+        let terms: Vec<String> = terms.iter().map(i64::to_string).collect();
         let mut find = conn.prepare_cached(
-            "SELECT document FROM derived_posting WHERE term = ?1 AND document >= ?2
-             ORDER BY document LIMIT 1",
+            "SELECT j.value, (SELECT min(document) FROM derived_posting WHERE term = j.value),
+                 (SELECT max(document) FROM derived_posting WHERE term = j.value)
+             FROM json_each(?1) j",
         )?;
-        let mut rows = find.query([term, from])?;
-        if let Some(row) = rows.next()? {
-            self.next.push(Reverse((row.get(0)?, term)));
-        }
-        Ok(())
-    }
-
-    fn read_all(&mut self, conn: &Connection) -> rusqlite::Result<()> {
-        let mut find =
-            conn.prepare_cached("SELECT document FROM derived_posting WHERE term = ?1")?;
-        let mut all = Vec::new();
-        for term in &self.terms {
-            for document in find.query_map([term], |row| row.get(0))? {
-                all.push(document?);
+        let mut rows = find.query([format!("[{}]", terms.join(","))])?;
+        let (mut narrow, mut wide) = (Vec::new(), Vec::new());
+        while let Some(row) = rows.next()? {
+            if let (Some(first), Some(last)) = (row.get(1)?, row.get(2)?) {
+                let end = End {
+                    term: row.get(0)?,
+                    first,
+                    last,
+                    known: (first, first),
+                };
+                match first >> 32 == last >> 32 {
+                    true => narrow.push(end),
+                    false => wide.push(end),
+                }
             }
         }
-        all.sort_unstable();
-        all.dedup();
-        self.all = Some(all);
-        Ok(())
+        narrow.sort_unstable_by_key(|end| end.first);
+        wide.sort_unstable_by_key(|end| end.first);
+        Ok(Self { narrow, wide })
     }
+
+    fn seek_narrow(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
+        let shelf = document(from >> 32, 0);
+        let begin = self.narrow.partition_point(|end| end.first < shelf);
+        let mut found: Option<i64> = None;
+        for end in &mut self.narrow[begin..] {
+            if found.is_some_and(|found| found <= end.first) {
+                break;
+            }
+            let next = end.seek(conn, from)?;
+            found = found.into_iter().chain(next).min();
+        }
+        Ok(found)
+    }
+}
+
+fn next_of(conn: &Connection, term: i64, from: i64) -> rusqlite::Result<Option<i64>> {
+    let mut find = conn.prepare_cached(
+        "SELECT document FROM derived_posting WHERE term = ?1 AND document >= ?2
+         ORDER BY document LIMIT 1",
+    )?;
+    find.query_row([term, from], |row| row.get(0)).optional()
 }
 
 /// Documents of a span of time: those of another list whose events happened in it.
@@ -254,9 +413,17 @@ pub(super) struct Within {
 }
 
 impl Within {
-    fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
+    fn seek(
+        &mut self,
+        conn: &Connection,
+        from: i64,
+        reach: &mut Reach,
+    ) -> rusqlite::Result<Option<i64>> {
         let mut at = from;
-        while let Some(found) = self.every.seek(conn, at)? {
+        while let Some(found) = self.every.seek(conn, at, reach)? {
+            if reach.ends(found) {
+                return Ok(Some(found));
+            }
             let (issue, time): (i64, i64) = conn
                 .prepare_cached("SELECT issue, time FROM derived_placement WHERE event = ?1")?
                 .query_row([found & 0xffff_ffff], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -168,13 +168,14 @@ fn to_issue(
     let Some(deed) = state.reaction(seen.into_iter(), seen_count, day_count) else {
         return Ok(());
     };
+    let issue_id = read::issue_id(conn, issue)?;
     let unrecorded = Unrecorded {
-        id: id_of_reaction(&last.join.issue, &deed),
+        id: id_of_reaction(&issue_id, &deed),
         vault: [0; 16],
         author: AUTHOR_OF_EVENTS,
         at: last.received_at,
         issue,
-        issue_id: read::issue_id(conn, issue)?,
+        issue_id,
         deed,
     };
     record(conn, unrecorded)?;

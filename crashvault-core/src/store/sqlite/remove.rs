@@ -21,6 +21,8 @@ pub(crate) enum Removal {
     Delete,
     /// It is old: the issue goes on counting it, in the hour it happened in.
     Retire,
+    /// It lies in an archive now, and may come back.
+    Archive,
 }
 
 /// Takes events out and puts the issues they leave right, once each.
@@ -30,6 +32,7 @@ pub(super) struct Remover<'c> {
     decoder: &'c Decoder,
     issues: BTreeSet<i64>,
     pub(super) removed: u64,
+    pub(super) attachments: u64,
 }
 
 impl<'c> Remover<'c> {
@@ -40,6 +43,7 @@ impl<'c> Remover<'c> {
             decoder,
             issues: BTreeSet::new(),
             removed: 0,
+            attachments: 0,
         }
     }
 
@@ -56,7 +60,7 @@ impl<'c> Remover<'c> {
     ) -> Result<(), Failed> {
         let owned = ground::event(self.conn, self.decoder, sequence)?;
         let item = owned.item();
-        self.take_out(&item, how == Removal::Delete)?;
+        self.take_out(&item, how != Removal::Retire)?;
         if how == Removal::Retire {
             self.run(
                 "INSERT INTO residue (shelf, hour, level, count, first_seen) VALUES (?1, ?2, ?3, 1, ?4)
@@ -71,16 +75,19 @@ impl<'c> Remover<'c> {
             )?;
         }
         let id = item.event.event_id;
-        self.run(
+        let attachments = self.run(
             "DELETE FROM attachment WHERE event_id = ?1",
             [id.as_bytes()],
         )?;
+        self.attachments += attachments as u64;
         self.run("DELETE FROM event_payload WHERE event = ?1", [sequence])?;
         self.run("DELETE FROM event WHERE ingest_sequence = ?1", [sequence])?;
-        self.run(
-            "INSERT OR REPLACE INTO tombstone (event_id, removed_at) VALUES (?1, ?2)",
-            params![id.as_bytes(), at.as_nanos()],
-        )?;
+        if how != Removal::Archive {
+            self.run(
+                "INSERT OR REPLACE INTO tombstone (event_id, removed_at) VALUES (?1, ?2)",
+                params![id.as_bytes(), at.as_nanos()],
+            )?;
+        }
         self.removed += 1;
         Ok(())
     }

@@ -16,23 +16,27 @@ use super::super::{
     Place, Words,
 };
 use super::Failed;
-use super::derive::{document, shelf};
+use super::derive::{BARRIER, document, shelf};
 use super::issue_sql::{self, Sql};
 use super::names::hashed_term;
-use super::postings::{Chunked, Postings, Source, Union, Within};
+use super::postings::{Chunked, Postings, Reach, Source, Union, Within};
 use super::read;
 use crate::error::{Error, ErrorKind};
 use crate::issue::Issue;
 use crate::store::matching;
 
-/// How long documents are gathered before the order of the page decides what is looked at.
-const PATIENCE: Duration = Duration::from_millis(25);
+/// How long documents are gathered before it is asked whether that is the quicker way.
+const PATIENCE: Duration = Duration::from_millis(3);
+/// So many times more than a page are many: then a walk meets a page full of them soon.
+const DENSE: usize = 3;
 /// Shelves or events gathered at most.
 const GATHERED_MAX: usize = 20_000;
 /// Issues or events looked at together on a walk.
 const STRIDE: usize = 128;
 /// Terms asked one by one; more are kept in order of their next documents.
 const TERMS_APART_MAX: usize = 8;
+/// Plain words asked for together.
+const WORDS_TOGETHER_MAX: usize = 3;
 /// Words that a wildcard may stand for.
 const WILD_WORDS_MAX: usize = 2_000;
 /// Words in one expression of the full-text index.
@@ -79,7 +83,9 @@ fn issues_with(
     wanted: usize,
 ) -> Result<Vec<Issue>, Failed> {
     let mut list = compile(conn, condition)?;
-    let gathered = gather(conn, &mut list, |found| document((found >> 32) + 1, 0))?;
+    let gathered = gather(conn, &mut list, wanted, |found| {
+        document((found >> 32) + 1, 0)
+    })?;
     if let Some(documents) = gathered {
         let shelves: Vec<i64> = documents.iter().map(|document| document >> 32).collect();
         let among = Sql {
@@ -94,21 +100,46 @@ fn issues_with(
     })
 }
 
-/// The documents of a list, as far as `next` lets them be told apart; none if there are too many.
+/// The documents of a list, as far as `next` lets them be told apart; none if a walk will be quicker: if there are many.
 fn gather(
     conn: &Connection,
     list: &mut Postings,
+    wanted: usize,
     next: impl Fn(i64) -> i64,
 ) -> rusqlite::Result<Option<Vec<i64>>> {
-    let began = Instant::now();
-    let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(document) = list.seek(conn, at)? {
-        if found.len() >= GATHERED_MAX || began.elapsed() > PATIENCE {
-            return Ok(None);
+    let last: Option<i64> = conn.query_row(
+        "SELECT max(id) FROM derived_shelf WHERE id < 1073741824",
+        [],
+        |row| row.get(0),
+    )?;
+    let last = document(last.unwrap_or_default() + 1, 0);
+    let mut patience = PATIENCE;
+    let mut reach = Reach::all();
+    reach.deadline = Some(Instant::now() + patience);
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Some(document) = list.seek(conn, at, &mut reach)? {
+        match reach.is_late {
+            true => at = document,
+            false => {
+                found.push(document);
+                at = next(document);
+            }
         }
-        found.push(document);
-        at = next(document);
+        let is_late = reach.is_late
+            || reach
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline);
+        if is_late {
+            // By what was found so far: how many there will be in all.
+            let share = at as f64 / last as f64;
+            let expected = found.len() as f64 / share.max(1e-9);
+            if found.len() >= GATHERED_MAX || expected > (wanted * DENSE) as f64 {
+                return Ok(None);
+            }
+            patience *= 2;
+            reach = Reach::all();
+            reach.deadline = Some(Instant::now() + patience);
+        }
     }
     Ok(Some(found))
 }
@@ -164,8 +195,9 @@ fn has_document(conn: &Connection, issue: &Issue, list: &mut Postings) -> Result
     let shelves = find.query_map([issue.number as i64], |row| row.get::<_, i64>(0))?;
     for shelf in shelves {
         let shelf = shelf?;
-        let found = list.seek(conn, document(shelf, 0))?;
-        if found.is_some_and(|found| found >> 32 == shelf) {
+        let last = document(shelf + 1, 0) - 1;
+        let found = list.seek(conn, document(shelf, 0), &mut Reach::until(last))?;
+        if found.is_some_and(|found| found <= last) {
             return Ok(true);
         }
     }
@@ -204,7 +236,7 @@ pub(super) fn events(
                 let rest = search
                     .condition
                     .rest_for(&|test| matching::issue_fits(test, &issue));
-                Ok(lists.of(conn, &rest)?.seek(conn, stop.document)? == Some(stop.document))
+                Ok(lists.of(conn, &rest)?.holds(conn, stop.document)?)
             })?
         }
     };
@@ -225,7 +257,7 @@ fn events_with(
     wanted: usize,
 ) -> Result<Vec<Hit>, Failed> {
     let mut list = compile(conn, condition)?;
-    if let Some(documents) = gather(conn, &mut list, |found| found + 1)? {
+    if let Some(documents) = gather(conn, &mut list, wanted, |found| found + 1)? {
         let sequences: Vec<i64> = documents
             .iter()
             .map(|document| document & 0xffff_ffff)
@@ -238,7 +270,7 @@ fn events_with(
         return Ok(stops.into_iter().map(|stop| stop.hit).collect());
     }
     walk_events(conn, search, filter, wanted, |conn, stop| {
-        Ok(list.seek(conn, stop.document)? == Some(stop.document))
+        Ok(list.holds(conn, stop.document)?)
     })
 }
 
@@ -358,6 +390,10 @@ impl Lists {
 
 /// The documents that fit a condition, which asks nothing of issues.
 fn compile(conn: &Connection, condition: &Condition) -> Result<Postings, Failed> {
+    Ok(compile_as_is(conn, condition)?.settled(conn)?)
+}
+
+fn compile_as_is(conn: &Connection, condition: &Condition) -> Result<Postings, Failed> {
     match condition {
         Condition::Event(test) => of_test(conn, test),
         Condition::Any(parts) => Ok(Postings::Any(compile_each(conn, parts)?)),
@@ -380,43 +416,104 @@ fn compile_each(conn: &Connection, parts: &[Condition]) -> Result<Vec<Postings>,
 
 /// What is excluded is taken from what is included, rather than from everything first.
 fn compile_all(conn: &Connection, parts: &[Condition]) -> Result<Postings, Failed> {
-    let (mut included, mut excluded) = (Vec::new(), Vec::new());
+    let (mut included, mut excluded, mut words) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
         match part {
             Condition::Not(not) => excluded.push(compile(conn, not)?),
+            Condition::Event(EventTest::Anywhere(of_words)) if words.len() < WORDS_TOGETHER_MAX => {
+                words.push(of_words);
+            }
             other => included.push(compile(conn, other)?),
         }
+    }
+    match words.as_slice() {
+        [] => {}
+        [one] => included.push(anywhere(conn, one)?),
+        several => included.push(all_anywhere(conn, several)?),
     }
     if included.is_empty() {
         included.push(every(conn)?);
     }
-    let all = Postings::All(included);
+    let all = Postings::All(included).settled(conn)?;
     Ok(match excluded.is_empty() {
         true => all,
         false => Postings::Except(Box::new(all), Box::new(Postings::Any(excluded))),
     })
 }
 
+/// Where a word stands: in an event's own texts, or in its stacks and values.
+struct Found {
+    expressions: Vec<String>,
+    terms: Vec<i64>,
+}
+
+impl Found {
+    fn of(conn: &Connection, words: &Words) -> Result<Self, Failed> {
+        let mut terms = stacks(conn, FrameField::Any, words)?;
+        terms.extend(values_with(conn, words)?);
+        Ok(Self {
+            expressions: expressions(conn, Index::Texts, "", words)?,
+            terms,
+        })
+    }
+}
+
+fn anywhere(conn: &Connection, words: &Words) -> Result<Postings, Failed> {
+    let found = Found::of(conn, words)?;
+    let mut lists = of_expressions(conn, found.expressions)?;
+    lists.push(of_terms(conn, found.terms)?);
+    Ok(Postings::Any(lists).settled(conn)?)
+}
+
+/// Several words, each anywhere. Those that stand in the texts are asked for together, because the index can pass over
+/// what has only one of them; what a word has of stacks and values is joined to that case by case.
+fn all_anywhere(conn: &Connection, words: &[&Words]) -> Result<Postings, Failed> {
+    let found = words
+        .iter()
+        .map(|words| Found::of(conn, words))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut cases = Vec::new();
+    for in_texts in 0..1_u32 << found.len() {
+        let is_in_text = |index: usize| in_texts & (1 << index) != 0;
+        let mut lists = Vec::new();
+        let mut texts = Vec::new();
+        for (index, found) in found.iter().enumerate() {
+            match is_in_text(index) {
+                true => texts.push(format!("({})", found.expressions.join(" OR "))),
+                false => lists.push(of_terms(conn, found.terms.clone())?),
+            }
+        }
+        let has_nowhere = found
+            .iter()
+            .enumerate()
+            .any(|(index, found)| match is_in_text(index) {
+                true => found.expressions.is_empty(),
+                false => found.terms.is_empty(),
+            });
+        if has_nowhere {
+            continue;
+        }
+        if !texts.is_empty() {
+            lists.extend(of_expressions(conn, vec![texts.join(" AND ")])?);
+        }
+        cases.push(Postings::All(lists).settled(conn)?);
+    }
+    Ok(Postings::Any(cases).settled(conn)?)
+}
+
 /// All documents: every event has a level.
 fn every(conn: &Connection) -> Result<Postings, Failed> {
     let level = Key::Attribute("level".into());
-    Ok(of_terms(values(conn, &level, &Pattern::Any)?))
+    of_terms(conn, values(conn, &level, &Pattern::Any)?)
 }
 
 fn of_test(conn: &Connection, test: &EventTest) -> Result<Postings, Failed> {
     match test {
-        EventTest::Value(key, pattern) => Ok(of_terms(values(conn, key, pattern)?)),
+        EventTest::Value(key, pattern) => of_terms(conn, values(conn, key, pattern)?),
         EventTest::Message(words) => of_words(conn, "message : ", words),
         EventTest::Breadcrumb(words) => of_words(conn, "breadcrumb : ", words),
-        EventTest::Frame(field, words) => Ok(of_terms(stacks(conn, *field, words)?)),
-        EventTest::Anywhere(words) => {
-            let mut terms = stacks(conn, FrameField::Any, words)?;
-            terms.extend(values_with(conn, words)?);
-            Ok(Postings::Any(vec![
-                of_words(conn, "", words)?,
-                of_terms(terms),
-            ]))
-        }
+        EventTest::Frame(field, words) => of_terms(conn, stacks(conn, *field, words)?),
+        EventTest::Anywhere(words) => anywhere(conn, words),
         EventTest::Time(span) => Ok(Postings::Time(Box::new(Within {
             every: every(conn)?,
             first: *span.start(),
@@ -440,16 +537,15 @@ fn of_test(conn: &Connection, test: &EventTest) -> Result<Postings, Failed> {
     }
 }
 
-fn of_terms(terms: Vec<i64>) -> Postings {
-    match terms.len() {
-        0..=TERMS_APART_MAX => {
-            let lists = terms
-                .into_iter()
-                .map(|term| Postings::Source(Chunked::new(Source::Term(term))));
-            Postings::Any(lists.collect())
-        }
-        _ => Postings::Union(Union::new(terms)),
+fn of_terms(conn: &Connection, terms: Vec<i64>) -> Result<Postings, Failed> {
+    if terms.len() > TERMS_APART_MAX {
+        return Ok(Postings::Union(Union::new(terms)));
     }
+    let mut lists = Vec::with_capacity(terms.len());
+    for term in terms {
+        lists.push(Postings::Source(Chunked::new(Source::Term(term))).settled(conn)?);
+    }
+    Ok(Postings::Any(lists).settled(conn)?)
 }
 
 /// The ids of the values of a key that fit.
@@ -536,10 +632,15 @@ fn rows_with(
 
 fn of_words(conn: &Connection, column: &str, words: &Words) -> Result<Postings, Failed> {
     let expressions = expressions(conn, Index::Texts, column, words)?;
-    let lists = expressions
-        .into_iter()
-        .map(|expression| Postings::Source(Chunked::new(Source::Words(expression))));
-    Ok(Postings::Any(lists.collect()))
+    Ok(Postings::Any(of_expressions(conn, expressions)?))
+}
+
+fn of_expressions(conn: &Connection, expressions: Vec<String>) -> Result<Vec<Postings>, Failed> {
+    let lists = expressions.into_iter().map(|expression| {
+        let source = Postings::Source(Chunked::new(Source::Words(expression)));
+        Ok(source.settled(conn)?)
+    });
+    lists.collect()
 }
 
 /// A full-text index.
@@ -561,6 +662,10 @@ fn expressions(
     Ok(match words {
         Words::Phrase(words) => vec![format!("{column}{}", quoted(words))],
         Words::Prefix(words) => vec![format!("{column}{} *", quoted(words))],
+        // Any word: whatever has a text.
+        Words::Glob(glob) if glob.bytes().all(|byte| byte == b'*') => {
+            vec![format!("{column}\"{}\"", BARRIER.trim())]
+        }
         Words::Glob(glob) => wild_words(conn, index, glob)?
             .chunks(EXPRESSION_WORDS_MAX)
             .map(|words| {

@@ -35,3 +35,48 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Vec<(String, u64)>> 
     })?
     .collect()
 }
+
+/// Steps of a merge: pages written in one transaction of the full-text index.
+const MERGE_PAGES: i64 = 500;
+
+/// The full-text indexes, which keep what was deleted until their segments are merged.
+const INDEXES: [&str; 3] = ["derived_text", "derived_stack_text", "derived_value_text"];
+
+/// Writes the full-text indexes anew without what was deleted from them, step by step.
+pub(super) fn merge(conn: &Connection) -> rusqlite::Result<()> {
+    for index in INDEXES {
+        let mut put = conn.prepare(&format!(
+            "INSERT INTO {index} ({index}, rank) VALUES ('merge', ?1)"
+        ))?;
+        // A negative number asks for all segments to become one; the others go on with that.
+        let mut pages = -MERGE_PAGES;
+        loop {
+            let before = conn.total_changes();
+            put.execute([pages])?;
+            // Its way of saying that there was nothing to do (sqlite.org/fts5.html, "merge").
+            if conn.total_changes() - before < 2 {
+                break;
+            }
+            pages = MERGE_PAGES;
+        }
+    }
+    Ok(())
+}
+
+/// Moves the log into the file and cuts both, unless somebody reads: then the next one does.
+pub(super) fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+/// Bytes of all pages that hold something, and of the attachments of events that are here, each content once.
+pub(super) fn in_use_bytes(conn: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pages = pragma("page_count")? - pragma("freelist_count")?;
+    let attachments: i64 = conn.query_row(
+        "SELECT coalesce(sum(bytes), 0) FROM (SELECT max(a.bytes) AS bytes FROM attachment a
+             JOIN event e ON e.event_id = a.event_id GROUP BY a.hash)",
+        [],
+        |row| row.get(0),
+    )?;
+    super::read::unsigned((pages * pragma("page_size")?).saturating_add(attachments))
+}

@@ -91,6 +91,16 @@ fn put_counters(transaction: &Transaction<'_>, counters: &[(String, u64)]) -> ru
     Ok(())
 }
 
+pub(super) fn set_counter(conn: &mut Connection, name: &str, value: u64) -> rusqlite::Result<()> {
+    let transaction = begin(conn)?;
+    transaction.execute(
+        "INSERT INTO counter (name, value) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        params![name, signed(value)],
+    )?;
+    transaction.commit()
+}
+
 /// Adds the events of one batch to the ground records, and hands them on to be derived from.
 struct Keeper<'a> {
     transaction: &'a Transaction<'a>,
@@ -276,7 +286,7 @@ impl<'a> Keeper<'a> {
             process: &new.process,
             sequence: signed(new.sequence),
         };
-        let sequence = put_event(self.transaction, &row, payload, &stacks)?;
+        let sequence = put_event(self.transaction, None, &row, payload, &stacks)?;
         Ok(Item {
             sequence,
             event: &new.event,
@@ -365,7 +375,7 @@ pub(super) fn put_join(
 }
 
 /// The row of a stack, made where it is missing, and whether it is new.
-fn put_stack(
+pub(super) fn put_stack(
     conn: &Connection,
     encoder: &mut Encoder,
     stack: &PackedStack,
@@ -375,7 +385,11 @@ fn put_stack(
         .query_row([stack.hash], |row| row.get(0))
         .optional()?;
     if let Some(id) = found {
-        return Ok((id, false));
+        // A stack that no event had for a while lost its words when derived state was made again.
+        let has_words: bool = conn
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM derived_stack_text WHERE rowid = ?1)")?
+            .query_row([id], |row| row.get(0))?;
+        return Ok((id, !has_words));
     }
     let data = encoder.pack_stack(&stack.json)?;
     let id = conn
@@ -384,9 +398,10 @@ fn put_stack(
     Ok((id, true))
 }
 
-/// Adds an event with its payload; its place in the order of ingestion.
-fn put_event(
+/// Adds an event with its payload, at a place in the order of ingestion that is known to be free, else at the next one.
+pub(super) fn put_event(
     conn: &Connection,
+    place: Option<i64>,
     row: &EventRow<'_>,
     payload: &Payload,
     stacks: &[i64],
@@ -394,10 +409,11 @@ fn put_event(
     let sequence = conn
         .prepare_cached(
             "INSERT INTO event
-                 (event_id, variant, level, time, received_at, process, sequence, crc)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (ingest_sequence, event_id, variant, level, time, received_at, process, sequence, crc)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .insert(params![
+            place,
             row.event_id,
             row.variant,
             row.level,

@@ -1,0 +1,424 @@
+//! Issues that leave with all their records, and come back.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::{Exported, Record, Residue, StoredEvent};
+use super::derive::{Deriver, Item, shelf};
+use super::names::Names;
+use super::payload::{Decoder, Encoder};
+use super::read::{self, signed, unsigned};
+use super::records::EventRow;
+use super::remove::{Removal, Remover};
+use super::side::Side;
+use super::{Failed, act, attach, ground, react, write};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{EventId, Level};
+use crate::issue::{Issue, IssueId, VariantKey};
+use crate::time::Timestamp;
+
+type Put<'p> = &'p mut dyn FnMut(Record) -> Result<()>;
+
+pub(super) fn export(
+    conn: &Connection,
+    decoder: &Decoder,
+    number: u64,
+    put: Put<'_>,
+) -> Result<Exported, Failed> {
+    // One moment of the issue, however long it takes to write it down.
+    let transaction = conn.unchecked_transaction()?;
+    let Some(issue) = read::issue_by_number(&transaction, number)? else {
+        let message = format!("no issue #{number}");
+        return Err(Error::new(ErrorKind::NotFound, "archive", message).into());
+    };
+    put(Record::Issue {
+        number,
+        id: issue.id,
+        project: issue.project.clone(),
+    })?;
+    put_joins(&transaction, number, put)?;
+    let activities = read::activities(&transaction, signed(number))?;
+    let exported = Exported {
+        number,
+        events: placed(&transaction, number)?,
+        activities: activities.len() as u64,
+        last_event: issue.last_event,
+    };
+    activities
+        .into_iter()
+        .try_for_each(|activity| put(Record::Activity(activity)))?;
+    for sequence in &exported.events {
+        put_stored(&transaction, decoder, signed(*sequence), put)?;
+    }
+    put_residue(&transaction, &issue, put)?;
+    Ok(exported)
+}
+
+fn placed(conn: &Connection, number: u64) -> rusqlite::Result<Vec<u64>> {
+    conn.prepare_cached("SELECT event FROM derived_placement WHERE issue = ?1 ORDER BY event")?
+        .query_map([signed(number)], |row| unsigned(row.get(0)?))?
+        .collect()
+}
+
+fn put_joins(conn: &Connection, number: u64, put: Put<'_>) -> Result<(), Failed> {
+    let mut find = conn.prepare_cached(
+        "SELECT DISTINCT n.number, n.issue FROM variant_join j JOIN issue_number n ON n.number = j.issue
+         WHERE j.issue = ?1 OR j.id IN (
+             SELECT e.variant FROM derived_placement p JOIN event e ON e.ingest_sequence = p.event
+             WHERE p.issue = ?1)
+         ORDER BY n.number <> ?1, n.number",
+    )?;
+    let issues = find.query_map([signed(number)], |row| {
+        Ok((unsigned(row.get(0)?)?, IssueId::from_bytes(row.get(1)?)))
+    })?;
+    for issue in issues {
+        let (number, id) = issue?;
+        for join in read::joins(conn, &id)? {
+            put(Record::Join { number, join })?;
+        }
+    }
+    Ok(())
+}
+
+fn put_stored(
+    conn: &Connection,
+    decoder: &Decoder,
+    sequence: i64,
+    put: Put<'_>,
+) -> Result<(), Failed> {
+    let raw = read::event_by_sequence(conn, sequence)?;
+    let id = raw.event_id;
+    let stored = raw
+        .decode(conn, decoder)
+        .map_err(|error| error.with_context("event", id))?;
+    let project = conn
+        .prepare_cached(
+            "SELECT p.name FROM event e JOIN variant_join j ON j.id = e.variant
+             JOIN project p ON p.id = j.project WHERE e.ingest_sequence = ?1",
+        )?
+        .query_row([sequence], |row| row.get(0))?;
+    put(Record::Event {
+        project,
+        stored: Box::new(stored),
+    })?;
+    for attachment in attach::of_event(conn, id)? {
+        put(Record::Attachment(attachment))?;
+    }
+    Ok(())
+}
+
+fn put_residue(conn: &Connection, issue: &Issue, put: Put<'_>) -> Result<(), Failed> {
+    let mut find = conn.prepare_cached(
+        "SELECT p.name, j.variant, r.hour, r.level, r.count, r.first_seen FROM residue r
+         JOIN derived_shelf s ON s.id = r.shelf
+         LEFT JOIN variant_join j ON j.id = r.shelf LEFT JOIN project p ON p.id = j.project
+         WHERE s.issue = ?1 ORDER BY r.shelf, r.hour",
+    )?;
+    let rows = find.query_map([signed(issue.number)], |row| {
+        let (project, variant): (Option<String>, Option<[u8; 16]>) = (row.get(0)?, row.get(1)?);
+        let level: u8 = row.get(3)?;
+        Ok(Residue {
+            issue: issue.id,
+            variant: project.zip(variant.map(VariantKey::from_bytes)),
+            hour: row.get(2)?,
+            level: Level::from_number(level)
+                .ok_or(rusqlite::Error::IntegralValueOutOfRange(3, level.into()))?,
+            count: unsigned(row.get(4)?)?,
+            first_seen: Timestamp::from_nanos(row.get(5)?),
+        })
+    })?;
+    for residue in rows {
+        put(Record::Residue(residue?))?;
+    }
+    Ok(())
+}
+
+/// Takes out what was exported, unless the issue has changed since. Its number, its joins and what was decided about it
+/// stay: an event that belongs to it finds it again.
+pub(super) fn release(
+    conn: &mut Connection,
+    names: &mut Names,
+    decoder: &Decoder,
+    exported: &Exported,
+    at: Timestamp,
+) -> Result<bool, Failed> {
+    let transaction = write::begin(conn)?;
+    names.refresh(&transaction)?;
+    let issue = read::issue_by_number(&transaction, exported.number)?;
+    let is_same = issue.is_some_and(|issue| issue.last_event == exported.last_event)
+        && placed(&transaction, exported.number)? == exported.events
+        && read::activities(&transaction, signed(exported.number))?.len() as u64
+            == exported.activities;
+    if !is_same {
+        return Ok(false);
+    }
+    let mut remover = Remover::new(&transaction, names, decoder);
+    for sequence in &exported.events {
+        remover.remove(signed(*sequence), Removal::Archive, at)?;
+    }
+    remover.forget_residue(signed(exported.number))?;
+    remover.finish()?;
+    transaction.commit()?;
+    Ok(true)
+}
+
+/// Puts records back; what is there already, or was removed for good, stays as it is. How many events came back.
+pub(super) fn restore(
+    conn: &mut Connection,
+    names: &mut Names,
+    encoder: &mut Encoder,
+    records: &[Record],
+) -> Result<u64, Failed> {
+    let transaction = write::begin(conn)?;
+    names.refresh(&transaction)?;
+    let mut decided = BTreeSet::new();
+    for record in records {
+        match record {
+            Record::Issue {
+                number,
+                id,
+                project,
+            } => {
+                issue_number(&transaction, project, id, *number)?;
+            }
+            Record::Join { number, join } => put_join(&transaction, *number, join)?,
+            Record::Activity(activity) => {
+                let issue = known_number(&transaction, &activity.issue)?;
+                react::put(&transaction, issue, activity)?;
+                decided.insert(issue);
+            }
+            Record::Event { .. } | Record::Attachment(_) | Record::Residue(_) => {}
+        }
+    }
+    let restored = restore_events(&transaction, names, encoder, records, &mut decided)?;
+    for record in records {
+        match record {
+            Record::Attachment(attachment) => put_attachment(&transaction, attachment)?,
+            Record::Residue(residue) => add_residue(&transaction, residue)?,
+            _ => {}
+        }
+    }
+    for issue in decided {
+        react::refresh(&transaction, Side::Live, issue)?;
+    }
+    transaction.execute("UPDATE ledger SET removals = removals + 1", [])?;
+    transaction.commit()?;
+    Ok(restored)
+}
+
+fn known_number(conn: &Connection, issue: &IssueId) -> Result<i64, Failed> {
+    read::number(conn, issue)?.ok_or_else(|| {
+        let message = format!("the archive says something about issue {issue} before it names it");
+        Error::new(ErrorKind::Corrupt, "restore", message).into()
+    })
+}
+
+/// The number an issue has here: the one it had, else the archived one if it is free, else the next.
+fn issue_number(
+    conn: &Connection,
+    project: &str,
+    id: &IssueId,
+    number: u64,
+) -> rusqlite::Result<i64> {
+    let project = write::project(conn, project)?;
+    if read::number(conn, id)?.is_none() {
+        conn.prepare_cached(
+            "INSERT OR IGNORE INTO issue_number (number, issue, project) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![signed(number), id.as_bytes(), project])?;
+    }
+    write::number(conn, project, id).map(|(number, _)| number)
+}
+
+fn put_join(conn: &Connection, number: u64, join: &crate::issue::Join) -> Result<(), Failed> {
+    if variant(conn, &join.project, &join.variant)?.is_none() {
+        let issue = issue_number(conn, &join.project, &join.issue, number)?;
+        let project = write::project(conn, &join.project)?;
+        write::put_join(conn, project, issue, join)?;
+    }
+    Ok(())
+}
+
+fn variant(
+    conn: &Connection,
+    project: &str,
+    variant: &VariantKey,
+) -> rusqlite::Result<Option<i64>> {
+    conn.prepare_cached(
+        "SELECT j.id FROM variant_join j JOIN project p ON p.id = j.project
+         WHERE p.name = ?1 AND j.variant = ?2",
+    )?
+    .query_row(params![project, variant.as_bytes()], |row| row.get(0))
+    .optional()
+}
+
+fn known_variant(conn: &Connection, project: &str, key: &VariantKey) -> Result<i64, Failed> {
+    variant(conn, project, key)?.ok_or_else(|| {
+        let message = format!(
+            "the archive has an event of variant {key} of {project} and not why it belongs there"
+        );
+        Error::new(ErrorKind::Corrupt, "restore", message).into()
+    })
+}
+
+fn restore_events(
+    conn: &Connection,
+    names: &mut Names,
+    encoder: &mut Encoder,
+    records: &[Record],
+    decided: &mut BTreeSet<i64>,
+) -> Result<u64, Failed> {
+    let moves: HashMap<EventId, i64> = act::moves(conn)?.into_iter().collect();
+    let mut deriver = Deriver::new(conn, Side::Live, names);
+    let mut restored = 0;
+    for record in records {
+        let Record::Event { project, stored } = record else {
+            continue;
+        };
+        if is_known(conn, stored.event.event_id)? {
+            continue;
+        }
+        let variant = known_variant(conn, project, &stored.variant)?;
+        let (item, new_stacks) = insert(conn, encoder, stored, variant, &moves)?;
+        deriver.add(item, |id| new_stacks.contains(&id))?;
+        restored += 1;
+    }
+    let touched = deriver.finish()?;
+    decided.extend(
+        touched
+            .into_iter()
+            .filter(|(_, is_new)| *is_new)
+            .map(|(issue, _)| issue),
+    );
+    Ok(restored)
+}
+
+/// Whether an event is here, or was removed for good.
+fn is_known(conn: &Connection, event: EventId) -> rusqlite::Result<bool> {
+    conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM event WHERE event_id = ?1)
+             OR EXISTS (SELECT 1 FROM tombstone WHERE event_id = ?1)",
+    )?
+    .query_row([event.as_bytes()], |row| row.get(0))
+}
+
+fn insert<'e>(
+    conn: &Connection,
+    encoder: &mut Encoder,
+    stored: &'e StoredEvent,
+    variant: i64,
+    moves: &HashMap<EventId, i64>,
+) -> Result<(Item<'e>, BTreeSet<i64>), Failed> {
+    let event = &stored.event;
+    let payload = encoder.encode_one(event)?;
+    let (mut stacks, mut new_stacks) = (Vec::new(), BTreeSet::new());
+    for stack in &payload.stacks {
+        let Some(stack) = stack else {
+            stacks.push(0);
+            continue;
+        };
+        let (id, is_new) = write::put_stack(conn, encoder, stack)?;
+        new_stacks.extend(is_new.then_some(id));
+        stacks.push(id);
+    }
+    let time = event.timestamp.unwrap_or(stored.received_at).as_nanos();
+    let row = EventRow {
+        event_id: event.event_id.as_bytes(),
+        variant,
+        level: i64::from(event.level as u8),
+        time,
+        received_at: stored.received_at.as_nanos(),
+        process: &stored.process,
+        sequence: signed(stored.sequence),
+    };
+    let place = free_place(conn, "event", "ingest_sequence", stored.ingest_sequence)?;
+    let sequence = write::put_event(conn, place, &row, &payload, &stacks)?;
+    let moved = moves.get(&event.event_id).copied();
+    let item = Item {
+        sequence,
+        event,
+        time,
+        process: stored.process,
+        process_sequence: row.sequence,
+        variant,
+        issue: match moved {
+            Some(issue) => issue,
+            None => ground::home(conn, variant)?,
+        },
+        is_moved: moved.is_some(),
+        stacks,
+        payload_bytes: payload.data.len() as i64,
+        json_bytes: payload.json_bytes,
+    };
+    Ok((item, new_stacks))
+}
+
+/// The row number something had, if nothing else has it now.
+fn free_place(
+    conn: &Connection,
+    table: &str,
+    column: &str,
+    number: u64,
+) -> rusqlite::Result<Option<i64>> {
+    let number = signed(number);
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {column} = ?1)");
+    let is_taken: bool = conn
+        .prepare_cached(&sql)?
+        .query_row([number], |row| row.get(0))?;
+    Ok((!is_taken && number > 0).then_some(number))
+}
+
+fn put_attachment(conn: &Connection, attachment: &super::super::Attachment) -> Result<(), Failed> {
+    let is_there: bool = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM event WHERE event_id = ?1)")?
+        .query_row([attachment.event.as_bytes()], |row| row.get(0))?;
+    if is_there && attach::known(conn, attachment)?.is_none() {
+        let place = free_place(conn, "attachment", "id", attachment.id)?;
+        attach::put(conn, attachment, place)?;
+    }
+    Ok(())
+}
+
+/// Counts what retention had left, as far as it is not counted already.
+fn add_residue(conn: &Connection, residue: &Residue) -> Result<(), Failed> {
+    let (place, issue) = match &residue.variant {
+        Some((project, key)) => {
+            let variant = known_variant(conn, project, key)?;
+            (variant, ground::home(conn, variant)?)
+        }
+        None => {
+            let issue = known_number(conn, &residue.issue)?;
+            (shelf(0, issue, true), issue)
+        }
+    };
+    let counted: i64 = conn
+        .prepare_cached("SELECT count FROM residue WHERE shelf = ?1 AND hour = ?2")?
+        .query_row([place, residue.hour], |row| row.get(0))
+        .optional()?
+        .unwrap_or_default();
+    let more = signed(residue.count).saturating_sub(counted).max(0);
+    let (level, first_seen) = (residue.level as u8, residue.first_seen.as_nanos());
+    conn.prepare_cached(
+        "INSERT INTO residue (shelf, hour, level, count, first_seen) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (shelf, hour) DO UPDATE SET count = count + excluded.count,
+             level = max(level, excluded.level), first_seen = min(first_seen, excluded.first_seen)",
+    )?
+    .execute(params![place, residue.hour, level, more, first_seen])?;
+    conn.prepare_cached("INSERT OR IGNORE INTO derived_shelf (id, issue) VALUES (?1, ?2)")?
+        .execute([place, issue])?;
+    let shown = conn
+        .prepare_cached(
+            "UPDATE derived_issue SET seen_count = seen_count + ?2, level = max(level, ?3),
+                 first_seen = min(first_seen, ?4) WHERE number = ?1",
+        )?
+        .execute(params![issue, more, level, first_seen])?;
+    if shown > 0 && more > 0 {
+        conn.prepare_cached(
+            "INSERT INTO derived_hour (issue, hour, count) VALUES (?1, ?2, ?3)
+             ON CONFLICT (issue, hour) DO UPDATE SET count = count + excluded.count",
+        )?
+        .execute([issue, residue.hour, more])?;
+    }
+    Ok(())
+}
