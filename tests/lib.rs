@@ -4,6 +4,8 @@
 //!
 //! Never: changes the repository, or uses the network.
 
+pub mod generated;
+pub mod nth_write;
 pub mod source;
 
 use std::env;
@@ -11,6 +13,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crashvault::{Severity, Vault};
 
 /// The repository's root.
 pub fn repository() -> &'static Path {
@@ -77,4 +81,30 @@ pub fn files_below(directory: &Path) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// Copies all files below a directory to another one.
+///
+/// # Panics
+/// If one cannot be copied.
+pub fn copy_files(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let place = to.join(file.strip_prefix(from).expect("it lies below"));
+        let folder = place.parent().expect("it lies in a folder");
+        fs::create_dir_all(folder).expect("the folder can be made");
+        fs::copy(&file, place).expect("the file can be copied");
+    }
+}
+
+/// Holds a vault to what it promises always: the doctor finds no problem.
+///
+/// # Panics
+/// With what the doctor found.
+pub fn healthy(vault: &Vault) {
+    let findings = vault.doctor().expect("the doctor can look");
+    let problems: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Problem)
+        .collect();
+    assert!(problems.is_empty(), "{problems:?}");
 }

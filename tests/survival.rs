@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crashvault::{Event, IssueFilter, Severity, Vault};
+use crashvault::{Event, IssueFilter, Vault};
+use crashvault_tests::healthy;
+use crashvault_tests::nth_write::{Tried, at_each_write};
 
 const SURVIVOR: &str = env!("CARGO_BIN_EXE_survivor");
 const FAULTY: &str = env!("CARGO_BIN_EXE_faulty");
@@ -263,42 +265,6 @@ fn two_pid_namespaces_share_a_vault() {
 
 const CAPTURED: usize = 40;
 
-/// Runs `faulty` with its n-th change failing, for n = 0, 1, 2 … until it needs fewer, and checks the vault each time.
-fn at_each_write(
-    what: &str,
-    fault: &str,
-    step: usize,
-    prepare: impl Fn(&Path),
-    check: impl Fn(&Path, usize, &str),
-) {
-    for number in (0..2000).step_by(step) {
-        let home = tempfile::tempdir().unwrap();
-        prepare(home.path());
-        let output = Command::new(FAULTY)
-            .args([
-                home.path().to_str().unwrap(),
-                what,
-                fault,
-                &number.to_string(),
-            ])
-            .output()
-            .unwrap();
-        let printed = String::from_utf8_lossy(&output.stdout);
-        assert_ne!(
-            output.status.code(),
-            Some(101),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        check(home.path(), number, printed.trim());
-        if output.status.code() == Some(42) {
-            assert!(number > 5, "there were changes to fail");
-            return;
-        }
-    }
-    panic!("the work never ended");
-}
-
 fn check_whole(home: &Path, number: usize) {
     let expected: HashSet<String> = (0..CAPTURED)
         .map(|index| format!("message {index}"))
@@ -315,13 +281,7 @@ fn check_whole(home: &Path, number: usize) {
         0,
         "nothing is left behind, fault at {number}"
     );
-    let findings = Vault::open(home).unwrap().doctor().unwrap();
-    assert!(
-        findings
-            .iter()
-            .all(|finding| finding.severity != Severity::Problem),
-        "{findings:?}"
-    );
+    healthy(&Vault::open(home).unwrap());
 }
 
 fn captured(home: &Path) {
@@ -330,31 +290,47 @@ fn captured(home: &Path) {
 
 #[test]
 fn a_drain_killed_at_each_write_loses_and_doubles_nothing() {
-    at_each_write("drain", "kill", 1, captured, |home, number, _| {
-        check_whole(home, number)
-    });
+    at_each_write(
+        FAULTY,
+        "drain",
+        "kill",
+        Tried::All,
+        captured,
+        |home, number, _| check_whole(home, number),
+    );
 }
 
 #[test]
 fn a_drain_whose_nth_write_fails_loses_and_doubles_nothing() {
-    at_each_write("drain", "fail", 1, captured, |home, number, _| {
-        check_whole(home, number)
-    });
+    at_each_write(
+        FAULTY,
+        "drain",
+        "fail",
+        Tried::All,
+        captured,
+        |home, number, _| check_whole(home, number),
+    );
 }
 
 #[test]
 fn a_drain_on_a_disk_that_fills_up_loses_and_doubles_nothing() {
-    at_each_write("drain", "full", 1, captured, |home, number, _| {
-        check_whole(home, number)
-    });
+    at_each_write(
+        FAULTY,
+        "drain",
+        "full",
+        Tried::All,
+        captured,
+        |home, number, _| check_whole(home, number),
+    );
 }
 
 #[test]
 fn a_capture_that_was_acknowledged_is_kept_when_the_disk_fills_up() {
     at_each_write(
+        FAULTY,
         "capture",
         "full",
-        1,
+        Tried::All,
         |_| (),
         |home, number, printed| {
             let refused: usize = printed.parse().unwrap();
@@ -370,9 +346,10 @@ fn a_capture_that_was_acknowledged_is_kept_when_the_disk_fills_up() {
 #[test]
 fn a_capture_whose_nth_write_fails_is_kept_elsewhere_or_refused() {
     at_each_write(
+        FAULTY,
         "capture",
         "fail",
-        1,
+        Tried::All,
         |_| (),
         |home, number, printed| {
             let refused: usize = printed.parse().unwrap();

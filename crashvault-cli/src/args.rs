@@ -3,6 +3,7 @@
 //! Never: looks at a vault or prints.
 
 mod decide;
+mod room;
 mod values;
 
 use std::ffi::OsString;
@@ -10,10 +11,11 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as Group, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
-use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status, Timestamp};
+use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status as IssueStatus};
 
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
-use values::{count, cursor, event_id, issue, level, limit, pair, past, size, sort, status, tag};
+pub use room::{Archive, Gc, Prune, Restore};
+use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -106,11 +108,13 @@ pub enum Command {
     Assign(Assign),
     Comment(Comment),
     Undo(Undo),
-    Status(Reading),
-    Doctor(Reading),
+    Status(Status),
+    Doctor(Doctor),
     Rebuild(Rebuild),
     Prune(Prune),
     Gc(Gc),
+    Archive(Archive),
+    Restore(Restore),
     /// One failing program of the demo.
     #[command(name = "__demo-child", hide = true)]
     DemoChild(DemoChild),
@@ -196,7 +200,7 @@ Examples:
 pub struct List {
     /// Only issues of this status: open, resolved or ignored
     #[arg(long, value_name = "STATUS", value_parser = status)]
-    pub status: Option<Status>,
+    pub status: Option<IssueStatus>,
     /// The order: last-seen, first-seen, count, users or number
     #[arg(long, value_name = "ORDER", default_value = "last-seen", value_parser = sort)]
     pub sort: IssueSort,
@@ -230,10 +234,12 @@ The words are joined by blanks. An issue is found if one of its events fits the 
   (timeout OR refused) project:shop      AND goes without saying; OR binds weaker
 
 A shell takes quotes, `!`, `*`, `>` and parentheses for itself: put the query in single quotes.
-Answers as `list` does. With --events each line of a pipe is: time, level, issue, title, event id.
+Answers as `list` does. With --events each line of a pipe is: time, level, issue, title, event id;
+with --archived the archive is one column more.
 
 JSON: vault, waiting_count, issues (as in `list`), next (for --after; null on the last page); with
---events instead of issues: events (id, issue, issue_number, time, received_at, level, title, event)
+--events instead of issues: events (id, issue, issue_number, time, received_at, level, title, event);
+with --archived also: archive of each issue, unreadable (archives that are damaged)
 
 Examples:
   crashvault search 'is:unresolved level:error timeout'
@@ -247,6 +253,9 @@ pub struct Search {
     /// Find events, newest first, instead of issues
     #[arg(long, conflicts_with = "sort")]
     pub events: bool,
+    /// Look into the archives instead, which takes longer, and tell where each issue lies
+    #[arg(long, conflicts_with = "events")]
+    pub archived: bool,
     /// The order: last-seen, first-seen, count, users or number [default: last-seen]
     #[arg(long, value_name = "ORDER", value_parser = sort)]
     pub sort: Option<IssueSort>,
@@ -277,52 +286,6 @@ pub struct Rebuild {
     pub verify: bool,
 }
 
-/// Let old events leave; their issues go on counting them
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Each issue keeps its newest event, and the file shrinks. Events that left do not come back. Without
-an option as [retention] in vault.toml says, which taking in events does once a day by itself.
-
-JSON: events_removed, attachments_removed, bytes_freed (an estimate with --dry-run), is_dry_run
-
-Examples:
-  crashvault prune --older-than 90d --dry-run
-  crashvault prune --older-than 30d --level debug
-  crashvault prune --keep-events 100000
-  crashvault prune --keep-bytes 2GB")]
-pub struct Prune {
-    /// Events that happened longer ago (90d; m, h, d, w), or before this date or time
-    #[arg(long, value_name = "TIME", value_parser = past)]
-    pub older_than: Option<Timestamp>,
-    /// The oldest, until no more than so many are there
-    #[arg(long, value_name = "N", value_parser = count)]
-    pub keep_events: Option<u64>,
-    /// The oldest, until they take no more than so many bytes (500MB, 2GB)
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub keep_bytes: Option<u64>,
-    /// Only events of this level
-    #[arg(long, value_name = "LEVEL", value_parser = level)]
-    pub level: Option<Level>,
-    /// Only events of issues of this status: open, resolved or ignored
-    #[arg(long, value_name = "STATUS", value_parser = status)]
-    pub status: Option<Status>,
-    /// Only tell what would leave
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-/// Remove what nothing needs any more: files, texts and stacks of events that left
-#[derive(Debug, Group)]
-#[command(after_help = "\
-Files younger than an hour stay, for somebody may be writing them.
-
-JSON: attachments_removed, texts_removed, stacks_removed, dictionaries_removed,
-temporaries_removed, bytes_freed, archives_unreadable
-
-Example:
-  crashvault gc")]
-pub struct Gc {}
-
 /// Show an issue: why its events are one, and the newest of them
 #[derive(Debug, Group)]
 #[command(after_help = "\
@@ -332,7 +295,8 @@ own calls.
 
 JSON: issue (as in `list`), joins (reason, parts, variant, algorithm, joined_at), events (the whole
 event payloads, newest first), activities (id, vault, author, time, issue, deed; oldest first),
-values (key, is_tag, value, count; the ten most frequent of each key), hours (hour, count)
+values (key, is_tag, value, count; the ten most frequent of each key), hours (hour, count),
+attachments (event, name, content_type, kind, size_bytes, hash, added_at; of the events shown)
 
 Examples:
   crashvault show 7
@@ -356,55 +320,62 @@ pub struct Show {
     pub wait: Wait,
 }
 
+/// Tell what the vault holds, what it has lost, where its bytes are, and its settings
 #[derive(Debug, Group)]
-pub struct Reading {
+#[command(after_help = "\
+JSON: directory, vault_id, format, is_read_only, event_count, issue_count, project_count,
+waiting_count, writers_alive, throttled_count, sampled_count, refused_count, lost_count,
+last_failure, torn_count, unreadable_count, store_bytes (of them payload_bytes, store_free_bytes and,
+the rest, index_bytes), journal_bytes, symbols_bytes, attachments_bytes, archive_bytes,
+disk_free_bytes (null where the system does not say), is_disk_full, settings (key, value, source);
+with --space: tables (name, bytes)
+
+Examples:
+  crashvault status
+  crashvault status --space
+  crashvault status --json | jq .lost_count")]
+pub struct Status {
+    /// Look at the whole vault.db, and tell what each of its tables takes
+    #[arg(long)]
+    pub space: bool,
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+/// Look for everything that can be wrong with the vault, and say what to do
+#[derive(Debug, Group)]
+#[command(after_help = "\
+Reads the whole vault. Exit code 1 if there is a problem. In a pipe one line per finding: severity
+(fine, notice, problem), what was found, what to do, with tabs between them.
+
+With --rescue it reads what can be read of a damaged vault, also of one that does not open, and
+changes nothing in it: each event is one line of JSON. Exit code 1 if some cannot be read, or none
+was found. What waits in the journal is not among them.
+
+JSON: vault, is_healthy, findings (severity, what, advice); with --rescue: vault, path, event_count,
+incomplete_count (events that lack stacks), unreadable_count
+
+Examples:
+  crashvault doctor
+  crashvault --vault /srv/app/crashes doctor
+  crashvault doctor --rescue events.jsonl")]
+pub struct Doctor {
+    /// Write every event that can be read into this new file instead; `-` is stdout
+    #[arg(long, value_name = "FILE", conflicts_with = "wait")]
+    pub rescue: Option<PathBuf>,
     #[command(flatten)]
     pub wait: Wait,
 }
 
 /// Reads a command line. Help and version come as errors, as clap has it.
 pub fn parse(words: &[OsString]) -> Result<Args, clap::Error> {
-    let command = command().color(match asked_color(words) {
+    let command = Args::command().color(match asked_color(words) {
         When::Auto if crate::output::paint::is_refused() => ColorChoice::Never,
         When::Auto => ColorChoice::Auto,
         When::Always => ColorChoice::Always,
         When::Never => ColorChoice::Never,
     });
     Args::from_arg_matches(&command.try_get_matches_from(words)?)
-}
-
-fn command() -> clap::Command {
-    Args::command()
-        .mut_subcommand("status", |command| {
-            command
-                .about("Tell what the vault holds, what it has lost, and its settings")
-                .after_help(
-                    "\
-JSON: directory, vault_id, format, is_read_only, event_count, issue_count, project_count,
-waiting_count, writers_alive, throttled_count, sampled_count, refused_count, lost_count,
-last_failure, torn_count, unreadable_count, store_bytes, journal_bytes, symbols_bytes, settings
-(key, value, source)
-
-Examples:
-  crashvault status
-  crashvault status --json | jq .lost_count",
-                )
-        })
-        .mut_subcommand("doctor", |command| {
-            command
-                .about("Look for everything that can be wrong with the vault, and say what to do")
-                .after_help(
-                    "\
-Reads the whole vault. Exit code 1 if there is a problem. In a pipe one line per finding: severity
-(fine, notice, problem), what was found, what to do, with tabs between them.
-
-JSON: vault, is_healthy, findings (severity, what, advice)
-
-Examples:
-  crashvault doctor
-  crashvault --vault /srv/app/crashes doctor",
-                )
-        })
 }
 
 /// Whether the words ask for JSON, also where they are not understood otherwise.
@@ -444,7 +415,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_sound() {
-        command().debug_assert();
+        Args::command().debug_assert();
     }
 
     #[test]

@@ -83,7 +83,8 @@ pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 pub use vault::{
     Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, Finding,
     GarbageReport, IgnoreUntil, NewAttachment, PruneReport, PruneRule, READER_DRAIN_MAX,
-    RestoreReport, Setting, SettingSource, Severity, SpaceReport, Vault, VaultOptions, VaultStatus,
+    RescueReport, RestoreReport, Setting, SettingSource, Severity, SpaceReport, Vault,
+    VaultOptions, VaultStatus,
 };
 
 /// Starts capturing panics and makes the `capture_*` functions work, with default options.

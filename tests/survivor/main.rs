@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "fork and _exit have no safe interface")]
 
+mod busy;
 mod oddities;
 
 use std::io::{BufRead, Write};
@@ -23,7 +24,21 @@ fn main() {
         println!("{}", report.expect("the vault can be drained").events_new);
         return;
     }
-    if oddities::run(&vault, &kind) {
+    if kind == "open" {
+        match Vault::open(&vault) {
+            Ok(_) => println!("open"),
+            Err(error) => println!("{} {error}", error.kind().name()),
+        }
+        return;
+    }
+    if kind == "rebuild" {
+        let mut vault = Vault::open(&vault).expect("the vault opens");
+        println!("begins");
+        vault.rebuild().expect("the vault can be rebuilt");
+        println!("done");
+        return;
+    }
+    if busy::run(&vault, &kind, number) || oddities::run(&vault, &kind) {
         return;
     }
     crashvault::options()

@@ -92,7 +92,8 @@ pub fn cursor(text: &str) -> Result<Cursor, String> {
 const NO_TIME: &str =
     "expected a span as 30d (m, h, d, w), a date as 2026-01-05 or a time as 2026-01-05T10:00:00Z";
 /// A span is at most a century: what is longer is a slip.
-const SPAN_SECS_MAX: i64 = 100 * 365 * 86_400;
+const SPAN_SECS_MAX: i64 = 100 * 365 * DAY_SECS;
+const DAY_SECS: i64 = 86_400;
 
 /// A moment to come: a span from now, a date (its beginning in UTC) or a time.
 pub fn ahead(text: &str) -> Result<Timestamp, String> {
@@ -148,12 +149,19 @@ pub fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "expected a size as 500MB or 2GB".into())
 }
 
+/// A span in whole days.
+pub fn days(text: &str) -> Result<u32, String> {
+    let seconds = span(text).filter(|_| text.ends_with(['d', 'w']));
+    let days = seconds.and_then(|seconds| u32::try_from(seconds / DAY_SECS).ok());
+    days.ok_or_else(|| "expected a span of days as 90d or 12w".into())
+}
+
 fn span(text: &str) -> Option<i64> {
     let seconds = match text.chars().next_back()? {
         'm' => 60,
         'h' => 3600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
+        'd' => DAY_SECS,
+        'w' => 7 * DAY_SECS,
         _ => return None,
     };
     let digits = &text[..text.len() - 1];
@@ -234,6 +242,15 @@ mod tests {
         check("2025-12-24", "2025-12-24T00:00:00Z");
         check("2026-01-06", "this lies ahead");
         check("yesterday", NO_TIME);
+    }
+
+    #[test]
+    fn days_are_whole() {
+        assert_eq!(days("90d"), Ok(90));
+        assert_eq!(days("2w"), Ok(14));
+        for wrong in ["0d", "48h", "90", "2026-01-05", "99999999999d", ""] {
+            assert!(days(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -17,21 +17,26 @@ use crate::output::{Failure, Screen, Stop, Style, activity, json};
 /// Of a comment on stdin, in bytes: what is more is refused by the engine, not cut.
 const COMMENT_BYTES_READ: u64 = crashvault::issue::COMMENT_BYTES_MAX as u64 + 1;
 
+/// As an assignee: who decides, as in `search assigned:me`.
+const ME: &str = "me";
+
 pub fn resolve(place: &Place, resolve: &Resolve, screen: &mut Screen) -> Result<Done, Stop> {
     let resolution = match (&resolve.in_release, resolve.in_next_release) {
         (Some(release), _) => Resolution::Release(release.clone()),
         (None, true) => Resolution::NextRelease(None),
         (None, false) => Resolution::Now,
     };
-    // Before the comment is recorded: it is about what then could not be.
-    Deed::Resolve(resolution.clone()).check()?;
     let comment = resolve.comment.as_deref().map(said).transpose()?;
     each(place, &resolve.of.issues, screen, |vault, issue| {
-        // The comment comes first, so that `undo` takes back the resolution.
-        let comment = comment.as_deref();
-        let comment = comment.map(|text| vault.comment(issue, text)).transpose()?;
-        let resolved = vault.resolve(issue, resolution.clone())?;
-        Ok(Decided::of(comment.into_iter().chain([resolved])))
+        let activities = match &comment {
+            None => vec![vault.resolve(issue, resolution.clone())?],
+            // The comment comes first, so that `undo` takes back the resolution.
+            Some(text) => vault.decide_all(&[
+                (issue.clone(), Deed::Comment(text.clone())),
+                (issue.clone(), Deed::Resolve(resolution.clone())),
+            ])?,
+        };
+        Ok(Decided::of(activities))
     })
 }
 
@@ -58,6 +63,8 @@ pub fn assign(place: &Place, assign: &Assign, screen: &mut Screen) -> Result<Don
         .read()
         .map_err(|why| Failure::usage(why, "`crashvault assign --help` has examples"))?;
     each(place, &issues, screen, |vault, issue| {
+        let author = vault.author().to_owned();
+        let name = name.map(|name| if name == ME { &author } else { name });
         Ok(Decided::of([vault.assign(issue, name)?]))
     })
 }

@@ -5,15 +5,18 @@ use std::path::Path;
 use crashvault::{Error, Finding, Severity, Vault};
 use serde_json::json;
 
-use super::Done;
 use super::reading::{self, Place};
-use crate::args::Wait;
+use super::{Done, rescue};
+use crate::args::{Doctor, Wait};
 use crate::output::failure::advice;
 use crate::output::text::visible;
 use crate::output::{Screen, Stop, Style, json};
 
-pub fn run(place: &Place, wait: Wait, screen: &mut Screen) -> Result<Done, Stop> {
-    let findings = match examine(place, wait, screen) {
+pub fn run(place: &Place, doctor: &Doctor, screen: &mut Screen) -> Result<Done, Stop> {
+    if let Some(file) = &doctor.rescue {
+        return rescue::run(place, file, screen);
+    }
+    let findings = match examine(place, doctor.wait, screen) {
         Ok(findings) => findings,
         Err(error) => unopened(&place.directory, &error),
     };

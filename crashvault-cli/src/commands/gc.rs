@@ -37,7 +37,7 @@ pub fn run(place: &Place, screen: &mut Screen) -> Result<Done, Stop> {
     if report.archives_unreadable > 0 {
         let archives = counted(report.archives_unreadable, "archive", "archives");
         screen.note(format!(
-            "{archives} cannot be read; until then all attachments stay, for they may be named there"
+            "{archives} cannot be read; as long as that is so all attachments stay, for they may be named there; `crashvault archive --list` tells which"
         ));
     }
     Ok(Done::Well)

@@ -3,6 +3,7 @@
 //! Never: holds a rule of its own about events or issues; those are the engine's.
 
 mod add;
+mod archive;
 mod decide;
 mod demo;
 mod doctor;
@@ -11,6 +12,7 @@ mod list;
 mod prune;
 mod reading;
 mod rebuild;
+mod rescue;
 mod search;
 mod show;
 mod status;
@@ -68,11 +70,13 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Assign(assign) => decide::assign(&place(global)?, assign, screen),
         Command::Comment(comment) => decide::comment(&place(global)?, comment, screen),
         Command::Undo(undo) => decide::undo(&place(global)?, undo, screen),
-        Command::Status(reading) => status::run(&place(global)?, reading.wait, screen),
-        Command::Doctor(reading) => doctor::run(&place(global)?, reading.wait, screen),
+        Command::Status(status) => status::run(&place(global)?, status, screen),
+        Command::Doctor(doctor) => doctor::run(&place(global)?, doctor, screen),
         Command::Rebuild(rebuild) => rebuild::run(&place(global)?, rebuild, screen),
         Command::Prune(prune) => prune::run(&place(global)?, prune, screen),
         Command::Gc(_) => gc::run(&place(global)?, screen),
+        Command::Archive(archive) => archive::run(&place(global)?, archive, screen),
+        Command::Restore(restore) => archive::restore(&place(global)?, restore, screen),
     }
 }
 

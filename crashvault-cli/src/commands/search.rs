@@ -1,6 +1,10 @@
-//! `search`: the issues or events that fit a query.
+//! `search`: the issues or events that fit a query, in the vault or in its archives.
 
-use crashvault::{Cursor, Error, Timestamp};
+use std::io;
+
+use crashvault::{
+    ArchivesFound, Cursor, Error, EventsFound, IssuesFound, Result as Answer, Timestamp, Vault,
+};
 use serde_json::{Value, json};
 
 use super::Done;
@@ -8,14 +12,13 @@ use super::list;
 use super::reading::{self, Place};
 use crate::args::Search;
 use crate::output::failure::Excerpt;
-use crate::output::{Failure, Screen, Stop, json, table};
+use crate::output::{Failure, Screen, Stop, json, table, visible};
 
 pub fn run(place: &Place, search: &Search, screen: &mut Screen) -> Result<Done, Stop> {
     let opened = match reading::open(place, search.wait, screen) {
         Err(stop) if reading::is_missing(&stop) => {
             if screen.json {
-                let none = json!([]);
-                screen.value(&page(place, search, 0, none, None))?;
+                screen.value(&empty_page(place, search, 0))?;
             }
             list::tell_missing(place, screen);
             return Ok(Done::Well);
@@ -23,46 +26,19 @@ pub fn run(place: &Place, search: &Search, screen: &mut Screen) -> Result<Done, 
         opened => opened?,
     };
     let query = search.query.join(" ");
-    let mut asked = crashvault::Search::new(&query)
-        .sort(search.sort.unwrap_or_default())
-        .limit(search.limit as usize);
-    if let Some(cursor) = &search.after {
-        asked = asked.after(cursor);
-    }
-    let explain = |error: Error| explained(&error, &query);
-    let vault = &opened.vault;
-    let waiting = opened.waiting_count;
-    let (count, next) = if search.events {
-        let found = vault.search_events(&asked).map_err(explain)?;
-        let next = found.next.as_ref();
-        if screen.json {
-            let events = found.events.iter().map(json::found_event).collect();
-            screen.value(&page(place, search, waiting, events, next))?;
-        } else {
-            let lines = match screen.width {
-                Some(columns) => {
-                    table::events(&found.events, Timestamp::now(), columns, screen.paint)
-                }
-                None => found.events.iter().map(table::event_line).collect(),
-            };
-            lines.iter().try_for_each(|line| screen.line(line))?;
-        }
-        (found.events.len(), found.next)
+    let found = find(&opened.vault, search, &query).map_err(|error| explained(&error, &query))?;
+    if screen.json {
+        let mut value = empty_page(place, search, opened.waiting_count);
+        found.fill(&mut value);
+        screen.value(&value)?;
     } else {
-        let found = vault.search(&asked).map_err(explain)?;
-        let next = found.next.as_ref();
-        if screen.json {
-            let issues = found.issues.iter().map(json::issue).collect();
-            screen.value(&page(place, search, waiting, issues, next))?;
-        } else {
-            list::write_lines(&found.issues, screen)?;
-        }
-        (found.issues.len(), found.next)
-    };
+        found.write(screen)?;
+    }
     // On a terminal what is said about the answer stands below it.
     screen.flush()?;
-    match next {
-        _ if count == 0 => screen.note("nothing fits"),
+    found.tell_unreadable(screen);
+    match found.next() {
+        _ if found.is_empty() => screen.note("nothing fits"),
         Some(cursor) if !screen.json => {
             screen.note(format!("there are more; --after {cursor} goes on"));
         }
@@ -71,23 +47,110 @@ pub fn run(place: &Place, search: &Search, screen: &mut Screen) -> Result<Done, 
     Ok(Done::Well)
 }
 
-fn page(
-    place: &Place,
-    search: &Search,
-    waiting_count: u64,
-    found: Value,
-    next: Option<&Cursor>,
-) -> Value {
+/// A page of what was found.
+enum Found {
+    Issues(IssuesFound),
+    Events(EventsFound),
+    Archived(ArchivesFound),
+}
+
+fn find(vault: &Vault, search: &Search, query: &str) -> Answer<Found> {
+    let mut asked = crashvault::Search::new(query)
+        .sort(search.sort.unwrap_or_default())
+        .limit(search.limit as usize);
+    if let Some(cursor) = &search.after {
+        asked = asked.after(cursor);
+    }
+    match (search.events, search.archived) {
+        (true, _) => vault.search_events(&asked).map(Found::Events),
+        (_, true) => vault.search_archives(&asked).map(Found::Archived),
+        _ => vault.search(&asked).map(Found::Issues),
+    }
+}
+
+impl Found {
+    fn next(&self) -> Option<&Cursor> {
+        match self {
+            Self::Issues(found) => found.next.as_ref(),
+            Self::Events(found) => found.next.as_ref(),
+            Self::Archived(found) => found.next.as_ref(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Issues(found) => found.issues.is_empty(),
+            Self::Events(found) => found.events.is_empty(),
+            Self::Archived(found) => found.issues.is_empty(),
+        }
+    }
+
+    fn fill(&self, value: &mut Value) {
+        value["next"] = self.next().map(Cursor::to_string).into();
+        match self {
+            Self::Issues(found) => {
+                value["issues"] = found.issues.iter().map(json::issue).collect();
+            }
+            Self::Events(found) => {
+                value["events"] = found.events.iter().map(json::found_event).collect();
+            }
+            Self::Archived(found) => {
+                value["issues"] = found.issues.iter().map(json::archived).collect();
+                let unreadable = found.unreadable.iter();
+                value["unreadable"] = unreadable.map(|path| path.to_string_lossy()).collect();
+            }
+        }
+    }
+
+    fn write(&self, screen: &mut Screen) -> io::Result<()> {
+        let now = Timestamp::now();
+        let lines: Vec<String> = match (self, screen.width) {
+            (Self::Issues(found), _) => return list::write_lines(&found.issues, screen),
+            (Self::Events(found), Some(columns)) => {
+                table::events(&found.events, now, columns, screen.paint)
+            }
+            (Self::Events(found), None) => found.events.iter().map(table::event_line).collect(),
+            (Self::Archived(found), Some(columns)) => {
+                let found = found.issues.iter();
+                let (issues, paths): (Vec<_>, Vec<_>) = found
+                    .map(|archived| (archived.issue.clone(), archived.path.as_path()))
+                    .unzip();
+                table::archived(&issues, &paths, now, columns, screen.paint)
+            }
+            (Self::Archived(found), None) => {
+                found.issues.iter().map(table::archived_line).collect()
+            }
+        };
+        lines.iter().try_for_each(|line| screen.line(line))
+    }
+
+    fn tell_unreadable(&self, screen: &Screen) {
+        let Self::Archived(found) = self else { return };
+        for path in &found.unreadable {
+            let path = path.display().to_string();
+            screen.note(format!(
+                "{} is damaged; what lies behind the damage was not looked at",
+                visible(&path)
+            ));
+        }
+    }
+}
+
+fn empty_page(place: &Place, search: &Search, waiting_count: u64) -> Value {
     let what = match search.events {
         true => "events",
         false => "issues",
     };
-    json!({
+    let mut value = json!({
         "vault": place.directory.to_string_lossy(),
         "waiting_count": waiting_count,
-        what: found,
-        "next": next.map(Cursor::to_string),
-    })
+        what: [],
+        "next": null,
+    });
+    if search.archived {
+        value["unreadable"] = json!([]);
+    }
+    value
 }
 
 /// The failure with the place in the query that it is about.

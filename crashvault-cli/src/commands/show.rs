@@ -20,11 +20,15 @@ pub fn run(place: &Place, show: &Show, screen: &mut Screen) -> Result<Done, Stop
     let vault = reading::open(place, show.wait, screen)?.vault;
     let (issue, asked) = reading::find(&vault, &show.issue)?;
     let reference = IssueRef::Id(issue.id);
+    let events = match show.event.or(asked) {
+        Some(id) => vec![event_of(&vault, &issue, id)?],
+        None => vault.events(&issue.id, show.limit as usize)?,
+    };
+    let attachments = events.iter();
+    let attachments = attachments.map(|stored| vault.attachments(stored.event.event_id));
     let shown = Shown {
-        events: match show.event.or(asked) {
-            Some(id) => vec![event_of(&vault, &issue, id)?],
-            None => vault.events(&issue.id, show.limit as usize)?,
-        },
+        attachments: attachments.collect::<crashvault::Result<_>>()?,
+        events,
         joins: vault.joins(&issue.id)?,
         activities: vault.activities(&reference)?,
         values: vault.values(&reference, VALUES_MAX)?,
@@ -65,12 +69,13 @@ fn write(page: &mut Page, shown: &Shown, now: Timestamp) {
     activity::feed(page, &shown.activities, now);
     values::values(page, &shown.values, shown.issue.seen_count);
     why(page, &shown.joins);
-    for stored in &shown.events {
+    for (stored, attachments) in shown.events.iter().zip(&shown.attachments) {
         page.line("");
         page.line(event_line(page, stored, &shown.issue, now));
         event::failure(page, &stored.event);
         event::breadcrumbs(page, &stored.event.breadcrumbs);
         event::surroundings(page, &stored.event);
+        event::attachments(page, attachments);
     }
 }
 

@@ -1,16 +1,16 @@
-//! `status`: what the vault holds, what it has lost, and its settings.
+//! `status`: what the vault holds, what it has lost, where its bytes are, and its settings.
 
-use crashvault::{Vault, VaultStatus};
+use crashvault::{SpaceReport, Vault, VaultStatus};
 
 use super::Done;
 use super::reading::{self, Place};
-use crate::args::Wait;
+use crate::args::Status;
 use crate::output::event::Page;
 use crate::output::text::{bytes, count, counted, visible};
 use crate::output::{Screen, Stop, Style, json};
 
-pub fn run(place: &Place, wait: Wait, screen: &mut Screen) -> Result<Done, Stop> {
-    let opened = match reading::open(place, wait, screen) {
+pub fn run(place: &Place, asked: &Status, screen: &mut Screen) -> Result<Done, Stop> {
+    let opened = match reading::open(place, asked.wait, screen) {
         Err(Stop::Failed(mut failure)) => {
             // Nothing to tell the status of is a failure here, as it is for the doctor.
             failure.code = crate::output::failure::FAILED;
@@ -19,13 +19,18 @@ pub fn run(place: &Place, wait: Wait, screen: &mut Screen) -> Result<Done, Stop>
         opened => opened?,
     };
     let status = opened.vault.status()?;
+    let space = asked.space.then(|| opened.vault.space()).transpose()?;
     if screen.json {
-        screen.value(&json::status(&status))?;
+        screen.value(&json::status(&status, space.as_ref()))?;
         return Ok(Done::Well);
     }
     let mut page = Page::new(screen.paint, true);
     page.width = screen.width;
     write(&mut page, &status);
+    if let Some(space) = &space {
+        tables(&mut page, space);
+    }
+    settings(&mut page, &status);
     page.lines.iter().try_for_each(|line| screen.line(line))?;
     Ok(Done::Well)
 }
@@ -46,6 +51,7 @@ fn write(page: &mut Page, status: &VaultStatus) {
         rows.push(row("damaged", damaged(status)));
     }
     rows.push(row("on disk", disk(status)));
+    rows.extend(left(page, status).map(|left| row("disk", left)));
     if status.is_read_only {
         rows.push(row("access", "read only: it cannot be written here".into()));
     }
@@ -60,7 +66,6 @@ fn write(page: &mut Page, status: &VaultStatus) {
         ));
     }
     page.rows(&rows);
-    settings(page, status);
 }
 
 fn row(name: &str, value: String) -> (String, String) {
@@ -111,11 +116,38 @@ fn damaged(status: &VaultStatus) -> String {
 
 fn disk(status: &VaultStatus) -> String {
     format!(
-        "{} in vault.db, {} in journal/, {} in symbols/",
+        "{} in vault.db ({} payloads, {} records and indexes, {} unused)\n\
+         {} in journal/, {} in symbols/, {} in attachments/, {} in archive/",
         bytes(status.store_bytes),
+        bytes(status.payload_bytes),
+        bytes(json::index_bytes(status)),
+        bytes(status.store_free_bytes),
         bytes(status.journal_bytes),
         bytes(status.symbols_bytes),
+        bytes(status.attachments_bytes),
+        bytes(status.archive_bytes),
     )
+}
+
+/// What the file system has left, where it says so.
+fn left(page: &Page, status: &VaultStatus) -> Option<String> {
+    let free = format!("{} free", bytes(status.disk_free_bytes?));
+    Some(match status.is_disk_full {
+        false => free,
+        true => format!(
+            "{}\nless than space.free_min_mb: events stay in the journal until there is room",
+            page.paint.on(Style::Worst, free)
+        ),
+    })
+}
+
+fn tables(page: &mut Page, space: &SpaceReport) {
+    page.heading("Tables of vault.db, each with its indexes");
+    let rows = space.tables.iter();
+    let rows: Vec<_> = rows
+        .map(|(name, size)| row(&visible(name), bytes(*size)))
+        .collect();
+    page.rows(&rows);
 }
 
 fn settings(page: &mut Page, status: &VaultStatus) {

@@ -5,11 +5,11 @@
 mod surroundings;
 
 use crashvault::event::{Stacktrace, Thread};
-use crashvault::{Breadcrumb, Event, Exception, Frame};
+use crashvault::{Attachment, Breadcrumb, Event, Exception, Frame};
 
 use super::age::clock_time;
 use super::paint;
-use super::text::{counted, visible, visible_lines, width, wrap};
+use super::text::{bytes, counted, visible, visible_lines, width, wrap};
 use super::{Paint, Style};
 pub use surroundings::surroundings;
 
@@ -23,6 +23,9 @@ const SOURCE_LINES: usize = 2;
 const BREADCRUMBS_MAX: usize = 20;
 /// A value longer than this is cut.
 const VALUE_CHARS_MAX: usize = 300;
+
+/// What an attachment is for that nobody said more about.
+const ATTACHMENT_KIND: &str = "event.attachment";
 
 /// Lines that grow, with the colour they are written in.
 pub struct Page {
@@ -303,6 +306,29 @@ pub fn breadcrumbs(page: &mut Page, crumbs: &[Breadcrumb]) {
         let line = crumb_line(page, crumb, &category, has_levels);
         page.line(line);
     }
+}
+
+/// The files that belong to it: name, kind of content, size, and what it is for where that is something of its own.
+pub fn attachments(page: &mut Page, attachments: &[Attachment]) {
+    if attachments.is_empty() {
+        return;
+    }
+    page.heading("Attachments");
+    let rows: Vec<(String, String)> = attachments
+        .iter()
+        .map(|attachment| {
+            let content_type = attachment.content_type.as_deref();
+            let kind = Some(attachment.kind.as_str()).filter(|kind| *kind != ATTACHMENT_KIND);
+            let parts = content_type.into_iter().chain(kind);
+            let parts = parts.map(|part| visible(part).into_owned());
+            let parts = parts.chain([bytes(attachment.size_bytes)]);
+            (
+                visible(&attachment.name).into_owned(),
+                parts.collect::<Vec<_>>().join(", "),
+            )
+        })
+        .collect();
+    page.rows(&rows);
 }
 
 fn crumb_line(page: &Page, crumb: &Breadcrumb, category: &str, has_levels: bool) -> String {

@@ -150,11 +150,17 @@ pub fn advice(error: &Error) -> &'static str {
         ErrorKind::NotFound if error.operation() == "undo" => {
             "`crashvault show ISSUE` tells what was decided"
         }
+        ErrorKind::NotFound if error.operation() == "read archive" => {
+            "`crashvault archive --list` shows the archives that there are"
+        }
         ErrorKind::NotFound => "`crashvault list` shows what there is",
         ErrorKind::InvalidInput if error.operation() == "read query" => {
             "`crashvault search --help` tells what a query can say"
         }
         ErrorKind::Conflict => "write more of the id, or the number",
+        ErrorKind::Corrupt if error.operation() == "read archive" => {
+            "nothing came back and the file stays; restore it from a backup if there is one"
+        }
         ErrorKind::Corrupt => {
             "the file was left as it is; keep a copy of the whole directory, then move the file away or correct it"
         }

@@ -1,6 +1,9 @@
 //! Enters: what the engine answers. Leaves: JSON with documented keys (docs/guide/command.md); keys are only ever added.
 
-use crashvault::{Activity, Finding, Issue, Join, StoredEvent, Timestamp, ValueCount, VaultStatus};
+use crashvault::{
+    Activity, Archive, ArchivedIssue, Attachment, Finding, Issue, Join, SpaceReport, StoredEvent,
+    Timestamp, ValueCount, VaultStatus,
+};
 use serde_json::{Value, json};
 
 pub fn issue(issue: &Issue) -> Value {
@@ -31,6 +34,13 @@ pub fn issue(issue: &Issue) -> Value {
         "tags": issue.state.tags,
         "comment_count": issue.state.comment_count,
     })
+}
+
+/// An issue that lies in an archive.
+pub fn archived(archived: &ArchivedIssue) -> Value {
+    let mut value = issue(&archived.issue);
+    value["archive"] = archived.path.to_string_lossy().into();
+    value
 }
 
 /// One event among those that a search found.
@@ -75,6 +85,8 @@ pub struct Shown {
     pub activities: Vec<Activity>,
     pub values: Vec<ValueCount>,
     pub hours: Vec<(Timestamp, u64)>,
+    /// Of each event those that it has.
+    pub attachments: Vec<Vec<Attachment>>,
 }
 
 pub fn shown(shown: &Shown) -> Value {
@@ -88,14 +100,40 @@ pub fn shown(shown: &Shown) -> Value {
         "activities": shown.activities.iter().map(Activity::to_value).collect::<Vec<_>>(),
         "values": shown.values.iter().map(value_count).collect::<Vec<_>>(),
         "hours": hours.collect::<Vec<_>>(),
+        "attachments": shown.attachments.iter().flatten().map(attachment).collect::<Vec<_>>(),
     })
 }
 
-pub fn status(status: &VaultStatus) -> Value {
+fn attachment(attachment: &Attachment) -> Value {
+    json!({
+        "event": attachment.event.to_string(),
+        "name": attachment.name,
+        "content_type": attachment.content_type,
+        "kind": attachment.kind,
+        "size_bytes": attachment.size_bytes,
+        "hash": attachment.hash_hex(),
+        "added_at": attachment.added_at.to_string(),
+    })
+}
+
+pub fn archive(archive: &Archive) -> Value {
+    json!({
+        "path": archive.path.to_string_lossy(),
+        "issue_count": archive.issues,
+        "event_count": archive.events,
+        "bytes": archive.bytes,
+        "created_at": archive.created_at.map(|time| time.to_string()),
+        "vault_id": (!archive.vault_id.is_empty()).then_some(&archive.vault_id),
+        "fault": archive.fault,
+    })
+}
+
+/// What a vault holds; with what its tables take, where that was asked for.
+pub fn status(status: &VaultStatus, space: Option<&SpaceReport>) -> Value {
     let settings = status.settings.iter().map(|setting| {
         json!({"key": setting.key, "value": setting.value, "source": setting.source.to_string()})
     });
-    json!({
+    let mut value = json!({
         "directory": status.directory.to_string_lossy(),
         "vault_id": status.vault_id,
         "format": status.format,
@@ -115,8 +153,27 @@ pub fn status(status: &VaultStatus) -> Value {
         "store_bytes": status.store_bytes,
         "journal_bytes": status.journal_bytes,
         "symbols_bytes": status.symbols_bytes,
+        "attachments_bytes": status.attachments_bytes,
+        "archive_bytes": status.archive_bytes,
+        "payload_bytes": status.payload_bytes,
+        "index_bytes": index_bytes(status),
+        "store_free_bytes": status.store_free_bytes,
+        "disk_free_bytes": status.disk_free_bytes,
+        "is_disk_full": status.is_disk_full,
         "settings": settings.collect::<Vec<_>>(),
-    })
+    });
+    if let Some(space) = space {
+        let tables = space.tables.iter();
+        let tables = tables.map(|(name, bytes)| json!({"name": name, "bytes": bytes}));
+        value["tables"] = tables.collect();
+    }
+    value
+}
+
+/// What of the store is neither payloads nor free: other records, indexes, the log.
+pub fn index_bytes(status: &VaultStatus) -> u64 {
+    let known = status.payload_bytes + status.store_free_bytes;
+    status.store_bytes.saturating_sub(known)
 }
 
 pub fn finding(finding: &Finding) -> Value {

@@ -54,6 +54,11 @@ impl Screen {
         }
     }
 
+    /// Where the answer goes, for what makes its lines itself.
+    pub fn writer(&mut self) -> &mut dyn Write {
+        &mut self.out
+    }
+
     /// Says something beside the answer. That stderr may be closed is no failure.
     pub fn note(&self, text: impl Display) {
         let label = self.note_paint.on(Style::Note, "note:");

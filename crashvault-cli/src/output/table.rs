@@ -1,12 +1,13 @@
 //! Enters: issues. Leaves: a table that fits a terminal, or lines with tabs for a pipe.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use crashvault::{Issue, Status, StoredEvent, Timestamp};
+use crashvault::{Archive, ArchivedIssue, Issue, Status, StoredEvent, Timestamp};
 
 use super::age::age;
 use super::paint;
-use super::text::{count, fit, visible, width};
+use super::text::{bytes, count, fit, visible, width};
 use super::{Paint, Style};
 
 const GAP: &str = "  ";
@@ -38,6 +39,12 @@ pub fn tab_separated(issue: &Issue) -> String {
         visible(issue.state.severity.as_deref().unwrap_or_default()).into_owned(),
     ]
     .join("\t")
+}
+
+/// As [`tab_separated`], with the archive in which the issue lies.
+pub fn archived_line(archived: &ArchivedIssue) -> String {
+    let path = archived.path.display().to_string();
+    format!("{}\t{}", tab_separated(&archived.issue), visible(&path))
 }
 
 /// One event for a pipe: time, level, issue, title, event id.
@@ -100,7 +107,37 @@ impl Column {
 
 /// The issues as lines of at most `columns`, a heading first.
 pub fn table(issues: &[Issue], now: Timestamp, columns: usize, paint: Paint) -> Vec<String> {
+    table_of(fixed_columns(issues, now, columns), issues, columns, paint)
+}
+
+/// As [`table`], with a number for the archive in which each issue lies; below it the archives with these numbers. None
+/// if there are no issues.
+pub fn archived(
+    issues: &[Issue],
+    paths: &[&Path],
+    now: Timestamp,
+    columns: usize,
+    paint: Paint,
+) -> Vec<String> {
+    if issues.is_empty() {
+        return Vec::new();
+    }
+    let archives: BTreeSet<&Path> = paths.iter().copied().collect();
+    let mark = |place: usize| format!("({})", place + 1);
     let mut shown = fixed_columns(issues, now, columns);
+    shown.push(Column::new("IN", paths, |path| {
+        let place = archives.iter().position(|archive| archive == path);
+        (Style::Name, place.map(mark).unwrap_or_default())
+    }));
+    let mut lines = table_of(shown, issues, columns, paint);
+    lines.extend(archives.iter().enumerate().map(|(place, path)| {
+        let mark = paint.on(Style::Name, mark(place));
+        format!("{mark} {}", file_name(path))
+    }));
+    lines
+}
+
+fn table_of(mut shown: Vec<Column>, issues: &[Issue], columns: usize, paint: Paint) -> Vec<String> {
     let mut widths: Vec<usize> = shown.iter().map(Column::width).collect();
     let taken: usize = widths.iter().map(|width| width + GAP.len()).sum();
     let left = columns.saturating_sub(taken).max(TITLE_WIDTH_MIN);
@@ -212,6 +249,63 @@ pub fn events(events: &[StoredEvent], now: Timestamp, columns: usize, paint: Pai
     lines(&shown, &widths, events.len(), paint)
 }
 
+/// One archive for a pipe: file, issues, events, bytes, when it was made, what is wrong with it.
+pub fn archive_line(archive: &Archive) -> String {
+    let made = archive.created_at.map(|time| time.to_string());
+    [
+        visible(&archive.path.display().to_string()).into_owned(),
+        archive.issues.to_string(),
+        archive.events.to_string(),
+        archive.bytes.to_string(),
+        made.unwrap_or_default(),
+        visible(archive.fault.as_deref().unwrap_or_default()).into_owned(),
+    ]
+    .join("\t")
+}
+
+/// Archives as lines, a heading first; none if there are none.
+pub fn archives(archives: &[Archive], now: Timestamp, paint: Paint) -> Vec<String> {
+    if archives.is_empty() {
+        return Vec::new();
+    }
+    let number = |title, of: fn(&Archive) -> u64| {
+        Column::new(title, archives, |archive| {
+            (Style::Plain, count(of(archive)))
+        })
+        .right()
+    };
+    let mut shown = vec![
+        Column::new("MADE", archives, |archive| {
+            let made = archive.created_at.map(|time| age(time, now));
+            (Style::Plain, made.unwrap_or_default())
+        }),
+        number("ISSUES", |archive| archive.issues),
+        number("EVENTS", |archive| archive.events),
+        Column::new("SIZE", archives, |archive| {
+            (Style::Plain, bytes(archive.bytes))
+        })
+        .right(),
+    ];
+    let mut widths: Vec<usize> = shown.iter().map(Column::width).collect();
+    // Whole, however little room there is: it is to be copied.
+    let name = Column::new("ARCHIVE", archives, |archive| match &archive.fault {
+        Some(_) => (
+            Style::Bad,
+            format!("{} (damaged)", file_name(&archive.path)),
+        ),
+        None => (Style::Name, file_name(&archive.path)),
+    });
+    widths.push(name.width());
+    shown.push(name);
+    lines(&shown, &widths, archives.len(), paint)
+}
+
+/// The last part of a path, harmless.
+pub fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    visible(&name.to_string_lossy()).into_owned()
+}
+
 /// The projects of the issues, in order.
 pub fn projects(issues: &[Issue]) -> BTreeSet<&str> {
     issues.iter().map(|issue| issue.project.as_str()).collect()
@@ -286,7 +380,7 @@ fn line(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crashvault::{EventId, IssueId, Level};
+    use crashvault::{ArchiveRule, Event, EventId, FixedClock, IssueId, Level, Resolution, Vault};
 
     fn issues() -> Vec<Issue> {
         let at = |text| Timestamp::parse(text).unwrap();
@@ -345,6 +439,47 @@ mod tests {
  1  fatal         1  3m ago  3m ago  panic: index out of bounds: the len is 2 but the index is 7  Cart::price_of (cart.rs:31)
 12  warning  12,345  1d ago  1d ago  \\x1b[2J漢字 \\u{202e}disk is nearly full",
         );
+    }
+
+    #[test]
+    fn archived_issues_say_where_they_lie() {
+        let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
+        let paths = [Path::new("/v/b.cva"), Path::new("/v/a\u{1b}.cva")];
+        let lines = archived(&issues(), &paths, now, 60, Paint::OFF);
+        let expected = "
+ #  LEVEL     COUNT  LAST    IN   TITLE
+ 1  fatal         1  3m ago  (2)  panic: index out of bound…
+12  warning  12,345  1d ago  (1)  \\x1b[2J漢字 \\u{202e}disk…
+(1) a\\x1b.cva
+(2) b.cva";
+        assert_eq!(lines.join("\n"), expected.trim_start_matches('\n'));
+        assert!(archived(&[], &[], now, 60, Paint::OFF).is_empty());
+    }
+
+    #[test]
+    fn archives_stand_below_each_other_and_damage_shows() {
+        let home = tempfile::tempdir().unwrap();
+        let clock = FixedClock::at("2026-01-04T10:00:00Z").unwrap();
+        let options = Vault::options().clock(clock);
+        let mut vault = options.open(home.path()).unwrap();
+        let mut event = Event::new();
+        event.timestamp = Timestamp::parse("2020-01-01T00:00:00Z");
+        vault.add(event).unwrap();
+        let issue = "1".parse().unwrap();
+        vault.resolve(&issue, Resolution::Now).unwrap();
+        let rule = ArchiveRule::older_than_days(1);
+        let path = vault.archive(&rule).unwrap().path.unwrap();
+        std::fs::write(home.path().join("archive/x.cva"), "no archive").unwrap();
+        let now = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
+        let shown = |archives: &[Archive]| super::archives(archives, now, Paint::OFF);
+        let lines = shown(&vault.archives().unwrap());
+        assert_eq!(lines.len(), 3);
+        let words = |line: usize| lines[line].split_whitespace().collect::<Vec<_>>();
+        assert_eq!(words(0), ["MADE", "ISSUES", "EVENTS", "SIZE", "ARCHIVE"]);
+        assert_eq!(words(1)[..4], ["1d", "ago", "1", "1"]);
+        assert_eq!(words(1).last(), Some(&&*file_name(&path)));
+        assert!(lines[2].ends_with("  x.cva (damaged)"), "{lines:?}");
+        assert!(shown(&[]).is_empty());
     }
 
     #[test]

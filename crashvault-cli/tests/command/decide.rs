@@ -1,6 +1,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use crashvault::{Event, Vault};
 use serde_json::{Value, json};
 
 use crate::run::{ISSUE_KEYS, Place, Ran, keys};
@@ -91,6 +92,10 @@ fn an_issue_is_given_to_somebody_or_nobody() {
         "assignee",
         "42".into(),
     );
+    for words in [&["assign", "1", "me"][..], &["assign", "1", "--to", "me"]] {
+        let words = [words, &["--author", "bob"]].concat();
+        check(&words, "assigned to bob", "assignee", "bob".into());
+    }
     check(
         &["assign", "1", "--nobody"],
         "assigned to nobody",
@@ -161,6 +166,22 @@ fn a_resolution_that_cannot_be_leaves_no_comment() {
         .run(&["resolve", "1", "--in-release", " ", "--comment", "x"])
         .fails(2, "the release is empty");
     assert_eq!(issue(&place, "1")["comment_count"], 0);
+    place
+        .run(&["resolve", "1", "--comment", " "])
+        .fails(2, "the comment is empty");
+    assert_eq!(issue(&place, "1")["status"], "open");
+}
+
+#[test]
+fn the_next_release_follows_the_newest_one_also_with_a_comment() {
+    let place = vault();
+    let mut event = Event::new();
+    event.message = Some("disk full".into());
+    event.release = Some("shop@1.2".into());
+    Vault::open(place.vault()).unwrap().add(event).unwrap();
+    place.ok(&["resolve", "1", "--in-next-release", "--comment", "x"]);
+    let expected = json!({"in": "next_release", "after": "shop@1.2"});
+    assert_eq!(issue(&place, "1")["resolution"], expected);
 }
 
 #[test]

@@ -29,7 +29,10 @@ fn every_command_of_the_guide_works() {
     assert!(lines.len() > 15, "{lines:?}");
     for line in lines {
         let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", &line]).env("PATH", &search);
+        shell
+            .args(["-c", &line])
+            .env("PATH", &search)
+            .current_dir(place.path());
         for (name, value) in place.command(&[]).get_envs() {
             match value {
                 Some(value) => shell.env(name, value),

@@ -94,6 +94,16 @@ fn of_gc() {
 }
 
 #[test]
+fn of_archive() {
+    check("archive", &["archive"]);
+}
+
+#[test]
+fn of_restore() {
+    check("restore", &["restore"]);
+}
+
+#[test]
 fn of_status() {
     check("status", &["status"]);
 }

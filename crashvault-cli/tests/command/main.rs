@@ -1,6 +1,7 @@
 //! The command as people and programs meet it: arguments in, exit code, stdout and stderr out.
 
 mod add;
+mod archive;
 mod bad_days;
 mod decide;
 mod demo;
@@ -9,6 +10,7 @@ mod help;
 mod list;
 mod prune;
 mod rebuild;
+mod rescue;
 mod run;
 mod search;
 mod show;

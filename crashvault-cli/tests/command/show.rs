@@ -1,4 +1,4 @@
-use crashvault::{Event, Vault};
+use crashvault::{Event, NewAttachment, Vault};
 use serde_json::json;
 
 use crate::run::{Place, keys};
@@ -87,7 +87,15 @@ fn json_has_the_documented_keys_and_the_whole_event() {
     let shown = place.ok(&["show", "1", "--json"]).json();
     assert_eq!(
         keys(&shown),
-        ["activities", "events", "hours", "issue", "joins", "values"]
+        [
+            "activities",
+            "attachments",
+            "events",
+            "hours",
+            "issue",
+            "joins",
+            "values"
+        ]
     );
     assert_eq!(keys(&shown["hours"][0]), ["count", "hour"]);
     assert_eq!(shown["hours"][0]["hour"], "2026-01-05T10:00:00Z");
@@ -107,6 +115,38 @@ fn json_has_the_documented_keys_and_the_whole_event() {
         "OrderError"
     );
     assert_eq!(shown["events"][0]["tags"]["region"], "eu");
+}
+
+#[test]
+fn attachments_of_the_events_shown_are_listed() {
+    let (place, _, event) = shop();
+    let without = place.ok(&["show", "1"]).stdout;
+    assert!(!without.contains("Attachments"), "{without}");
+    let mut vault = Vault::open(place.vault()).unwrap();
+    let event = event.parse().unwrap();
+    let log = NewAttachment::new("app\u{202e}.log", vec![b'x'; 1200]).content_type("text/plain");
+    let kept = vault.attach(event, &log).unwrap().content_type.unwrap();
+    let dump = NewAttachment::new("core", "dump").kind("event.minidump");
+    vault.attach(event, &dump).unwrap();
+    let shown = place.ok(&["show", "1"]).stdout;
+    let expected = format!(
+        "\nAttachments\n  app\\u{{202e}}.log  {kept}, 1.2 kB\n  core             event.minidump, 4 B\n"
+    );
+    assert!(shown.contains(&expected), "{shown}");
+    let json = place.ok(&["show", "1", "--json"]).json();
+    let attachments = json["attachments"].as_array().unwrap();
+    let expected = [
+        "added_at",
+        "content_type",
+        "event",
+        "hash",
+        "kind",
+        "name",
+        "size_bytes",
+    ];
+    assert_eq!(keys(&attachments[0]), expected);
+    assert_eq!(attachments.len(), 2);
+    assert_eq!(attachments[0]["size_bytes"], 1200);
 }
 
 #[test]

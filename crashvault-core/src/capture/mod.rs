@@ -29,9 +29,7 @@ pub use health::{Health, Installed, health};
 pub(crate) use local::{mark_own_thread, random_bytes};
 pub use options::Options;
 #[cfg(feature = "store")]
-#[cfg(feature = "store")]
-pub(crate) use platform::free_bytes;
-pub(crate) use platform::{fork_generation, watch_forks};
+pub(crate) use platform::{fork_generation, free_bytes, watch_forks};
 pub use scope::{InScope, Scope, ScopeFutureExt, ScopeHandle};
 
 use crate::event::limits;

@@ -93,6 +93,10 @@ impl Event {
 }
 
 /// Where the frames that events share are written.
+#[cfg_attr(
+    not(feature = "store"),
+    expect(dead_code, reason = "only a store keeps frames apart")
+)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stacks {
     /// In their places.
@@ -102,6 +106,10 @@ pub(super) enum Stacks {
 }
 
 /// What events share of these frames, as a JSON list.
+#[cfg_attr(
+    not(feature = "store"),
+    expect(dead_code, reason = "only a store keeps frames apart")
+)]
 pub(super) fn shared_frames(frames: &[Frame]) -> Vec<u8> {
     let frames = Node::List(
         frames

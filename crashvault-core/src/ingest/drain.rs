@@ -12,7 +12,7 @@ use crate::store::{Batch, Committed, NewEvent, Store};
 use crate::time::Timestamp;
 
 /// Events in one transaction.
-const BATCH_EVENTS_MAX: usize = 256;
+const BATCH_EVENTS_MAX: usize = 512;
 /// Segments of one process that are read at once: enough to put neighbours in order, little enough for memory.
 const WINDOW_SEGMENTS: usize = 4;
 /// Set on the offset of a segment whose counters are in the store too: what is left is to remove the file.

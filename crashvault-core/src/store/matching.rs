@@ -7,13 +7,6 @@ use crate::event::{Event, Frame};
 use crate::issue::Issue;
 
 /// Whether the event, being one of the issue's, fits the whole condition.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "stores that look at each event are for tests alone so far"
-    )
-)]
 pub(crate) fn fits(condition: &Condition, issue: &Issue, event: &StoredEvent) -> bool {
     holds(condition, &|test| issue_fits(test, issue), &|test| {
         event_fits(test, event)

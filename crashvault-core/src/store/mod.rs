@@ -37,7 +37,7 @@ pub(crate) use matching::fits;
 pub(crate) use memory::MemoryStore;
 pub(crate) use record::{Exported, Record, Residue};
 pub use sqlite::RebuildReport;
-pub(crate) use sqlite::{Access, Removal, SqliteStore};
+pub(crate) use sqlite::{Access, SqliteStore, rescue};
 pub(crate) use view::IssueView;
 pub(crate) use words::{fold, words};
 

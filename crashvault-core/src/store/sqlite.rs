@@ -6,6 +6,7 @@
 mod act;
 mod archive;
 mod attach;
+mod carve;
 mod check;
 mod collect;
 mod derive;
@@ -24,6 +25,7 @@ mod rebuild;
 mod records;
 mod remove;
 mod repack;
+mod rescue;
 mod retire;
 mod search;
 mod side;
@@ -49,7 +51,7 @@ use crate::time::Timestamp;
 
 pub(crate) use open::Access;
 pub use rebuild::RebuildReport;
-pub(crate) use remove::Removal;
+pub(crate) use rescue::rescue;
 
 /// A vault's database.
 pub(crate) struct SqliteStore {

@@ -4,6 +4,7 @@
 
 mod counting;
 mod decisions;
+mod leaving;
 mod reactions;
 mod sampling;
 mod searching;
@@ -14,6 +15,7 @@ use crate::event::Level;
 
 pub(super) use counting::*;
 pub(super) use decisions::*;
+pub(super) use leaving::*;
 pub(super) use reactions::*;
 pub(super) use sampling::*;
 pub(super) use searching::*;
@@ -48,6 +50,17 @@ macro_rules! conformance {
             counters_add_up_and_stop_at_the_largest
             stats_count_what_is_there
             a_sound_store_has_no_findings
+            an_attachment_is_kept_once_and_read_back
+            attachments_of_an_event_have_a_limit
+            attachments_leave_with_their_event
+            what_is_given_up_still_counts
+            an_issue_keeps_its_newest_event
+            the_oldest_are_given_up_first
+            only_events_of_that_kind_are_given_up
+            what_was_released_comes_back
+            what_has_changed_is_not_released
+            a_released_issue_keeps_number_and_decisions
+            a_set_counter_is_no_sum
             a_decision_is_recorded_as_it_was_made
             every_deed_is_read_back_whole
             a_decision_is_seen_in_its_issue_alone

@@ -12,7 +12,6 @@ use super::door::{Lease, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
 use crate::event::limits::{NAME_BYTES_MAX, head};
-use crate::journal::Held;
 use crate::store::{Attachment, hex};
 
 /// Attachments of one event.
@@ -102,7 +101,7 @@ impl Vault {
                 id: 0,
                 event,
                 name: clean(&new.name).unwrap_or_else(|| "unnamed".into()),
-                content_type: new.content_type.as_deref().and_then(clean),
+                content_type: new.content_type.as_deref().and_then(one_line),
                 kind: clean(&new.kind).unwrap_or_else(|| KIND.into()),
                 hash,
                 size_bytes: new.bytes.len() as u64,
@@ -161,7 +160,7 @@ impl Vault {
             .open(&path)
             .and_then(|file| take(&file).map(|()| file));
         let file = locked.map_err(|error| Error::io("attach", &path, error))?;
-        Ok((Held::new(&file), file))
+        Ok(Lease::of(file))
     }
 }
 
@@ -177,7 +176,12 @@ pub(super) fn file_of(home: &Path, hash: &[u8; 32]) -> PathBuf {
 
 /// Text from outside as one line of data: nothing in it can end a line, a path or a terminal's patience.
 fn clean(text: &str) -> Option<String> {
-    let is_unfit = |c: char| c.is_control() || matches!(c, '/' | '\\' | '\u{2028}' | '\u{2029}');
+    one_line(&text.replace(['/', '\\'], "_"))
+}
+
+/// A text without what would break a line, cut.
+fn one_line(text: &str) -> Option<String> {
+    let is_unfit = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let text: String = text
         .trim()
         .chars()
@@ -281,7 +285,10 @@ mod tests {
             .content_type("text/plain")
             .kind("event.log");
         let kept = vault.attach(event, &new).unwrap();
-        assert_eq!(vault.attachments(event).unwrap(), [kept.clone()]);
+        assert_eq!(
+            vault.attachments(event).unwrap(),
+            std::slice::from_ref(&kept)
+        );
         assert_eq!(
             (kept.name.as_str(), kept.kind.as_str()),
             ("app.log", "event.log")

@@ -91,12 +91,7 @@ impl Vault {
     /// # Errors
     /// As [`Vault::decide`].
     pub fn resolve(&mut self, issue: &IssueRef, resolution: Resolution) -> Result<Activity> {
-        let issue = self.issue(issue)?;
-        let resolution = match resolution {
-            Resolution::NextRelease(None) => Resolution::NextRelease(self.newest_release(&issue)?),
-            other => other,
-        };
-        self.record(&issue, Deed::Resolve(resolution))
+        self.decide(issue, Deed::Resolve(resolution))
     }
 
     /// Opens an issue again.
@@ -171,6 +166,7 @@ impl Vault {
     fn record_all(&mut self, decisions: Vec<(&Issue, Deed)>) -> Result<Vec<Activity>> {
         self.lineage.check()?;
         let decisions = decisions.into_iter().map(|(issue, deed)| {
+            let deed = self.filled(issue, deed)?;
             self.check(&deed)?;
             Ok(Decision {
                 id: ActivityId::from_bytes(crate::capture::random_bytes()),
@@ -183,6 +179,16 @@ impl Vault {
         });
         let decisions = decisions.collect::<Result<Vec<_>>>()?;
         self.store.act(&decisions)
+    }
+
+    /// "In the next release" means after the newest one there is now.
+    fn filled(&self, issue: &Issue, deed: Deed) -> Result<Deed> {
+        Ok(match deed {
+            Deed::Resolve(Resolution::NextRelease(None)) => {
+                Deed::Resolve(Resolution::NextRelease(self.newest_release(issue)?))
+            }
+            other => other,
+        })
     }
 
     fn check(&self, deed: &Deed) -> Result<()> {

@@ -22,7 +22,7 @@ use crate::time::{Clock, SystemClock, Timestamp};
 pub const READER_DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// Events added in one transaction.
-const BATCH_EVENTS_MAX: usize = 512;
+const BATCH_EVENTS_MAX: usize = 1024;
 
 /// How long another process may hold the lease without taking anything in.
 const LEASE_PATIENCE: Duration = Duration::from_secs(60);
@@ -30,8 +30,30 @@ const LEASE_PATIENCE: Duration = Duration::from_secs(60);
 const LEASE_PAUSE_MIN: Duration = Duration::from_millis(2);
 const LEASE_PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// Unlocked by the kernel when the file closes.
-pub(super) type Lease = (Held, File);
+/// A lock on a file, given up when dropped, and by the kernel when the process ends.
+#[derive(Debug)]
+pub(super) struct Lease {
+    file: File,
+    _held: Held,
+}
+
+impl Lease {
+    /// Of a file that is locked.
+    pub(super) fn of(file: File) -> Self {
+        Self {
+            _held: Held::new(&file),
+            file,
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a child that is just being started has the file still, until it is another
+        // program.
+        let _ = self.file.unlock();
+    }
+}
 
 /// An open vault.
 ///
@@ -379,7 +401,7 @@ impl Vault {
             .open(&path);
         let file = file.map_err(|error| Error::io(operation, &path, error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some((Held::new(&file), file))),
+            Ok(()) => Ok(Some(Lease::of(file))),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
             Err(std::fs::TryLockError::Error(error)) => Err(Error::io(operation, &path, error)),
         }
@@ -525,6 +547,18 @@ mod tests {
         });
         assert!(!vault.drain(Duration::from_secs(20)).unwrap().is_elsewhere);
         holder.join().unwrap();
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_work_although_a_child_has_its_file() {
+        let home = crate::scratch::scratch();
+        let vault = Vault::open(home.path()).unwrap();
+        let lease = vault.begin_chore("test").unwrap();
+        let inherited = lease.file.try_clone().unwrap();
+        assert!(vault.begin_chore("test").is_err());
+        drop(lease);
+        assert!(vault.begin_chore("test").is_ok());
+        drop(inherited);
     }
 
     #[test]

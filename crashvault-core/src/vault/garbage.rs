@@ -209,14 +209,20 @@ mod tests {
     }
 
     fn event_with_stack(message: &str, function: &str, at: &str) -> Event {
-        let mut frame = Frame::default();
-        frame.function = Some(function.into());
-        let mut exception = Exception::default();
-        exception.ty = Some("Error".into());
-        exception.value = Some(message.into());
-        let mut stack = Stacktrace::default();
-        stack.frames.push(frame);
-        exception.stacktrace = Some(stack);
+        let frame = Frame {
+            function: Some(function.into()),
+            ..Frame::default()
+        };
+        let stack = Stacktrace {
+            frames: vec![frame],
+            ..Stacktrace::default()
+        };
+        let exception = Exception {
+            ty: Some("Error".into()),
+            value: Some(message.into()),
+            stacktrace: Some(stack),
+            ..Exception::default()
+        };
         let mut event = Event::new();
         event.exceptions.push(exception);
         event.fingerprint = vec!["one".into()];

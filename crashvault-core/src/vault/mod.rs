@@ -30,6 +30,8 @@ mod lineage;
 #[cfg(feature = "store")]
 mod renew;
 #[cfg(feature = "store")]
+mod rescue;
+#[cfg(feature = "store")]
 mod retain;
 #[cfg(feature = "store")]
 mod settings;
@@ -52,6 +54,8 @@ pub use door::{Added, READER_DRAIN_MAX, Vault, VaultOptions};
 pub(crate) use enabled::install;
 #[cfg(feature = "store")]
 pub use garbage::GarbageReport;
+#[cfg(feature = "store")]
+pub use rescue::RescueReport;
 #[cfg(feature = "store")]
 pub use retain::{PruneReport, PruneRule};
 #[cfg(feature = "store")]

@@ -29,4 +29,13 @@ impl Vault {
         self.refuse_full_disk("verify")?;
         self.store.verify()
     }
+
+    /// Writes all records and all derived state as text, for tests: two vaults that know the same write the same.
+    ///
+    /// # Errors
+    /// Corrupt, Io.
+    #[doc(hidden)]
+    pub fn dump(&self, out: &mut dyn std::io::Write) -> Result<()> {
+        self.store.dump(out)
+    }
 }

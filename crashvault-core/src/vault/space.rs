@@ -215,6 +215,52 @@ mod tests {
         );
     }
 
+    struct Nothing;
+
+    impl journal::Preamble for Nothing {
+        fn process(&self, _: &mut Vec<u8>) {}
+
+        fn modules(&self, _: &mut Vec<u8>) -> u64 {
+            1
+        }
+    }
+
+    /// Puts one event into the journal.
+    fn capture(home: &Path) {
+        let writer = journal::Journal::new(
+            home.join("journal"),
+            journal::Limits::default(),
+            journal::Identity::default(),
+            Box::new(Nothing),
+            || [7; 16],
+        );
+        let entry = journal::Entry {
+            kind: journal::Kind::Event,
+            flags: journal::Flags::default(),
+            id: [1; 16],
+            durability: journal::Durability::Process,
+            modules_generation: 1,
+        };
+        let mut frame = [0; journal::FRAME_HEADER_BYTES];
+        writer.append(&mut frame, entry).unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn events_stay_in_the_journal_until_there_is_room() {
+        let home = scratch();
+        let settings = home.path().join("vault.toml");
+        fs::write(&settings, "[space]\nfree_min_mb = 1000000000\n").unwrap();
+        capture(home.path());
+        let mut vault = Vault::open(home.path()).unwrap();
+        let error = vault.drain_all().unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+        assert_eq!(vault.status().unwrap().waiting_count, 1);
+        fs::write(&settings, "").unwrap();
+        let mut vault = Vault::open(home.path()).unwrap();
+        assert_eq!(vault.drain_all().unwrap().events_new, 1);
+    }
+
     #[test]
     fn bytes_are_told_by_place() {
         let home = scratch();

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crashvault::{Issue, IssueFilter, StoredEvent, Vault};
-use serde_json::{Value, json};
+use crashvault::{
+    Activity, Issue, IssueFilter, IssueSort, Search, StoredEvent, Timestamp, ValueCount, Vault,
+};
+use serde_json::{Map, Value, json};
 
 use crate::case::only_keys;
+use crate::steps;
 
 const KEYS: &[&str] = &[
     "issues",
@@ -18,29 +21,30 @@ const KEYS: &[&str] = &[
     "counts",
     "journal_has",
     "journal_lacks",
+    "searches",
 ];
 
-/// Drains the vault and compares; at the end drains the same journal once more, which must change nothing.
-pub fn check(expect: &Value, home: &Path, returned: &BTreeMap<String, String>) -> Vec<String> {
+/// Drains the vault and compares. At the end drains the same journal once more and makes derived state anew, which must
+/// change nothing.
+pub fn check(expect: &Value, home: &Path, work: &Path) -> Vec<String> {
     only_keys(home, expect, KEYS);
+    let returned = steps::returned(work);
     let mut faults = Faults::default();
     let journal = Journal::read(home);
     faults.journal(expect, &journal);
-    let mut vault = Vault::open(home).expect("the vault opens");
+    let options = Vault::options()
+        .clock(steps::clock(work))
+        .author("behaviour");
+    let mut vault = options.open(home).expect("the vault opens");
     vault.drain_all().expect("the vault drains");
     let seen = Seen::read(&vault);
-    faults.returned(expect, returned);
-    faults.issues(expect, &seen);
-    faults.events(expect, &seen, returned);
+    faults.returned(expect, &returned);
+    faults.issues(expect, &seen, &returned);
+    faults.events(expect, &seen, &returned);
+    faults.searches(expect, &vault, &returned);
     faults.counts(expect, &vault);
-    journal.put_back();
-    let again = vault.drain_all().expect("the vault drains again");
-    let is_read_again = seen.events.is_empty() || again.events_known > 0;
-    if !is_read_again || again.events_new != 0 || Seen::read(&vault) != seen {
-        faults.0.push(format!(
-            "draining the same journal again must find it and change nothing: {again:?}"
-        ));
-    }
+    faults.drained_again(&mut vault, &seen, &journal);
+    faults.rebuilt(&mut vault, &seen);
     faults.0
 }
 
@@ -83,8 +87,18 @@ impl Journal {
 /// What a vault shows: issues by number, events in the order they came in.
 #[derive(PartialEq)]
 struct Seen {
-    issues: Vec<(Issue, String)>,
+    issues: Vec<SeenIssue>,
     events: Vec<StoredEvent>,
+}
+
+#[derive(PartialEq)]
+struct SeenIssue {
+    issue: Issue,
+    /// Of its first join.
+    reason: String,
+    activities: Vec<Activity>,
+    hours: Vec<(Timestamp, u64)>,
+    values: Vec<ValueCount>,
 }
 
 impl Seen {
@@ -99,33 +113,74 @@ impl Seen {
         });
         let mut events: Vec<StoredEvent> = events.collect();
         events.sort_by_key(|event| event.ingest_sequence);
-        let reason = |issue: &Issue| {
-            vault.joins(&issue.id).expect("each issue has a join")[0]
-                .reason
-                .clone()
-        };
-        let issues = issues
-            .into_iter()
-            .map(|issue| (issue.clone(), reason(&issue)))
-            .collect();
-        Self { issues, events }
+        let issues = issues.into_iter();
+        Self {
+            issues: issues.map(|issue| SeenIssue::read(vault, issue)).collect(),
+            events,
+        }
     }
 }
 
-fn issue_json((issue, reason): &(Issue, String)) -> Value {
-    json!({
-        "number": issue.number,
-        "title": issue.title,
-        "culprit": issue.culprit,
-        "level": issue.level.name(),
-        "status": issue.status.name(),
-        "project": issue.project,
-        "platform": issue.platform,
-        "seen_count": issue.seen_count,
-        "first_seen": issue.first_seen.to_string(),
-        "last_seen": issue.last_seen.to_string(),
-        "reason": reason,
-    })
+impl SeenIssue {
+    fn read(vault: &Vault, issue: Issue) -> Self {
+        let reference = format!("#{}", issue.number)
+            .parse()
+            .expect("a number names an issue");
+        let joins = vault.joins(&issue.id).expect("the issue has joins");
+        Self {
+            reason: joins[0].reason.clone(),
+            activities: vault
+                .activities(&reference)
+                .expect("the issue has activities"),
+            hours: vault.hours(&reference).expect("the issue has hours"),
+            values: vault
+                .values(&reference, 1000)
+                .expect("the issue has values"),
+            issue,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let issue = &self.issue;
+        let mut shown = json!({
+            "number": issue.number,
+            "title": issue.title,
+            "culprit": issue.culprit,
+            "level": issue.level.name(),
+            "status": issue.status.name(),
+            "project": issue.project,
+            "platform": issue.platform,
+            "seen_count": issue.seen_count,
+            "user_count": issue.user_count,
+            "first_seen": issue.first_seen.to_string(),
+            "last_seen": issue.last_seen.to_string(),
+            "reason": self.reason,
+            "is_regressed": issue.state.regression.is_some(),
+            "activity_kinds": self.activities.iter().map(|activity| activity.deed.kind()).collect::<Vec<_>>(),
+            "hours": self.hours.iter().map(|(hour, count)| json!([hour.to_string(), count])).collect::<Vec<_>>(),
+            "values": self.values_json(),
+        });
+        // What was decided is left out where nothing was; an own title is shown already.
+        if let Value::Object(state) = issue.state.to_value() {
+            let shown = shown.as_object_mut().expect("an object was written above");
+            state.into_iter().for_each(|(key, value)| {
+                shown.entry(key).or_insert(value);
+            });
+        }
+        shown
+    }
+
+    fn values_json(&self) -> Value {
+        let mut keys = Map::new();
+        for value in &self.values {
+            let key = match value.is_tag {
+                true => format!("tags[{}]", value.key),
+                false => value.key.clone(),
+            };
+            keys.entry(key).or_insert_with(|| json!({}))[&value.value] = value.count.into();
+        }
+        keys.into()
+    }
 }
 
 #[derive(Default)]
@@ -156,13 +211,13 @@ impl Faults {
         }
     }
 
-    fn issues(&mut self, expect: &Value, seen: &Seen) {
+    fn issues(&mut self, expect: &Value, seen: &Seen, returned: &BTreeMap<String, String>) {
         let wanted = match &expect["issues"] {
             Value::Array(issues) => issues.as_slice(),
             Value::Number(count) if count.as_u64() == Some(seen.issues.len() as u64) => return,
             _ => &[],
         };
-        let found: Vec<Value> = seen.issues.iter().map(issue_json).collect();
+        let found: Vec<Value> = seen.issues.iter().map(SeenIssue::to_json).collect();
         if wanted.len() != found.len() {
             let titles: Vec<&Value> = found.iter().map(|issue| &issue["title"]).collect();
             return self.0.push(format!(
@@ -173,12 +228,24 @@ impl Faults {
         }
         for (index, (wanted, found)) in wanted.iter().zip(&found).enumerate() {
             for (key, matcher) in wanted.as_object().into_iter().flatten() {
+                if key == "values" {
+                    self.values(index + 1, &found[key], matcher);
+                    continue;
+                }
+                let label = matcher.as_str().filter(|_| key == "regression");
+                let id = label.map(|label| Value::from(returned.get(label).cloned()));
                 self.compare(
                     &format!("issue {} {key}", index + 1),
                     found.get(key),
-                    matcher,
+                    id.as_ref().unwrap_or(matcher),
                 );
             }
+        }
+    }
+
+    fn values(&mut self, number: usize, found: &Value, wanted: &Value) {
+        for (key, matcher) in wanted.as_object().into_iter().flatten() {
+            self.compare(&format!("issue {number} {key}"), found.get(key), matcher);
         }
     }
 
@@ -195,6 +262,14 @@ impl Faults {
             .iter()
             .map(|stored| stored.event.to_value())
             .collect();
+        let issue_of = |event: &Value| {
+            let is_it =
+                |stored: &&StoredEvent| event["event_id"] == stored.event.event_id.to_string();
+            seen.events
+                .iter()
+                .find(is_it)
+                .map(|stored| stored.issue_number.into())
+        };
         for wanted in expect["events"].as_array().into_iter().flatten() {
             let found = match &wanted["event"] {
                 Value::String(label) => events.iter().find(|event| {
@@ -207,6 +282,10 @@ impl Faults {
                     .push(format!("there is no event {}", wanted["event"]));
                 continue;
             };
+            if let Some(issue) = wanted.get("issue") {
+                let what = format!("event {} issue", wanted["event"]);
+                self.compare(&what, issue_of(found).as_ref(), issue);
+            }
             for (pointer, matcher) in wanted["has"].as_object().into_iter().flatten() {
                 self.compare(
                     &format!("event {} {pointer}", wanted["event"]),
@@ -236,12 +315,104 @@ impl Faults {
         }
     }
 
+    fn searches(&mut self, expect: &Value, vault: &Vault, returned: &BTreeMap<String, String>) {
+        for wanted in expect["searches"].as_array().into_iter().flatten() {
+            only_keys(
+                vault.directory(),
+                wanted,
+                &["query", "sort", "issues", "events", "fails"],
+            );
+            let query = wanted["query"].as_str().expect("a search has a query");
+            let mut search = Search::new(query).limit(100);
+            if let Some(name) = wanted["sort"].as_str() {
+                search = search.sort(sort(name));
+            }
+            if let Some(issues) = wanted.get("issues") {
+                let found = vault.search(&search).map(|found| {
+                    let numbers = found.issues.iter().map(|issue| issue.number.into());
+                    numbers.collect::<Vec<Value>>()
+                });
+                self.found(&format!("search {query}"), found, issues);
+            }
+            if let Some(events) = wanted.get("events") {
+                let label = |stored: &StoredEvent| {
+                    let id = stored.event.event_id.to_string();
+                    let label = returned.iter().find(|(_, known)| **known == id);
+                    Value::from(label.map(|(label, _)| label.as_str()))
+                };
+                let found = vault
+                    .search_events(&search)
+                    .map(|found| found.events.iter().map(label).collect());
+                self.found(&format!("events of {query}"), found, events);
+            }
+            if let Some(kind) = wanted["fails"].as_str() {
+                let found = vault
+                    .search(&search)
+                    .map_or_else(|e| e.kind().name(), |_| "nothing");
+                if found != kind {
+                    self.0.push(format!(
+                        "search {query} fails with {found}, expected {kind}"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn found(&mut self, what: &str, found: crashvault::Result<Vec<Value>>, wanted: &Value) {
+        match found {
+            Ok(found) => self.compare(what, Some(&Value::Array(found)), wanted),
+            Err(error) => self.0.push(format!("{what}: {error}")),
+        }
+    }
+
+    fn drained_again(&mut self, vault: &mut Vault, seen: &Seen, journal: &Journal) {
+        journal.put_back();
+        let again = vault.drain_all().expect("the vault drains again");
+        let is_read_again = seen.events.is_empty() || again.events_known > 0;
+        if !is_read_again || again.events_new != 0 || Seen::read(vault) != *seen {
+            self.0.push(format!(
+                "draining the same journal again must find it and change nothing: {again:?}"
+            ));
+        }
+    }
+
+    fn rebuilt(&mut self, vault: &mut Vault, seen: &Seen) {
+        let differences = vault.verify().expect("the vault can be verified");
+        self.0.extend(
+            differences
+                .into_iter()
+                .map(|found| format!("verify: {found}")),
+        );
+        let before = dump(vault);
+        vault.rebuild().expect("the vault can be rebuilt");
+        if Seen::read(vault) != *seen || dump(vault) != before {
+            self.0.push("a rebuild changed what is seen".into());
+        }
+    }
+
     fn compare(&mut self, what: &str, found: Option<&Value>, matcher: &Value) {
         if !matches(found, matcher) {
             let found = found.map_or("nothing".into(), Value::to_string);
             let shown: String = found.chars().take(600).collect();
             self.0.push(format!("{what}: {shown}, expected {matcher}"));
         }
+    }
+}
+
+fn dump(vault: &Vault) -> Vec<u8> {
+    let mut text = Vec::new();
+    vault.dump(&mut text).expect("the vault can be written out");
+    text
+}
+
+fn sort(name: &str) -> IssueSort {
+    match name {
+        "last_seen" => IssueSort::LastSeen,
+        "first_seen" => IssueSort::FirstSeen,
+        "seen_count" => IssueSort::SeenCount,
+        "user_count" => IssueSort::UserCount,
+        "number" => IssueSort::Number,
+        other => panic!("the schema knows no order {other}"),
     }
 }
 

@@ -6,6 +6,7 @@
 //! Never: knows a case by name.
 
 mod case;
+mod decisions;
 mod expect;
 mod places;
 mod steps;
@@ -22,9 +23,11 @@ const ABLE: &[&str] = &[
     "capture_event",
     "clock",
     "cycle",
+    "decisions",
     "errno",
     "global_scope",
     "panic",
+    "search",
     "threads",
 ];
 
@@ -131,5 +134,5 @@ fn play(path: &Path, case: &Case) -> Vec<String> {
             )];
         }
     }
-    expect::check(&case.expect, &home, &steps::returned(work.path()))
+    expect::check(&case.expect, &home, work.path())
 }

@@ -6,14 +6,16 @@ use std::io::Write;
 use std::path::Path;
 
 use crashvault::{
-    Breadcrumb, Event, EventId, FixedClock, Level, Options, Scope, ScopeHandle, User, Vault,
+    Breadcrumb, Clock, Event, EventId, FixedClock, Level, Options, Scope, ScopeHandle, User, Vault,
 };
 use serde_json::Value;
 
 use crate::case::{Case, Run, numbered};
+use crate::decisions;
 use crate::places::{Failure, fail_in};
 
 const RETURNED: &str = "returned";
+const CLOCK: &str = "clock";
 
 /// Does what the numbered run of the case says; the vault lies in `work`.
 pub fn run(case: &Case, number: usize, work: &Path) {
@@ -25,9 +27,11 @@ pub fn run(case: &Case, number: usize, work: &Path) {
     let program = Program {
         clock: FixedClock::at(&run.clock).expect("the clock shows RFC 3339"),
         errors: &case.errors,
+        work,
         home: &work.join("vault"),
         returned: returned.expect("the parent made the directory"),
     };
+    program.advance_clock(0);
     if case.installs {
         program.options(run, &case.hooks).install();
     }
@@ -44,9 +48,16 @@ pub fn returned(work: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The injected clock as the last run left it.
+pub fn clock(work: &Path) -> FixedClock {
+    let text = std::fs::read_to_string(work.join(CLOCK)).expect("each run tells its clock");
+    FixedClock::at(&text).expect("the clock shows RFC 3339")
+}
+
 struct Program<'c> {
     clock: FixedClock,
     errors: &'c Value,
+    work: &'c Path,
     home: &'c Path,
     returned: File,
 }
@@ -128,15 +139,13 @@ impl Program<'_> {
                     self.steps(list(&numbered(&argument["steps"], pass)));
                 }
             }
-            "advance_clock" => self
-                .clock
-                .advance_secs(argument.as_i64().expect("advance_clock takes seconds")),
-            "drain" => {
-                let mut vault = Vault::options()
-                    .clock(self.clock.clone())
-                    .open(self.home)
-                    .expect("the vault opens");
-                vault.drain_all().expect("the vault drains");
+            "advance_clock" => {
+                self.advance_clock(argument.as_i64().expect("advance_clock takes seconds"))
+            }
+            "drain" => drop(self.drained()),
+            decision if decisions::VERBS.contains(&decision) => {
+                let event = |name: &Value| self.event(text(name));
+                decisions::decide(&mut self.drained(), decision, argument, event);
             }
             "close" => crashvault::close(),
             // The short verbs, where the language has them, else the scope's own.
@@ -146,6 +155,29 @@ impl Program<'_> {
             "set_extra" => crashvault::set_extra(text(&argument[0]), argument[1].clone()),
             _ => crashvault::configure_scope(|scope| set(scope, verb, argument)),
         }
+    }
+
+    fn drained(&self) -> Vault {
+        let options = Vault::options()
+            .clock(self.clock.clone())
+            .author("behaviour");
+        let mut vault = options.open(self.home).expect("the vault opens");
+        vault.drain_all().expect("the vault drains");
+        vault
+    }
+
+    /// Written at once: the next step may end the program.
+    fn advance_clock(&self, seconds: i64) {
+        self.clock.advance_secs(seconds);
+        std::fs::write(self.work.join(CLOCK), self.clock.now().to_string())
+            .expect("the file can be written");
+    }
+
+    /// The event that a step of this run or an earlier one returned.
+    fn event(&self, label: &str) -> EventId {
+        let returned = returned(self.work);
+        let id = returned.get(label).expect("a step returned it");
+        id.parse().expect("what was noted is an id")
     }
 
     fn fail(&self, argument: &Value, failure: &Failure) -> EventId {
@@ -249,13 +281,13 @@ fn level(value: &Value) -> Level {
     Level::from_name(text(value)).expect("a level of the list")
 }
 
-fn text(value: &Value) -> &str {
+pub fn text(value: &Value) -> &str {
     value
         .as_str()
         .unwrap_or_else(|| panic!("{value} is no text"))
 }
 
-fn number(value: &Value) -> u64 {
+pub fn number(value: &Value) -> u64 {
     value
         .as_u64()
         .unwrap_or_else(|| panic!("{value} is no number"))

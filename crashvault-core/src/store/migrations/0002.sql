@@ -83,7 +83,6 @@ INSERT INTO ledger VALUES (1, 0, 0);
 -- The term dictionaries, for wildcards within a word. They name the tables they look into, so they outlive a rebuild.
 CREATE VIRTUAL TABLE derived_text_word USING fts5vocab (derived_text, row);
 CREATE VIRTUAL TABLE derived_stack_text_word USING fts5vocab (derived_stack_text, row);
-CREATE VIRTUAL TABLE derived_value_text_word USING fts5vocab (derived_value_text, row);
 
 DROP TABLE placement;
 DROP TABLE issue;

@@ -113,18 +113,16 @@ CREATE TABLE derived_total (
 ) STRICT;
 INSERT INTO derived_total VALUES (1, 0, 0, 0);
 
--- Words: of each document's own texts; of each stack, once (rowid = `stack.id`); of each readable value, once
--- (rowid = `derived_value.id`). The texts themselves are not kept
--- here; they come spelt as the engine's own words, divided by blanks.
+-- Words: of each document's own texts; of each stack, once (rowid = `stack.id`). The texts themselves are not kept here;
+-- they come spelt as the engine's own words, divided by blanks.
 CREATE VIRTUAL TABLE derived_text USING fts5 (
-    message, breadcrumb,
+    message, breadcrumb, value,
     content = '', contentless_delete = 1, tokenize = "ascii"
 );
 CREATE VIRTUAL TABLE derived_stack_text USING fts5 (
     function, module, filename,
     content = '', contentless_delete = 1, tokenize = "ascii"
 );
-CREATE VIRTUAL TABLE derived_value_text USING fts5 (
-    text,
-    content = '', contentless_delete = 1, tokenize = "ascii"
-);
+-- Short pages: the index keeps a list of where to begin only for what takes four of them or more; in shorter lists it
+-- reads from the start whatever it is asked.
+INSERT INTO derived_text (derived_text, rank) VALUES ('pgsz', 1000);

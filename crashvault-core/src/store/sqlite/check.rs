@@ -45,7 +45,7 @@ const CONTRADICTIONS: [&str; 11] = [
 ];
 
 /// The full-text indexes, which look at themselves.
-const INDEXES: [&str; 3] = ["derived_text", "derived_stack_text", "derived_value_text"];
+const INDEXES: [&str; 2] = ["derived_text", "derived_stack_text"];
 
 pub(super) fn check(conn: &Connection, decoder: &Decoder) -> rusqlite::Result<Vec<String>> {
     // One transaction: what is compared must be of one moment.
@@ -215,7 +215,7 @@ fn collect(findings: &mut Vec<String>, found: rusqlite::Result<Vec<String>>) {
 }
 
 fn page_findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut found = texts(conn, &format!("PRAGMA quick_check({FINDINGS_MAX})"))?;
+    let mut found = texts(conn, &format!("PRAGMA integrity_check({FINDINGS_MAX})"))?;
     found.retain(|line| line != "ok");
     Ok(found)
 }

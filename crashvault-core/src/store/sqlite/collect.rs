@@ -47,11 +47,6 @@ fn collect_values(conn: &mut Connection) -> Result<u64, Failed> {
         let among = serde_json::Value::from(step).to_string();
         let sql = format!("{UNNAMED} AND id IN (SELECT value FROM json_each(?1))");
         for id in ids(&transaction, &sql, &[&among])? {
-            run(
-                &transaction,
-                "DELETE FROM derived_value_text WHERE rowid = ?1",
-                id,
-            )?;
             run(&transaction, "DELETE FROM derived_value WHERE id = ?1", id)?;
             removed += 1;
         }

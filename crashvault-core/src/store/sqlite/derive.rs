@@ -1,14 +1,15 @@
 //! Events → derived state: placement, issues, counters, values, words. The same for new events and for a rebuild.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::super::facts::{self, Fact};
 use super::super::words::spell;
 use super::super::{FrameField, LINE_CHARS_MAX};
-use super::names::{Named, Names, hashed_term};
+use super::names::{Names, hashed_term};
 use super::side::Side;
 use crate::event::{Event, Frame, Level};
 
@@ -89,6 +90,7 @@ struct Text {
     document: i64,
     message: String,
     breadcrumb: String,
+    value: String,
 }
 
 /// Gathers what a batch of events changes, to write each row once and the words in the order of their documents.
@@ -99,7 +101,6 @@ pub(super) struct Deriver<'c, 'e> {
     changes: BTreeMap<i64, Change<'e>>,
     postings: Vec<(i64, i64)>,
     texts: Vec<Text>,
-    value_texts: BTreeMap<i64, String>,
     stack_texts: BTreeMap<i64, [String; 3]>,
     values: BTreeMap<(i64, i64), i64>,
     users: BTreeMap<(i64, i64), i64>,
@@ -117,7 +118,6 @@ impl<'c, 'e> Deriver<'c, 'e> {
             changes: BTreeMap::new(),
             postings: Vec::new(),
             texts: Vec::new(),
-            value_texts: BTreeMap::new(),
             stack_texts: BTreeMap::new(),
             values: BTreeMap::new(),
             users: BTreeMap::new(),
@@ -145,12 +145,19 @@ impl<'c, 'e> Deriver<'c, 'e> {
     ) -> rusqlite::Result<()> {
         let document = item.document();
         self.place(&item)?;
-        self.add_values(&item, document)?;
+        let values = facts::values(item.event);
+        let readable = values
+            .iter()
+            .filter(|(fact, _)| facts::is_readable(*fact))
+            .map(|(_, text)| text);
+        let value = joined(readable);
+        self.add_values(&item, values, document)?;
         self.add_stacks(&item, document, is_new_stack);
         self.texts.push(Text {
             document,
             message: joined(facts::messages(item.event)),
             breadcrumb: joined(facts::breadcrumbs(item.event)),
+            value,
         });
         *self
             .hours
@@ -180,31 +187,32 @@ impl<'c, 'e> Deriver<'c, 'e> {
         Ok(())
     }
 
-    fn add_values(&mut self, item: &Item<'e>, document: i64) -> rusqlite::Result<()> {
-        for (fact, text) in facts::values(item.event) {
+    fn add_values(
+        &mut self,
+        item: &Item<'e>,
+        values: Vec<(Fact<'e>, Cow<'e, str>)>,
+        document: i64,
+    ) -> rusqlite::Result<()> {
+        for (fact, text) in values {
             if !facts::is_named(fact) {
                 self.postings
                     .push((hashed_term(fact.name, &text), document));
                 continue;
             }
             let value = self.value(fact, &text)?;
-            if value.is_new && facts::is_readable(fact) {
-                self.value_texts
-                    .insert(value.id, joined(std::iter::once(text)));
-            }
-            self.postings.push((value.id, document));
+            self.postings.push((value, document));
             if facts::is_counted(fact) {
-                *self.values.entry((item.issue, value.id)).or_default() += 1;
+                *self.values.entry((item.issue, value)).or_default() += 1;
             }
         }
         if let Some((fact, text)) = facts::user(item.event) {
             let user = self.value(fact, &text)?;
-            *self.users.entry((item.issue, user.id)).or_default() += 1;
+            *self.users.entry((item.issue, user)).or_default() += 1;
         }
         Ok(())
     }
 
-    fn value(&mut self, fact: Fact<'_>, text: &str) -> rusqlite::Result<Named> {
+    fn value(&mut self, fact: Fact<'_>, text: &str) -> rusqlite::Result<i64> {
         let key = self
             .names
             .key(self.conn, self.side, fact.is_tag, fact.name)?;
@@ -261,27 +269,30 @@ impl<'c, 'e> Deriver<'c, 'e> {
         Ok(touched)
     }
 
+    fn prepared(&self, sql: &'static str) -> rusqlite::Result<CachedStatement<'c>> {
+        self.conn.prepare_cached(&self.side.sql(sql))
+    }
+
     /// In the order of the documents: the index begins a new segment where the order breaks.
     fn write_texts(&mut self) -> rusqlite::Result<()> {
         let mut texts = std::mem::take(&mut self.texts);
         texts.sort_unstable_by_key(|text| text.document);
+        let mut put = self.prepared(
+            "INSERT INTO derived_text (rowid, message, breadcrumb, value) VALUES (?1, ?2, ?3, ?4)",
+        )?;
         for text in texts {
-            self.run(
-                "INSERT INTO derived_text (rowid, message, breadcrumb) VALUES (?1, ?2, ?3)",
-                params![text.document, text.message, text.breadcrumb],
-            )?;
+            put.execute(params![
+                text.document,
+                text.message,
+                text.breadcrumb,
+                text.value
+            ])?;
         }
-        for (id, text) in std::mem::take(&mut self.value_texts) {
-            self.run(
-                "INSERT INTO derived_value_text (rowid, text) VALUES (?1, ?2)",
-                params![id, text],
-            )?;
-        }
+        let mut put = self.prepared(
+            "INSERT INTO derived_stack_text (rowid, function, module, filename) VALUES (?1, ?2, ?3, ?4)",
+        )?;
         for (id, [function, module, filename]) in std::mem::take(&mut self.stack_texts) {
-            self.run(
-                "INSERT INTO derived_stack_text (rowid, function, module, filename) VALUES (?1, ?2, ?3, ?4)",
-                params![id, function, module, filename],
-            )?;
+            put.execute(params![id, function, module, filename])?;
         }
         Ok(())
     }
@@ -289,10 +300,8 @@ impl<'c, 'e> Deriver<'c, 'e> {
     fn write_postings(&mut self) -> rusqlite::Result<()> {
         let mut postings = std::mem::take(&mut self.postings);
         postings.sort_unstable();
-        let sql = self
-            .side
-            .sql("INSERT INTO derived_posting (term, document) VALUES (?1, ?2)");
-        let mut put = self.conn.prepare_cached(&sql)?;
+        let mut put =
+            self.prepared("INSERT INTO derived_posting (term, document) VALUES (?1, ?2)")?;
         for (term, document) in postings {
             put.execute([term, document])?;
         }
@@ -300,35 +309,33 @@ impl<'c, 'e> Deriver<'c, 'e> {
     }
 
     fn write_counts(&mut self) -> rusqlite::Result<()> {
+        let mut put = self.prepared(
+            "INSERT INTO derived_issue_value (issue, value, count) VALUES (?1, ?2, ?3)
+             ON CONFLICT (issue, value) DO UPDATE SET count = count + excluded.count",
+        )?;
         for ((issue, value), count) in std::mem::take(&mut self.values) {
-            self.run(
-                "INSERT INTO derived_issue_value (issue, value, count) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (issue, value) DO UPDATE SET count = count + excluded.count",
-                [issue, value, count],
-            )?;
+            put.execute([issue, value, count])?;
         }
+        let mut update = self.prepared(
+            "UPDATE derived_issue_user SET count = count + ?3 WHERE issue = ?1 AND value = ?2",
+        )?;
+        let mut insert = self
+            .prepared("INSERT INTO derived_issue_user (issue, value, count) VALUES (?1, ?2, ?3)")?;
         for ((issue, user), count) in std::mem::take(&mut self.users) {
-            let known = self.run(
-                "UPDATE derived_issue_user SET count = count + ?3 WHERE issue = ?1 AND value = ?2",
-                [issue, user, count],
-            )?;
-            if known > 0 {
+            if update.execute([issue, user, count])? > 0 {
                 continue;
             }
-            self.run(
-                "INSERT INTO derived_issue_user (issue, value, count) VALUES (?1, ?2, ?3)",
-                [issue, user, count],
-            )?;
+            insert.execute([issue, user, count])?;
             if let Some(change) = self.changes.get_mut(&issue) {
                 change.user_count += 1;
             }
         }
+        let mut put = self.prepared(
+            "INSERT INTO derived_hour (issue, hour, count) VALUES (?1, ?2, ?3)
+             ON CONFLICT (issue, hour) DO UPDATE SET count = count + excluded.count",
+        )?;
         for ((issue, hour), count) in std::mem::take(&mut self.hours) {
-            self.run(
-                "INSERT INTO derived_hour (issue, hour, count) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (issue, hour) DO UPDATE SET count = count + excluded.count",
-                [issue, hour, count],
-            )?;
+            put.execute([issue, hour, count])?;
         }
         Ok(())
     }

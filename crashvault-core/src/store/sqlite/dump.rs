@@ -56,7 +56,7 @@ const GROUND: [(&str, &str); 11] = [
 ];
 
 /// Derived state, likewise.
-const DERIVED: [(&str, &str); 12] = [
+const DERIVED: [(&str, &str); 11] = [
     ("placement", "SELECT event, issue, time, is_moved FROM derived_placement ORDER BY event"),
     (
         "shelf",
@@ -99,16 +99,9 @@ const DERIVED: [(&str, &str); 12] = [
         "SELECT term, doc, col, offset FROM temp.dump_stack_text
          WHERE doc IN (SELECT -term FROM derived_posting WHERE term < 0)",
     ),
-    (
-        "value_text",
-        "SELECT t.term, k.is_tag, k.name, v.text, t.offset FROM temp.dump_value_text t
-         JOIN derived_value v ON v.id = t.doc JOIN derived_key k ON k.id = v.key
-         WHERE EXISTS (SELECT 1 FROM derived_posting o WHERE o.term = v.id)
-         ORDER BY t.term, k.is_tag, k.name, v.text, t.offset",
-    ),
 ];
 
-const INDEXES: [&str; 3] = ["text", "stack_text", "value_text"];
+const INDEXES: [&str; 2] = ["text", "stack_text"];
 
 /// Writes everything, one line for each row.
 pub(super) fn dump(conn: &Connection, out: &mut dyn Write) -> Result<(), Failed> {

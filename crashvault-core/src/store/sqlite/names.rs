@@ -20,12 +20,6 @@ pub(super) struct Names {
     stacks: HashMap<[u8; 16], i64>,
 }
 
-/// An id, and whether its row is new.
-pub(super) struct Named {
-    pub(super) id: i64,
-    pub(super) is_new: bool,
-}
-
 /// The term of a value that is found by its whole text alone and has no row: no id comes near.
 pub(super) fn hashed_term(name: &str, text: &str) -> i64 {
     let mut hasher = blake3::Hasher::new();
@@ -95,32 +89,24 @@ impl Names {
         side: Side,
         key: i64,
         text: &str,
-    ) -> rusqlite::Result<Named> {
+    ) -> rusqlite::Result<i64> {
         let known = self.values.entry(key).or_default();
         if let Some(&id) = known.get(text) {
-            return Ok(Named { id, is_new: false });
+            return Ok(id);
         }
         // Most that are not remembered are new: trying to add them first saves looking for them.
         let add = side.sql("INSERT OR IGNORE INTO derived_value (key, text) VALUES (?1, ?2)");
-        let named = match conn.prepare_cached(&add)?.execute(params![key, text])? {
+        let id = match conn.prepare_cached(&add)?.execute(params![key, text])? {
             0 => {
                 let find = side.sql("SELECT id FROM derived_value WHERE key = ?1 AND text = ?2");
-                let found = conn
-                    .prepare_cached(&find)?
-                    .query_row(params![key, text], |row| row.get(0));
-                Named {
-                    id: found?,
-                    is_new: false,
-                }
+                conn.prepare_cached(&find)?
+                    .query_row(params![key, text], |row| row.get(0))?
             }
-            _ => Named {
-                id: conn.last_insert_rowid(),
-                is_new: true,
-            },
+            _ => conn.last_insert_rowid(),
         };
-        known.insert(text.into(), named.id);
+        known.insert(text.into(), id);
         self.value_count += 1;
-        Ok(named)
+        Ok(id)
     }
 
     pub(super) fn stack(&self, hash: &[u8; 16]) -> Option<i64> {

@@ -33,10 +33,13 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// 4 KB pages lose much of their end where a row has 1 to 2 KB, as payloads have; 16 KB pages double what a random
 /// insert into an index writes to the log.
-const PAGE_BYTES: u32 = 8192;
+pub(super) const PAGE_BYTES: u32 = 8192;
 
 /// Per connection, in KB: inner pages and the ends that are being added to; payloads are read once.
-const CACHE_KB: i32 = 16 * 1024;
+const CACHE_KB: i32 = 32 * 1024;
+
+/// Pages in the log before it is moved into the file: pages that many batches change are then moved once.
+const CHECKPOINT_PAGES: i64 = 4_000;
 
 /// What is left of the log after a checkpoint, so that a burst does not stay on the disk.
 const LOG_BYTES_MAX: i64 = 8 * 1024 * 1024;
@@ -80,7 +83,7 @@ pub(super) fn disk_bytes(path: &Path) -> u64 {
         .sum()
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -287,7 +290,8 @@ fn migrate(conn: &mut Connection, path: &Path, found: u32) -> Result<()> {
     }
     if found < DERIVED_SINCE {
         let decoder = Decoder::new(path)?;
-        super::repack::repack(&transaction, &decoder)
+        super::rebuild::make_tables(&transaction)
+            .and_then(|()| super::repack::repack(&transaction, &decoder))
             .and_then(|()| super::rebuild::derive_in_place(&transaction, &decoder))
             .map_err(|failed| match failed {
                 Failed::Sql(source) => say(source),
@@ -356,6 +360,11 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
         [],
         |_| Ok(()),
     )?;
-    conn.set_prepared_statement_cache_capacity(64);
+    conn.query_row(
+        &format!("PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"),
+        [],
+        |_| Ok(()),
+    )?;
+    conn.set_prepared_statement_cache_capacity(128);
     Ok(())
 }

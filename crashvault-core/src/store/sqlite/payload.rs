@@ -23,7 +23,7 @@ pub(super) const CODEC_APART: i64 = 2;
 const ZSTD_LEVEL: i32 = 3;
 
 /// A payload that unpacks to more is damaged: no sender's limit comes near.
-const JSON_BYTES_MAX: u64 = 1 << 30;
+pub(super) const JSON_BYTES_MAX: u64 = 1 << 30;
 
 /// JSON bytes of the stacks kept unpacked; in memory they take about three times as much.
 const STACK_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;

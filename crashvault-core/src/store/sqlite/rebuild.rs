@@ -69,12 +69,16 @@ pub(super) fn verify(conn: &mut Connection, decoder: &Decoder) -> Result<Vec<Str
     Err(outdated())
 }
 
-/// Makes derived state of a vault that has none, within the migration that calls.
+/// Makes the tables of derived state in a vault that has none, within the migration that calls.
+pub(super) fn make_tables(transaction: &Transaction<'_>) -> Result<(), Failed> {
+    Ok(Side::Live.create(transaction, 0)?)
+}
+
+/// Fills these tables.
 pub(super) fn derive_in_place(
     transaction: &Transaction<'_>,
     decoder: &Decoder,
 ) -> Result<(), Failed> {
-    Side::Live.create(transaction, 0)?;
     let mut aside = Aside::new(transaction, Side::Live)?;
     aside.complete(transaction, decoder)
 }

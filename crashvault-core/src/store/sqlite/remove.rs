@@ -10,7 +10,6 @@ use super::names::{Names, hashed_term};
 use super::payload::Decoder;
 use super::side::Side;
 use super::{ground, react};
-use crate::event::EventId;
 use crate::store::facts;
 use crate::time::Timestamp;
 
@@ -145,7 +144,7 @@ impl<'c> Remover<'c> {
                     let key = self
                         .names
                         .key(self.conn, Side::Live, fact.is_tag, fact.name)?;
-                    self.names.value(self.conn, Side::Live, key, &text)?.id
+                    self.names.value(self.conn, Side::Live, key, &text)?
                 }
             };
             self.run(
@@ -167,7 +166,7 @@ impl<'c> Remover<'c> {
             let key = self
                 .names
                 .key(self.conn, Side::Live, fact.is_tag, fact.name)?;
-            let user = self.names.value(self.conn, Side::Live, key, &text)?.id;
+            let user = self.names.value(self.conn, Side::Live, key, &text)?;
             self.run(
                 "UPDATE derived_issue_user SET count = count - 1 WHERE issue = ?1 AND value = ?2",
                 [item.issue, user],
@@ -259,17 +258,4 @@ fn newest(conn: &Connection, issue: i64) -> rusqlite::Result<Option<i64>> {
     )?
     .query_row([issue], |row| row.get(0))
     .optional()
-}
-
-/// The ingest sequences of events by id; those that are not there are left out.
-pub(super) fn sequences(conn: &Connection, events: &[EventId]) -> rusqlite::Result<Vec<i64>> {
-    let mut find = conn.prepare_cached("SELECT ingest_sequence FROM event WHERE event_id = ?1")?;
-    let mut found = Vec::with_capacity(events.len());
-    for event in events {
-        found.extend(
-            find.query_row([event.as_bytes()], |row| row.get::<_, i64>(0))
-                .optional()?,
-        );
-    }
-    Ok(found)
 }

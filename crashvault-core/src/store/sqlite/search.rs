@@ -27,8 +27,6 @@ use crate::store::matching;
 
 /// How long documents are gathered before it is asked whether that is the quicker way.
 const PATIENCE: Duration = Duration::from_millis(3);
-/// So many times more than a page are many: then a walk meets a page full of them soon.
-const DENSE: usize = 3;
 /// Shelves or events gathered at most.
 const GATHERED_MAX: usize = 20_000;
 /// Issues or events looked at together on a walk.
@@ -83,7 +81,8 @@ fn issues_with(
     wanted: usize,
 ) -> Result<Vec<Issue>, Failed> {
     let mut list = compile(conn, condition)?;
-    let gathered = gather(conn, &mut list, wanted, |found| {
+    let count = conn.query_row("SELECT count(*) FROM derived_issue", [], |row| row.get(0))?;
+    let gathered = gather(conn, &mut list, wanted, count, |found| {
         document((found >> 32) + 1, 0)
     })?;
     if let Some(documents) = gathered {
@@ -100,11 +99,13 @@ fn issues_with(
     })
 }
 
-/// The documents of a list, as far as `next` lets them be told apart; none if a walk will be quicker: if there are many.
+/// The documents of a list, as far as `next` lets them be told apart; none if a walk over the `count` there are will be
+/// quicker: it looks at many that do not fit, but ends when it has as many as are wanted.
 fn gather(
     conn: &Connection,
     list: &mut Postings,
     wanted: usize,
+    count: i64,
     next: impl Fn(i64) -> i64,
 ) -> rusqlite::Result<Option<Vec<i64>>> {
     let last: Option<i64> = conn.query_row(
@@ -133,7 +134,8 @@ fn gather(
             // By what was found so far: how many there will be in all.
             let share = at as f64 / last as f64;
             let expected = found.len() as f64 / share.max(1e-9);
-            if found.len() >= GATHERED_MAX || expected > (wanted * DENSE) as f64 {
+            let met_on_walk = (wanted as f64) * (count as f64) / expected.max(1.0);
+            if found.len() >= GATHERED_MAX || met_on_walk < expected - found.len() as f64 {
                 return Ok(None);
             }
             patience *= 2;
@@ -257,7 +259,8 @@ fn events_with(
     wanted: usize,
 ) -> Result<Vec<Hit>, Failed> {
     let mut list = compile(conn, condition)?;
-    if let Some(documents) = gather(conn, &mut list, wanted, |found| found + 1)? {
+    let count = conn.query_row("SELECT events FROM derived_total", [], |row| row.get(0))?;
+    if let Some(documents) = gather(conn, &mut list, wanted, count, |found| found + 1)? {
         let sequences: Vec<i64> = documents
             .iter()
             .map(|document| document & 0xffff_ffff)
@@ -441,7 +444,7 @@ fn compile_all(conn: &Connection, parts: &[Condition]) -> Result<Postings, Faile
     })
 }
 
-/// Where a word stands: in an event's own texts, or in its stacks and values.
+/// Where a word stands: in an event's own texts, or in its stacks.
 struct Found {
     expressions: Vec<String>,
     terms: Vec<i64>,
@@ -449,11 +452,9 @@ struct Found {
 
 impl Found {
     fn of(conn: &Connection, words: &Words) -> Result<Self, Failed> {
-        let mut terms = stacks(conn, FrameField::Any, words)?;
-        terms.extend(values_with(conn, words)?);
         Ok(Self {
             expressions: expressions(conn, Index::Texts, "", words)?,
-            terms,
+            terms: stacks(conn, FrameField::Any, words)?,
         })
     }
 }
@@ -466,7 +467,7 @@ fn anywhere(conn: &Connection, words: &Words) -> Result<Postings, Failed> {
 }
 
 /// Several words, each anywhere. Those that stand in the texts are asked for together, because the index can pass over
-/// what has only one of them; what a word has of stacks and values is joined to that case by case.
+/// what has only one of them; what a word has of stacks is joined to that case by case.
 fn all_anywhere(conn: &Connection, words: &[&Words]) -> Result<Postings, Failed> {
     let found = words
         .iter()
@@ -605,12 +606,6 @@ fn stacks(conn: &Connection, field: FrameField, words: &Words) -> Result<Vec<i64
     rows_with(conn, sql, Index::Stacks, column, words)
 }
 
-/// The ids of the values that hold the words.
-fn values_with(conn: &Connection, words: &Words) -> Result<Vec<i64>, Failed> {
-    let sql = "SELECT rowid FROM derived_value_text WHERE derived_value_text MATCH ?1";
-    rows_with(conn, sql, Index::Values, "", words)
-}
-
 fn rows_with(
     conn: &Connection,
     sql: &str,
@@ -648,7 +643,6 @@ fn of_expressions(conn: &Connection, expressions: Vec<String>) -> Result<Vec<Pos
 enum Index {
     Texts,
     Stacks,
-    Values,
 }
 
 /// What is asked of the index, in pieces that it takes.
@@ -684,7 +678,6 @@ fn wild_words(conn: &Connection, index: Index, glob: &str) -> Result<Vec<String>
     let sql = match index {
         Index::Texts => "SELECT term FROM derived_text_word WHERE term >= ?1 AND term < ?2",
         Index::Stacks => "SELECT term FROM derived_stack_text_word WHERE term >= ?1 AND term < ?2",
-        Index::Values => "SELECT term FROM derived_value_text_word WHERE term >= ?1 AND term < ?2",
     };
     let start = glob.split('*').next().unwrap_or_default();
     let mut find = conn.prepare_cached(sql)?;

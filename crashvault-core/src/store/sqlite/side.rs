@@ -7,10 +7,9 @@ use rusqlite::Connection;
 const DERIVED: &str = include_str!("../migrations/derived.sql");
 
 /// The tables of derived state.
-pub(super) const TABLES: [&str; 14] = [
+pub(super) const TABLES: [&str; 13] = [
     "text",
     "stack_text",
-    "value_text",
     "placement",
     "shelf",
     "issue",

@@ -40,7 +40,7 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<Vec<(String, u64)>> 
 const MERGE_PAGES: i64 = 500;
 
 /// The full-text indexes, which keep what was deleted until their segments are merged.
-const INDEXES: [&str; 3] = ["derived_text", "derived_stack_text", "derived_value_text"];
+const INDEXES: [&str; 2] = ["derived_text", "derived_stack_text"];
 
 /// Writes the full-text indexes anew without what was deleted from them, step by step.
 pub(super) fn merge(conn: &Connection) -> rusqlite::Result<()> {

@@ -17,14 +17,20 @@ fn vault() -> (Scratch, Vault) {
 }
 
 fn event(function: &str, at: &str) -> Event {
-    let mut frame = Frame::default();
-    frame.function = Some(function.into());
-    let mut stack = Stacktrace::default();
-    stack.frames.push(frame);
-    let mut exception = Exception::default();
-    exception.ty = Some("Error".into());
-    exception.value = Some(format!("{function} failed at {at}"));
-    exception.stacktrace = Some(stack);
+    let frame = Frame {
+        function: Some(function.into()),
+        ..Frame::default()
+    };
+    let stack = Stacktrace {
+        frames: vec![frame],
+        ..Stacktrace::default()
+    };
+    let exception = Exception {
+        ty: Some("Error".into()),
+        value: Some(format!("{function} failed at {at}")),
+        stacktrace: Some(stack),
+        ..Exception::default()
+    };
     let mut event = Event::new();
     event.exceptions.push(exception);
     event.level = Level::Error;
