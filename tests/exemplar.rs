@@ -113,7 +113,11 @@ fn check(format: u32, event_count: usize) -> (tempfile::TempDir, Vault) {
     let counted: u64 = issues(&vault).iter().map(|issue| issue.seen_count).sum();
     assert_eq!(counted, event_count as u64);
     assert_eq!(vault.status().unwrap().format, NEWEST);
-    assert_eq!(vault.verify().unwrap(), [""; 0]);
+    let differences = vault.verify().unwrap();
+    assert!(
+        differences.is_empty(),
+        "what is derived now is not what was derived then; a released format needs a new one for that: {differences:?}"
+    );
     vault.rebuild().unwrap();
     check_issues(&vault, &expected);
     healthy(&vault);

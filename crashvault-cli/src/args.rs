@@ -294,9 +294,10 @@ first. Calls of libraries are folded, and source lines are shown for the first o
 own calls.
 
 JSON: issue (as in `list`), joins (reason, parts, variant, algorithm, joined_at), events (the whole
-event payloads, newest first), activities (id, vault, author, time, issue, deed; oldest first),
-values (key, is_tag, value, count; the ten most frequent of each key), hours (hour, count),
-attachments (event, name, content_type, kind, size_bytes, hash, added_at; of the events shown)
+event payloads, newest first), activities (id, vault, author, time, decided_at, issue, deed;
+oldest first), values (key, is_tag, value, count; the ten most frequent of each key), hours (hour,
+count), attachments (event, name, content_type, kind, size_bytes, hash, added_at; of the events
+shown)
 
 Examples:
   crashvault show 7

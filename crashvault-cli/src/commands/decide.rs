@@ -185,7 +185,7 @@ fn tell(issue: &Issue, decided: &Decided, screen: &mut Screen) -> std::io::Resul
             "took back: {} ({}, {})",
             activity::deed(&undone.deed),
             visible(&undone.author),
-            age(undone.time.wall, Timestamp::now()),
+            age(undone.decided_at, Timestamp::now()),
         ),
         (None, Some(last)) => activity::deed(&last.deed),
         (None, None) => return Ok(()),

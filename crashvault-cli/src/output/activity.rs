@@ -114,12 +114,12 @@ pub fn feed(page: &mut Page, activities: &[Activity], now: Timestamp) {
     let counting: HashSet<_> = standing(activities).iter().map(|one| one.id).collect();
     let ages = activities[hidden..]
         .iter()
-        .map(|one| age(one.time.wall, now));
+        .map(|one| age(one.decided_at, now));
     let widest = ages.map(|age| width(&age)).max().unwrap_or(0);
     let rows: Vec<(String, String)> = activities[hidden..]
         .iter()
         .map(|one| {
-            let age = age(one.time.wall, now);
+            let age = age(one.decided_at, now);
             let who = format!("{age:widest$}  {}", visible(&one.author));
             let is_standing = counting.contains(&one.id);
             (who, what(page, one, activities, is_standing))

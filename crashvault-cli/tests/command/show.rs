@@ -264,7 +264,15 @@ fn what_was_decided_is_shown_in_its_order() {
     assert_eq!(shown["activities"].as_array().unwrap().len(), 5);
     assert_eq!(
         keys(&shown["activities"][0]),
-        ["author", "deed", "id", "issue", "time", "vault"]
+        [
+            "author",
+            "decided_at",
+            "deed",
+            "id",
+            "issue",
+            "time",
+            "vault"
+        ]
     );
     assert_eq!(
         shown["activities"][1]["deed"],

@@ -19,6 +19,8 @@ pub struct Activity {
     pub author: String,
     /// When, in the order of all vaults that met.
     pub time: HybridTime,
+    /// When, by the clock of whoever decided. `time` may be far ahead of it where a vault was met whose clock was.
+    pub decided_at: Timestamp,
     /// The issue.
     pub issue: IssueId,
     /// What was decided.

@@ -2,8 +2,11 @@
 //!
 //! ```json
 //! {"id": "32 hex digits", "vault": "32 hex digits", "author": "ada", "issue": "32 hex digits",
-//!  "time": {"wall": "2026-01-05T10:00:00Z", "tick": 0}, "deed": {"kind": "resolve", "in": "now"}}
+//!  "time": {"wall": "2026-01-05T10:00:00Z", "tick": 0}, "decided_at": "2026-01-05T10:00:00Z",
+//!  "deed": {"kind": "resolve", "in": "now"}}
 //! ```
+//!
+//! `decided_at` may be missing: then it is the time's `wall`.
 //!
 //! | deed | beside `kind` |
 //! |---|---|
@@ -45,6 +48,7 @@ impl Activity {
             "vault": super::ActivityId::from_bytes(self.vault).to_string(),
             "author": self.author,
             "time": {"wall": self.time.wall.to_string(), "tick": self.time.tick},
+            "decided_at": self.decided_at.to_string(),
             "issue": self.issue.to_string(),
             "deed": self.deed.to_value(),
         })
@@ -57,14 +61,16 @@ impl Activity {
     pub fn from_value(value: &Value) -> Result<Self, Error> {
         let fields = Fields::of(value, READ)?;
         let time = fields.inner("time")?;
+        let time = HybridTime {
+            wall: time.required("wall")?,
+            tick: time.required("tick")?,
+        };
         Ok(Self {
             id: fields.required("id")?,
             vault: fields.required("vault")?,
             author: fields.required("author")?,
-            time: HybridTime {
-                wall: time.required("wall")?,
-                tick: time.required("tick")?,
-            },
+            time,
+            decided_at: fields.optional("decided_at")?.unwrap_or(time.wall),
             issue: fields.required("issue")?,
             deed: deed(&fields.inner("deed")?)?,
         })

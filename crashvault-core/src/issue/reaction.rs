@@ -15,7 +15,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) time: Timestamp,
     /// Its release.
     pub(crate) release: Option<&'a str>,
-    /// When the project's first event of that release happened, before this batch; `None` if the release is new.
+    /// When the project's first event of that release happened, before this batch; `None` if the release is new. Looked
+    /// at only where [`IssueState::asks_first_sight`].
     pub(crate) release_first_seen: Option<Timestamp>,
 }
 
@@ -48,6 +49,17 @@ impl IssueState {
                 Some(Deed::Resume(ends?.event))
             }
         }
+    }
+
+    /// Whether it takes [`Seen::release_first_seen`] to tell what an event of that release and time does: names of
+    /// releases mostly tell by themselves, and to find out may mean to look at many events.
+    pub(crate) fn asks_first_sight(&self, release: &str, time: Timestamp) -> bool {
+        let (Some(Resolution::NextRelease(Some(other))) | Some(Resolution::Release(other))) =
+            &self.resolution
+        else {
+            return false;
+        };
+        Some(time) > self.since && release::compare(release, other).is_none()
     }
 
     fn is_regression(&self, seen: &Seen<'_>) -> bool {
@@ -197,6 +209,22 @@ mod tests {
         check_release(next("a41f2c"), of("77ab01", Some(10)), false);
         check_release(fixed_in("a41f2c"), of("77ab01", Some(11)), true);
         check_release(fixed_in("a41f2c"), of("77ab01", Some(10)), false);
+    }
+
+    fn check_asks(deed: Deed, release: &str, second: u8, expected: bool) {
+        let asks = decided(deed).asks_first_sight(release, at(second));
+        assert_eq!(asks, expected);
+    }
+
+    #[test]
+    fn the_first_sight_is_asked_for_only_where_it_tells() {
+        check_asks(Deed::Resolve(next("a41f2c")), "77ab01", 11, true);
+        check_asks(Deed::Resolve(fixed_in("a41f2c")), "77ab01", 11, true);
+        check_asks(Deed::Resolve(next("a41f2c")), "77ab01", 10, false);
+        check_asks(Deed::Resolve(next("a41f2c")), "a41f2c", 11, false);
+        check_asks(Deed::Resolve(next("shop@1.2")), "shop@1.1", 11, false);
+        check_asks(Deed::Resolve(Resolution::Now), "77ab01", 11, false);
+        check_asks(Deed::Ignore(Ignore::Forever), "77ab01", 11, false);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(super) fn activity(n: u8, deed: Deed) -> Activity {
             wall: at(n),
             tick: 0,
         },
+        decided_at: at(n),
         issue: IssueId::from_bytes([2; 16]),
         deed,
     }

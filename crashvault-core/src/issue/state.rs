@@ -16,7 +16,7 @@ pub struct IssueState {
     pub resolution: Option<Resolution>,
     /// How long it is ignored, while it is.
     pub ignore: Option<Ignore>,
-    /// When it got its status; `None` if nobody gave it one.
+    /// When it got its status, by the clock of whoever decided; `None` if nobody gave it one.
     pub since: Option<Timestamp>,
     /// The event that came although it was resolved, while it is open because of that.
     pub regression: Option<EventId>,
@@ -94,7 +94,7 @@ pub fn standing<'a>(activities: impl IntoIterator<Item = &'a Activity>) -> Vec<&
 
 impl IssueState {
     fn apply(&mut self, activity: &Activity) {
-        let at = activity.time.wall;
+        let at = activity.decided_at;
         match &activity.deed {
             Deed::Resolve(resolution) => {
                 self.turn(Status::Resolved, at);
@@ -375,6 +375,13 @@ mod tests {
         let moved = || Deed::MoveEvent(event(9));
         check_standing(&[moved(), RESOLVE], &[1, 2]);
         check_standing(&[moved(), RESOLVE, undo(1)], &[2]);
+    }
+
+    #[test]
+    fn a_hybrid_clock_that_runs_ahead_does_not_say_since_when() {
+        let mut activities = listed(&[RESOLVE]);
+        activities[0].time.wall = at(200);
+        assert_eq!(fold(&activities), resolved(1));
     }
 
     #[test]

@@ -289,6 +289,7 @@ impl MemoryStore {
             vault: decision.vault,
             author: decision.author.clone(),
             time: last.unwrap_or_default().next(decision.at),
+            decided_at: decision.at,
             issue: decision.issue,
             deed: decision.deed.clone(),
         };
@@ -484,6 +485,17 @@ impl MemoryStore {
     fn of_issue<'s>(&'s self, issue: &IssueId) -> impl Iterator<Item = &'s Kept> + use<'s> {
         let known = self.number(issue).and_then(|number| self.known(number));
         known.into_iter().flat_map(|known| self.of(known))
+    }
+
+    fn attachment_count(&self, issue: &IssueId) -> u64 {
+        let events: BTreeSet<EventId> = self
+            .of_issue(issue)
+            .map(|kept| kept.event().event_id)
+            .collect();
+        let attachments = self.attachments.iter();
+        attachments
+            .filter(|known| events.contains(&known.event))
+            .count() as u64
     }
 
     /// The issues as they are shown, by number.
@@ -829,6 +841,7 @@ impl Store for MemoryStore {
                 .map(|kept| kept.stored.ingest_sequence)
                 .collect(),
             activities: activities.len() as u64,
+            attachments: self.attachment_count(&id),
             last_event: issue.last_event,
         };
         activities
@@ -870,7 +883,8 @@ impl Store for MemoryStore {
             return Ok(false);
         };
         let is_same = known.events.iter().eq(&exported.events)
-            && self.activities_of(&known.id).count() as u64 == exported.activities;
+            && self.activities_of(&known.id).count() as u64 == exported.activities
+            && self.attachment_count(&known.id) == exported.attachments;
         if is_same {
             for sequence in &exported.events {
                 self.drop_event(*sequence);

@@ -66,6 +66,8 @@ pub(crate) struct Exported {
     pub(crate) events: Vec<u64>,
     /// How many activities it had.
     pub(crate) activities: u64,
+    /// How many attachments its events had.
+    pub(crate) attachments: u64,
     /// Its newest event.
     pub(crate) last_event: EventId,
 }

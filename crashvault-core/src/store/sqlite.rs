@@ -30,6 +30,7 @@ mod retire;
 mod search;
 mod side;
 mod space;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -113,6 +114,22 @@ impl SqliteStore {
         done.map_err(self.told(operation))
     }
 
+    /// Reads of one moment: a rebuild that ends between two statements gives keys and values other ids.
+    fn at_once<T>(
+        &self,
+        operation: &'static str,
+        read: impl FnOnce(&Connection) -> Result<T, Failed>,
+    ) -> Result<T> {
+        let begin = || {
+            let transaction = self.conn.unchecked_transaction()?;
+            // The moment is that of the first statement, and so are the tables that later ones are prepared for.
+            transaction.query_row("SELECT rebuilds FROM ledger", [], |_| Ok(()))?;
+            Ok(transaction)
+        };
+        let transaction = begin().map_err(self.named(operation))?;
+        read(&transaction).map_err(self.told(operation))
+    }
+
     fn named(&self, operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
         move |source| failure::failure(operation, &self.path, source)
     }
@@ -188,19 +205,18 @@ impl Store for SqliteStore {
     }
 
     fn search(&self, search: &IssueSearch) -> Result<IssuePage> {
-        search::issues(&self.conn, search).map_err(self.told("search"))
+        self.at_once("search", |conn| search::issues(conn, search))
     }
 
     fn search_events(&self, search: &EventSearch) -> Result<EventPage> {
-        let (hits, next) = search::events(&self.conn, search).map_err(self.told("search"))?;
-        let events = hits.iter().map(|hit| {
-            let raw =
-                read::event_by_sequence(&self.conn, hit.sequence).map_err(self.named("search"))?;
-            self.decoded(raw)
-        });
-        Ok(EventPage {
-            events: events.collect::<Result<_>>()?,
-            next,
+        self.at_once("search", |conn| {
+            let (hits, next) = search::events(conn, search)?;
+            let events = hits.iter().map(|hit| {
+                let raw = read::event_by_sequence(conn, hit.sequence)?;
+                Ok(self.decoded(raw)?)
+            });
+            let events = events.collect::<Result<_, Failed>>()?;
+            Ok(EventPage { events, next })
         })
     }
 

@@ -59,6 +59,9 @@ macro_rules! conformance {
             only_events_of_that_kind_are_given_up
             what_was_released_comes_back
             what_has_changed_is_not_released
+            what_got_an_attachment_is_not_released
+            an_issue_that_was_empty_counts_what_was_given_up
+            the_move_of_an_event_that_left_can_be_undone
             a_released_issue_keeps_number_and_decisions
             a_set_counter_is_no_sum
             a_decision_is_recorded_as_it_was_made
@@ -73,6 +76,7 @@ macro_rules! conformance {
             nothing_is_decided_about_what_is_not_there
             a_call_that_fails_decides_nothing
             an_undo_takes_back
+            undos_that_name_each_other_end
             a_moved_event_belongs_to_its_new_issue
             only_the_event_moves_not_its_variant
             a_move_can_be_undone_and_done_again
@@ -83,7 +87,9 @@ macro_rules! conformance {
             a_deleted_event_does_not_come_back
             a_new_event_of_a_deleted_issue_is_kept
             a_deletion_cannot_be_undone
+            a_release_is_new_to_the_batch_that_brings_it
             an_event_after_a_resolution_is_a_regression
+            a_clock_that_ran_ahead_hides_no_regression
             the_first_event_of_a_batch_is_the_regression
             an_event_from_before_the_resolution_is_none
             a_known_event_is_no_regression

@@ -19,7 +19,9 @@ pub(super) const PER_EVENT_MAX: usize = 50;
 /// Bytes of one attachment, where `attachments.bytes_max` says nothing else (Sentry: 100 MB).
 pub(super) const BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// What an attachment is for, if nobody says.
-const KIND: &str = "event.attachment";
+pub(super) const KIND: &str = "event.attachment";
+/// The name of one without a name.
+pub(super) const UNNAMED: &str = "unnamed";
 /// zstd's own default: dumps and logs shrink to a fifth, at hundreds of megabytes per second.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -100,7 +102,7 @@ impl Vault {
             &Attachment {
                 id: 0,
                 event,
-                name: clean(&new.name).unwrap_or_else(|| "unnamed".into()),
+                name: clean(&new.name).unwrap_or_else(|| UNNAMED.into()),
                 content_type: new.content_type.as_deref().and_then(one_line),
                 kind: clean(&new.kind).unwrap_or_else(|| KIND.into()),
                 hash,
@@ -175,12 +177,12 @@ pub(super) fn file_of(home: &Path, hash: &[u8; 32]) -> PathBuf {
 }
 
 /// Text from outside as one line of data: nothing in it can end a line, a path or a terminal's patience.
-fn clean(text: &str) -> Option<String> {
+pub(super) fn clean(text: &str) -> Option<String> {
     one_line(&text.replace(['/', '\\'], "_"))
 }
 
 /// A text without what would break a line, cut.
-fn one_line(text: &str) -> Option<String> {
+pub(super) fn one_line(text: &str) -> Option<String> {
     let is_unfit = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let text: String = text
         .trim()

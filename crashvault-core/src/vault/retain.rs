@@ -489,6 +489,19 @@ mod tests {
         vault.events(&issue(vault, number).id, 1000).unwrap().len()
     }
 
+    #[test]
+    fn a_damaged_newest_event_keeps_no_older_one_from_leaving() {
+        let (home, mut vault, _) = open("");
+        add(&mut vault, "a", Level::Error);
+        let damaged = rusqlite::Connection::open(home.path().join("vault.db")).unwrap();
+        damaged
+            .execute("UPDATE event_payload SET data = x'00' WHERE event = 1", [])
+            .unwrap();
+        let report = vault.prune(&PruneRule::new().older_than_days(55)).unwrap();
+        assert_eq!(report.events_removed, 5);
+        assert_eq!(issue(&vault, 1).seen_count, 10);
+    }
+
     /// The vault is whole, and derived state is what a rebuild makes.
     fn check_sound(vault: &mut Vault) {
         assert_eq!(vault.store.check().unwrap(), [""; 0]);

@@ -30,7 +30,7 @@ use serde_json::json;
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Vaults with more are not verified after the rebuild.
-const VERIFIED_EVENTS_MAX: u64 = 100_000;
+const VERIFIED_EVENTS_MAX: u64 = 20_000;
 const SEED: u64 = 1;
 const EVENTS: u64 = 100_000;
 /// Events that are read, and given to the vault, at once.

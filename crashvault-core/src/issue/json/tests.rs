@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::issue::samples::{Lcg, activity, every_deed};
+use crate::issue::samples::{Lcg, activity, at, every_deed};
 use crate::issue::{IssueState, fold};
 
 fn check(deed: Deed, expected: Value) {
@@ -55,6 +55,17 @@ fn every_activity_comes_back_through_text() {
         let value = serde_json::from_str(&text).unwrap();
         assert_eq!(Activity::from_value(&value).unwrap(), activity);
     }
+}
+
+#[test]
+fn an_activity_was_decided_when_it_says_else_at_the_time_of_its_wall_clock() {
+    let mut activity = activity(1, Deed::Reopen);
+    activity.time.wall = at(9);
+    let mut value = activity.to_value();
+    let decided_at = |value: &Value| Activity::from_value(value).unwrap().decided_at;
+    assert_eq!(decided_at(&value), at(1));
+    value.as_object_mut().unwrap().remove("decided_at");
+    assert_eq!(decided_at(&value), at(9));
 }
 
 #[test]
@@ -156,6 +167,7 @@ fn the_form_of_an_activity_stays() {
         "vault": "01".repeat(16),
         "author": "ada",
         "time": {"wall": "1970-01-01T00:00:03Z", "tick": 0},
+        "decided_at": "1970-01-01T00:00:03Z",
         "issue": "02".repeat(16),
         "deed": {"kind": "reopen"},
     });

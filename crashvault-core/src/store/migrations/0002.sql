@@ -27,7 +27,8 @@ CREATE TABLE dictionary (
     events  INTEGER NOT NULL
 ) STRICT;
 
--- What was decided about an issue. `deed` is JSON (docs/event.md); `wall` and `tick` are the hybrid clock.
+-- What was decided about an issue. `deed` is JSON (docs/event.md); `wall` and `tick` are the hybrid clock,
+-- `decided_at` is the clock of whoever decided.
 CREATE TABLE activity (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     id       BLOB NOT NULL UNIQUE,
@@ -36,6 +37,7 @@ CREATE TABLE activity (
     author   TEXT NOT NULL,
     wall     INTEGER NOT NULL,
     tick     INTEGER NOT NULL,
+    decided_at INTEGER NOT NULL,
     deed     TEXT NOT NULL,
     crc      INTEGER NOT NULL
 ) STRICT;

@@ -73,11 +73,12 @@ CREATE TABLE derived_value (
     UNIQUE (key, text)
 ) STRICT;
 
--- Which documents have a value (its id, or for a trace its hash, from 2^62 on) or a stack (minus its id).
+-- Which documents have a stack. (Which have a value stands in the full-text index: there a value's documents are
+-- gathered in memory and written in order, while here each would land on a page of its own.)
 CREATE TABLE derived_posting (
-    term     INTEGER NOT NULL,
+    stack    INTEGER NOT NULL,
     document INTEGER NOT NULL,
-    PRIMARY KEY (term, document)
+    PRIMARY KEY (stack, document)
 ) STRICT, WITHOUT ROWID;
 
 -- How many of an issue's events have a value. Trace ids and what says who a user is are not counted here.
@@ -113,10 +114,10 @@ CREATE TABLE derived_total (
 ) STRICT;
 INSERT INTO derived_total VALUES (1, 0, 0, 0);
 
--- Words: of each document's own texts; of each stack, once (rowid = `stack.id`). The texts themselves are not kept here;
+-- Words: of each document's own texts, and the terms of its values (`terms.rs`); of each stack, once (rowid = `stack.id`). The texts themselves are not kept here;
 -- they come spelt as the engine's own words, divided by blanks.
 CREATE VIRTUAL TABLE derived_text USING fts5 (
-    message, breadcrumb, value,
+    message, breadcrumb, value, term,
     content = '', contentless_delete = 1, tokenize = "ascii"
 );
 CREATE VIRTUAL TABLE derived_stack_text USING fts5 (

@@ -1,5 +1,7 @@
 //! Decisions of people, one transaction.
 
+use std::collections::{HashMap, HashSet};
+
 use rusqlite::Connection;
 
 use super::super::Decision;
@@ -41,7 +43,10 @@ fn decide(
     }
     let issue = react::existing(conn, &decision.issue)?;
     let moved = match &decision.deed {
-        Deed::MoveEvent(event) => Some(*event),
+        Deed::MoveEvent(event) => {
+            react::event(conn, *event)?;
+            Some(*event)
+        }
         Deed::Undo(target) => undone_move(conn, issue, target)?,
         _ => None,
     };
@@ -77,21 +82,35 @@ fn undone_move(
     target: &ActivityId,
 ) -> Result<Option<EventId>, Failed> {
     let activities = read::activities(conn, issue)?;
-    let found = activities.iter().find(|activity| activity.id == *target);
-    match found.map(|activity| &activity.deed) {
-        Some(Deed::MoveEvent(event)) => Ok(Some(*event)),
-        // The one that an undo took back counts again.
-        Some(Deed::Undo(earlier)) => undone_move(conn, issue, earlier),
+    let deeds: HashMap<ActivityId, &Deed> = activities
+        .iter()
+        .map(|activity| (activity.id, &activity.deed))
+        .collect();
+    match deeds.get(target) {
         Some(Deed::Tombstone) => {
             let message = "a deletion cannot be undone: its events are gone";
             Err(Error::new(ErrorKind::InvalidInput, "undo", message).into())
         }
-        Some(_) => Ok(None),
+        Some(_) => Ok(moved_in_the_end(&deeds, *target)),
         None => {
             let message = format!("the issue has no activity {target}");
             Err(Error::new(ErrorKind::NotFound, "undo", message).into())
         }
     }
+}
+
+/// The event that an activity moved, or the one that an undo took back, which counts again.
+fn moved_in_the_end(deeds: &HashMap<ActivityId, &Deed>, mut of: ActivityId) -> Option<EventId> {
+    // Undos from elsewhere may name each other.
+    let mut known = HashSet::new();
+    while known.insert(of) {
+        match deeds.get(&of) {
+            Some(Deed::Undo(earlier)) => of = *earlier,
+            Some(Deed::MoveEvent(event)) => return Some(*event),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Puts an event where the standing decisions about it say, else where its variant belongs.
@@ -101,7 +120,10 @@ fn place(
     decoder: &Decoder,
     event: EventId,
 ) -> Result<(), Failed> {
-    let (sequence, _) = react::event(conn, event)?;
+    // One that has left since it was moved: what was decided about it can still be taken back.
+    let Some((sequence, _)) = react::known_event(conn, event)? else {
+        return Ok(());
+    };
     let wanted = moves(conn)?.into_iter().rfind(|(moved, _)| *moved == event);
     let mut remover = Remover::new(conn, names, decoder);
     remover.move_event(sequence, wanted.map(|(_, issue)| issue))?;

@@ -18,6 +18,12 @@ use crate::event::{EventId, Level};
 use crate::issue::{Issue, IssueId, VariantKey};
 use crate::time::Timestamp;
 
+/// Up to here, what an archive says its numbers were is taken: one record with the last number there is would leave none
+/// for what comes.
+const ISSUE_MAX: u64 = 1 << 24;
+const EVENT_MAX: u64 = 1 << 31;
+const ATTACHMENT_MAX: u64 = 1 << 53;
+
 type Put<'p> = &'p mut dyn FnMut(Record) -> Result<()>;
 
 pub(super) fn export(
@@ -43,6 +49,7 @@ pub(super) fn export(
         number,
         events: placed(&transaction, number)?,
         activities: activities.len() as u64,
+        attachments: attachment_count(&transaction, number)?,
         last_event: issue.last_event,
     };
     activities
@@ -59,6 +66,15 @@ fn placed(conn: &Connection, number: u64) -> rusqlite::Result<Vec<u64>> {
     conn.prepare_cached("SELECT event FROM derived_placement WHERE issue = ?1 ORDER BY event")?
         .query_map([signed(number)], |row| unsigned(row.get(0)?))?
         .collect()
+}
+
+fn attachment_count(conn: &Connection, number: u64) -> rusqlite::Result<u64> {
+    conn.prepare_cached(
+        "SELECT count(*) FROM derived_placement p
+         CROSS JOIN event e ON e.ingest_sequence = p.event
+         CROSS JOIN attachment a ON a.event_id = e.event_id WHERE p.issue = ?1",
+    )?
+    .query_row([signed(number)], |row| unsigned(row.get(0)?))
 }
 
 fn put_joins(conn: &Connection, number: u64, put: Put<'_>) -> Result<(), Failed> {
@@ -149,7 +165,8 @@ pub(super) fn release(
     let is_same = issue.is_some_and(|issue| issue.last_event == exported.last_event)
         && placed(&transaction, exported.number)? == exported.events
         && read::activities(&transaction, signed(exported.number))?.len() as u64
-            == exported.activities;
+            == exported.activities
+        && attachment_count(&transaction, exported.number)? == exported.attachments;
     if !is_same {
         return Ok(false);
     }
@@ -222,7 +239,7 @@ fn issue_number(
     number: u64,
 ) -> rusqlite::Result<i64> {
     let project = write::project(conn, project)?;
-    if read::number(conn, id)?.is_none() {
+    if number <= ISSUE_MAX && read::number(conn, id)?.is_none() {
         conn.prepare_cached(
             "INSERT OR IGNORE INTO issue_number (number, issue, project) VALUES (?1, ?2, ?3)",
         )?
@@ -332,7 +349,13 @@ fn insert<'e>(
         process: &stored.process,
         sequence: signed(stored.sequence),
     };
-    let place = free_place(conn, "event", "ingest_sequence", stored.ingest_sequence)?;
+    let place = free_place(
+        conn,
+        "event",
+        "ingest_sequence",
+        stored.ingest_sequence,
+        EVENT_MAX,
+    )?;
     let sequence = write::put_event(conn, place, &row, &payload, &stacks)?;
     let moved = moves.get(&event.event_id).copied();
     let item = Item {
@@ -360,7 +383,11 @@ fn free_place(
     table: &str,
     column: &str,
     number: u64,
+    number_max: u64,
 ) -> rusqlite::Result<Option<i64>> {
+    if number > number_max {
+        return Ok(None);
+    }
     let number = signed(number);
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {column} = ?1)");
     let is_taken: bool = conn
@@ -374,7 +401,7 @@ fn put_attachment(conn: &Connection, attachment: &super::super::Attachment) -> R
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM event WHERE event_id = ?1)")?
         .query_row([attachment.event.as_bytes()], |row| row.get(0))?;
     if is_there && attach::known(conn, attachment)?.is_none() {
-        let place = free_place(conn, "attachment", "id", attachment.id)?;
+        let place = free_place(conn, "attachment", "id", attachment.id, ATTACHMENT_MAX)?;
         attach::put(conn, attachment, place)?;
     }
     Ok(())

@@ -30,7 +30,7 @@ const CONTRADICTIONS: [&str; 11] = [
     "SELECT 'issue #' || i.number || ' says ' || i.seen_count || ' events and its hours ' || sum(h.count)
      FROM derived_issue i JOIN derived_hour h ON h.issue = i.number
      GROUP BY i.number HAVING i.seen_count <> sum(h.count)",
-    "SELECT 'document ' || o.document || ' of a value or stack is no event' FROM derived_posting o
+    "SELECT 'document ' || o.document || ' of a stack is no event' FROM derived_posting o
      WHERE NOT EXISTS (SELECT 1 FROM derived_placement p WHERE p.event = o.document & 4294967295)",
     "SELECT 'a value of issue #' || c.issue || ' is missing' FROM derived_issue_value c
      WHERE NOT EXISTS (SELECT 1 FROM derived_value v WHERE v.id = c.value)",
@@ -145,8 +145,9 @@ fn join_findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 fn activity_findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut all =
-        conn.prepare("SELECT id, issue, vault, author, wall, tick, deed, crc FROM activity")?;
+    let mut all = conn.prepare(
+        "SELECT id, issue, vault, author, wall, tick, decided_at, deed, crc FROM activity",
+    )?;
     let mut rows = all.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -161,9 +162,10 @@ fn activity_findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
             author: text(3)?,
             wall: row.get(4)?,
             tick: row.get(5)?,
-            deed: text(6)?,
+            decided_at: row.get(6)?,
+            deed: text(7)?,
         };
-        if i64::from(activity.crc()) != row.get::<_, i64>(7)? {
+        if i64::from(activity.crc()) != row.get::<_, i64>(8)? {
             found.push(format!(
                 "an activity of issue #{}: its row is damaged",
                 activity.issue

@@ -34,7 +34,7 @@ pub(super) fn collect(conn: &mut Connection, now: Timestamp) -> Result<Collected
 
 fn collect_values(conn: &mut Connection) -> Result<u64, Failed> {
     const UNNAMED: &str = "SELECT id FROM derived_value v
-        WHERE NOT EXISTS (SELECT 1 FROM derived_posting o WHERE o.term = v.id)
+        WHERE NOT EXISTS (SELECT 1 FROM derived_text WHERE derived_text MATCH (char(57347) || v.id))
             AND id NOT IN (SELECT value FROM derived_issue_user)";
     let ids = |conn: &Connection, sql: &str, among: &[&str]| -> rusqlite::Result<Vec<i64>> {
         conn.prepare_cached(sql)?
@@ -71,7 +71,7 @@ fn collect_keys(conn: &mut Connection) -> Result<u64, Failed> {
 }
 
 fn collect_stacks(conn: &mut Connection) -> Result<u64, Failed> {
-    const UNNAMED: &str = "NOT EXISTS (SELECT 1 FROM derived_posting o WHERE o.term = -s.id)";
+    const UNNAMED: &str = "NOT EXISTS (SELECT 1 FROM derived_posting o WHERE o.stack = s.id)";
     let mut unnamed: HashSet<i64> = conn
         .prepare(&format!("SELECT id FROM stack s WHERE {UNNAMED}"))?
         .query_map([], |row| row.get(0))?

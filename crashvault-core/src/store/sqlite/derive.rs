@@ -9,13 +9,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use super::super::facts::{self, Fact};
 use super::super::words::spell;
 use super::super::{FrameField, LINE_CHARS_MAX};
-use super::names::{Names, hashed_term};
+use super::names::Names;
 use super::side::Side;
+use super::terms;
 use crate::event::{Event, Frame, Level};
-
-/// Stands before each text of a document, so that no phrase reaches from one into the other: to the index, which
-/// divides at ASCII alone, a word of its own; no query has it, for it is neither letter nor digit.
-pub(super) const BARRIER: &str = "\u{E000} ";
 
 /// Nanoseconds of an hour.
 pub(super) const HOUR: i64 = 3_600_000_000_000;
@@ -91,6 +88,7 @@ struct Text {
     message: String,
     breadcrumb: String,
     value: String,
+    term: String,
 }
 
 /// Gathers what a batch of events changes, to write each row once and the words in the order of their documents.
@@ -151,13 +149,14 @@ impl<'c, 'e> Deriver<'c, 'e> {
             .filter(|(fact, _)| facts::is_readable(*fact))
             .map(|(_, text)| text);
         let value = joined(readable);
-        self.add_values(&item, values, document)?;
+        let term = self.add_values(&item, values)?;
         self.add_stacks(&item, document, is_new_stack);
         self.texts.push(Text {
             document,
             message: joined(facts::messages(item.event)),
             breadcrumb: joined(facts::breadcrumbs(item.event)),
             value,
+            term,
         });
         *self
             .hours
@@ -187,45 +186,51 @@ impl<'c, 'e> Deriver<'c, 'e> {
         Ok(())
     }
 
+    /// Counts the values and gives the terms that stand for them.
     fn add_values(
         &mut self,
         item: &Item<'e>,
         values: Vec<(Fact<'e>, Cow<'e, str>)>,
-        document: i64,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<String> {
+        let mut found = String::from(terms::EVERY);
+        let mut put = |term: &str| {
+            found.push(' ');
+            found.push_str(term);
+        };
         for (fact, text) in values {
             if !facts::is_named(fact) {
-                self.postings
-                    .push((hashed_term(fact.name, &text), document));
+                put(&terms::hashed(fact.name, &text));
                 continue;
             }
-            let value = self.value(fact, &text)?;
-            self.postings.push((value, document));
+            let (key, value) = self.value(fact, &text)?;
+            put(&terms::key(key));
+            put(&terms::value(value));
             if facts::is_counted(fact) {
                 *self.values.entry((item.issue, value)).or_default() += 1;
             }
         }
         if let Some((fact, text)) = facts::user(item.event) {
-            let user = self.value(fact, &text)?;
+            let (_, user) = self.value(fact, &text)?;
             *self.users.entry((item.issue, user)).or_default() += 1;
         }
-        Ok(())
+        Ok(found)
     }
 
-    fn value(&mut self, fact: Fact<'_>, text: &str) -> rusqlite::Result<i64> {
+    /// The ids of key and value.
+    fn value(&mut self, fact: Fact<'_>, text: &str) -> rusqlite::Result<(i64, i64)> {
         let key = self
             .names
             .key(self.conn, self.side, fact.is_tag, fact.name)?;
-        self.names.value(self.conn, self.side, key, text)
+        Ok((key, self.names.value(self.conn, self.side, key, text)?))
     }
 
     fn add_stacks(&mut self, item: &Item<'e>, document: i64, is_new: impl Fn(i64) -> bool) {
         let first = self.postings.len();
         for (&id, trace) in item.stacks.iter().zip(item.event.stacktraces()) {
-            if id == 0 || self.postings[first..].contains(&(-id, document)) {
+            if id == 0 || self.postings[first..].contains(&(id, document)) {
                 continue;
             }
-            self.postings.push((-id, document));
+            self.postings.push((id, document));
             if is_new(id) {
                 self.stack_texts
                     .entry(id)
@@ -278,14 +283,16 @@ impl<'c, 'e> Deriver<'c, 'e> {
         let mut texts = std::mem::take(&mut self.texts);
         texts.sort_unstable_by_key(|text| text.document);
         let mut put = self.prepared(
-            "INSERT INTO derived_text (rowid, message, breadcrumb, value) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO derived_text (rowid, message, breadcrumb, value, term)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
         for text in texts {
             put.execute(params![
                 text.document,
                 text.message,
                 text.breadcrumb,
-                text.value
+                text.value,
+                text.term
             ])?;
         }
         let mut put = self.prepared(
@@ -301,7 +308,7 @@ impl<'c, 'e> Deriver<'c, 'e> {
         let mut postings = std::mem::take(&mut self.postings);
         postings.sort_unstable();
         let mut put =
-            self.prepared("INSERT INTO derived_posting (term, document) VALUES (?1, ?2)")?;
+            self.prepared("INSERT INTO derived_posting (stack, document) VALUES (?1, ?2)")?;
         for (term, document) in postings {
             put.execute([term, document])?;
         }
@@ -387,6 +394,32 @@ impl<'c, 'e> Deriver<'c, 'e> {
                 face.culprit,
             ],
         )?;
+        match self.side {
+            Side::Live => self.add_residue(issue),
+            // A rebuild adds it when all events are there.
+            Side::Rebuilt => Ok(()),
+        }
+    }
+
+    /// Counts again what retention had left of an issue that was without events for a while.
+    fn add_residue(&self, issue: i64) -> rusqlite::Result<()> {
+        let counted = self.run(
+            "INSERT INTO derived_hour (issue, hour, count)
+             SELECT s.issue, r.hour, sum(r.count) FROM derived_shelf s JOIN residue r ON r.shelf = s.id
+             WHERE s.issue = ?1 GROUP BY r.hour
+             ON CONFLICT (issue, hour) DO UPDATE SET count = count + excluded.count",
+            [issue],
+        )?;
+        if counted > 0 {
+            self.run(
+                "UPDATE derived_issue SET seen_count = seen_count + t.count,
+                     level = max(level, t.worst), first_seen = min(first_seen, t.earliest)
+                 FROM (SELECT sum(r.count) AS count, max(r.level) AS worst, min(r.first_seen) AS earliest
+                     FROM derived_shelf s JOIN residue r ON r.shelf = s.id WHERE s.issue = ?1) t
+                 WHERE number = ?1",
+                [issue],
+            )?;
+        }
         Ok(())
     }
 
@@ -429,7 +462,8 @@ impl<'c, 'e> Deriver<'c, 'e> {
 fn joined<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
     let mut all = String::new();
     for text in texts {
-        all.push_str(BARRIER);
+        all.push_str(terms::BARRIER);
+        all.push(' ');
         spell(text.as_ref(), &mut all);
     }
     all

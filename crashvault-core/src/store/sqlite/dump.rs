@@ -39,7 +39,7 @@ const GROUND: [(&str, &str); 11] = [
     ("dictionary", "SELECT id, data FROM dictionary ORDER BY id"),
     (
         "activity",
-        "SELECT sequence, id, issue, vault, author, wall, tick, deed FROM activity ORDER BY sequence",
+        "SELECT sequence, id, issue, vault, author, wall, tick, deed, decided_at FROM activity ORDER BY sequence",
     ),
     (
         "tombstone",
@@ -56,7 +56,7 @@ const GROUND: [(&str, &str); 11] = [
 ];
 
 /// Derived state, likewise.
-const DERIVED: [(&str, &str); 11] = [
+const DERIVED: [(&str, &str); 12] = [
     ("placement", "SELECT event, issue, time, is_moved FROM derived_placement ORDER BY event"),
     (
         "shelf",
@@ -85,19 +85,23 @@ const DERIVED: [(&str, &str); 11] = [
          JOIN derived_value v ON v.id = c.value JOIN derived_key k ON k.id = v.key
          ORDER BY c.issue, k.name, v.text",
     ),
-    (
-        "posting",
-        "SELECT k.is_tag, k.name, v.text, o.term, o.document FROM (
-             SELECT CASE WHEN term < 0 OR term >= 4611686018427387904 THEN term END AS term, document, term AS value FROM derived_posting) o
-         LEFT JOIN derived_value v ON v.id = o.value LEFT JOIN derived_key k ON k.id = v.key
-         ORDER BY o.term, k.is_tag, k.name, v.text, o.document",
-    ),
+    ("posting", "SELECT stack, document FROM derived_posting ORDER BY stack, document"),
     ("total", "SELECT events, payload_bytes, json_bytes FROM derived_total"),
-    ("text", "SELECT term, doc, col, offset FROM temp.dump_text"),
+    ("text", "SELECT term, doc, col, offset FROM temp.dump_text WHERE col <> 'term'"),
+    (
+        "term",
+        "SELECT t.doc, t.offset, CASE substr(t.term, 1, 1)
+             WHEN char(57347) THEN (SELECT k.is_tag || k.name || '=' || v.text FROM derived_value v
+                 JOIN derived_key k ON k.id = v.key WHERE v.id = CAST(substr(t.term, 2) AS INTEGER))
+             WHEN char(57348) THEN (SELECT k.is_tag || k.name FROM derived_key k
+                 WHERE k.id = CAST(substr(t.term, 2) AS INTEGER))
+             ELSE t.term END
+         FROM temp.dump_text t WHERE t.col = 'term' ORDER BY t.doc, t.offset",
+    ),
     (
         "stack_text",
         "SELECT term, doc, col, offset FROM temp.dump_stack_text
-         WHERE doc IN (SELECT -term FROM derived_posting WHERE term < 0)",
+         WHERE doc IN (SELECT stack FROM derived_posting)",
     ),
 ];
 

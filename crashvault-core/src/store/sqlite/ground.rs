@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row};
 
 use super::Failed;
 use super::derive::Item;
-use super::payload::{Decoder, Packed, stack_ids};
+use super::payload::{Decoder, Packed, is_damage, stack_ids};
 use crate::event::{Event, EventId};
 
 /// An event with all that derived state needs of it.
@@ -63,21 +63,34 @@ pub(super) fn event(conn: &Connection, decoder: &Decoder, sequence: i64) -> Resu
     Ok(owned)
 }
 
-/// Events behind `after` in the order of ingestion, at most `limit`, each in its variant's issue.
+/// What is to be done about an event whose payload is damaged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Damaged {
+    /// It is an error.
+    Refused,
+    /// It is left out.
+    Skipped,
+}
+
+/// Events behind `after` in the order of ingestion, at most `limit`, each in its variant's issue. None only at the end.
 pub(super) fn events(
     conn: &Connection,
     decoder: &Decoder,
     after: i64,
-    limit: i64,
+    limit: usize,
+    damaged: Damaged,
 ) -> Result<Vec<Owned>, Failed> {
-    let sql = format!(
-        "SELECT {COLUMNS} WHERE e.ingest_sequence > ?1 ORDER BY e.ingest_sequence LIMIT ?2"
-    );
+    let sql = format!("SELECT {COLUMNS} WHERE e.ingest_sequence > ?1 ORDER BY e.ingest_sequence");
     let mut find = conn.prepare_cached(&sql)?;
-    let mut rows = find.query([after, limit])?;
+    let mut rows = find.query([after])?;
     let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        events.push(read(conn, decoder, row)?);
+    while events.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        match read(conn, decoder, row) {
+            Err(Failed::Own(error)) if damaged == Damaged::Skipped && is_damage(&error) => {}
+            read => events.push(read?),
+        }
     }
     Ok(events)
 }

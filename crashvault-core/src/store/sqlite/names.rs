@@ -20,21 +20,6 @@ pub(super) struct Names {
     stacks: HashMap<[u8; 16], i64>,
 }
 
-/// The term of a value that is found by its whole text alone and has no row: no id comes near.
-pub(super) fn hashed_term(name: &str, text: &str) -> i64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher
-        .update(name.as_bytes())
-        .update(&[0])
-        .update(text.as_bytes());
-    let mut first = [0; 8];
-    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-    HASHED | (i64::from_le_bytes(first) & (HASHED - 1))
-}
-
-/// From here on, terms are hashes.
-pub(super) const HASHED: i64 = 1 << 62;
-
 impl Names {
     /// To be called within each transaction before anything else.
     pub(super) fn refresh(&mut self, conn: &Connection) -> rusqlite::Result<()> {

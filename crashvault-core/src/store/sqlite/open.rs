@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -271,9 +271,30 @@ fn make_current(conn: &mut Connection, path: &Path, found: u32) -> Result<()> {
         return Err(Error::new(ErrorKind::ReadOnly, "open", message));
     }
     if found < SCHEMA_VERSION {
-        migrate(conn, path, found)?;
+        // A large vault needs the cache for it. A new one does not, and others may be making it.
+        if found > 0 {
+            configure(conn).map_err(say)?;
+        }
+        migrate_in_turn(conn, path, found)?;
     }
     enter_log_mode(conn).map_err(say)
+}
+
+/// Where several make a vault at once, SQLite refuses some without waiting: they have begun to read and could wait for
+/// each other for ever.
+fn migrate_in_turn(conn: &mut Connection, path: &Path, mut found: u32) -> Result<()> {
+    let begun = Instant::now();
+    while found < SCHEMA_VERSION {
+        match migrate(conn, path, found) {
+            Err(busy) if busy.kind() == ErrorKind::Busy && begun.elapsed() < BUSY_TIMEOUT => {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
+        }
+        // Busy, too, where another is just entering log mode.
+        found = version(conn).unwrap_or(found);
+    }
+    refuse_newer(path, found)
 }
 
 fn migrate(conn: &mut Connection, path: &Path, found: u32) -> Result<()> {

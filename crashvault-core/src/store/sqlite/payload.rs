@@ -23,7 +23,7 @@ pub(super) const CODEC_APART: i64 = 2;
 const ZSTD_LEVEL: i32 = 3;
 
 /// A payload that unpacks to more is damaged: no sender's limit comes near.
-pub(super) const JSON_BYTES_MAX: u64 = 1 << 30;
+pub(super) const JSON_BYTES_MAX: u64 = 256 << 20;
 
 /// JSON bytes of the stacks kept unpacked; in memory they take about three times as much.
 const STACK_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -245,6 +245,12 @@ impl Decoder {
     pub(super) fn forget(&self) {
         *self.stacks.borrow_mut() = StackCache::default();
     }
+}
+
+/// Whether the payload itself is at fault, not the file around it.
+pub(super) fn is_damage(error: &Error) -> bool {
+    use ErrorKind::{Corrupt, InvalidInput, Unsupported};
+    matches!(error.kind(), Corrupt | InvalidInput | Unsupported)
 }
 
 fn corrupt(what: &str) -> Error {

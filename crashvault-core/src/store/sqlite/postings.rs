@@ -18,9 +18,9 @@ const SHORT_MAX: usize = 256;
 pub(super) enum Postings {
     /// Those of the list.
     List(Vec<i64>),
-    /// Those that have a term.
+    /// Those that fit an expression of the full-text index.
     Source(Chunked),
-    /// Those that have at least one of many terms.
+    /// Those that have at least one of many stacks.
     Union(Union),
     /// Those whose events happened within a span.
     Time(Box<Within>),
@@ -206,7 +206,7 @@ fn seek_except(
 
 /// A list that is read from the database in pieces, which grow while it is read in order.
 pub(super) struct Chunked {
-    source: Source,
+    expression: String,
     /// `documents` are all from here up to their last, or to the end if `is_whole`.
     from: i64,
     documents: Vec<i64>,
@@ -216,17 +216,10 @@ pub(super) struct Chunked {
     hits: usize,
 }
 
-pub(super) enum Source {
-    /// A value (its id) or a stack (minus its id).
-    Term(i64),
-    /// An expression of the full-text index.
-    Words(String),
-}
-
 impl Chunked {
-    pub(super) fn new(source: Source) -> Self {
+    pub(super) fn new(expression: String) -> Self {
         Self {
-            source,
+            expression,
             from: i64::MAX,
             documents: Vec::new(),
             is_whole: false,
@@ -265,26 +258,12 @@ impl Chunked {
     fn read(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<()> {
         let limit = self.chunk as i64;
         self.documents.clear();
-        let document = |row: &rusqlite::Row<'_>| row.get(0);
-        match &self.source {
-            Source::Term(term) => {
-                let mut find = conn.prepare_cached(
-                    "SELECT document FROM derived_posting WHERE term = ?1 AND document >= ?2
-                     ORDER BY document LIMIT ?3",
-                )?;
-                for found in find.query_map([*term, from, limit], document)? {
-                    self.documents.push(found?);
-                }
-            }
-            Source::Words(expression) => {
-                let mut find = conn.prepare_cached(
-                    "SELECT rowid FROM derived_text WHERE derived_text MATCH ?1 AND rowid >= ?2
-                     ORDER BY rowid LIMIT ?3",
-                )?;
-                for found in find.query_map(params![expression, from, limit], document)? {
-                    self.documents.push(found?);
-                }
-            }
+        let mut find = conn.prepare_cached(
+            "SELECT rowid FROM derived_text WHERE derived_text MATCH ?1 AND rowid >= ?2
+             ORDER BY rowid LIMIT ?3",
+        )?;
+        for found in find.query_map(params![self.expression, from, limit], |row| row.get(0))? {
+            self.documents.push(found?);
         }
         self.from = from;
         self.is_whole = self.documents.len() < self.chunk;
@@ -292,13 +271,13 @@ impl Chunked {
     }
 }
 
-/// Many terms as one list.
+/// Many stacks as one list.
 pub(super) struct Union {
-    terms: Vec<i64>,
+    stacks: Vec<i64>,
     ends: Option<Ends>,
 }
 
-/// Where each term begins and ends. Most lie on one shelf, so that few need to be asked for any place.
+/// Where each stack begins and ends. Most lie on one shelf, so that few need to be asked for any place.
 struct Ends {
     /// Those on one shelf, by their first documents.
     narrow: Vec<End>,
@@ -307,7 +286,7 @@ struct Ends {
 
 #[derive(Clone, Copy)]
 struct End {
-    term: i64,
+    stack: i64,
     first: i64,
     last: i64,
     /// The answer given last: from here on, the next document is that.
@@ -323,7 +302,7 @@ impl End {
             return Ok(Some(self.first));
         }
         if !(self.known.0 <= from && from <= self.known.1) {
-            let next = next_of(conn, self.term, from)?;
+            let next = next_of(conn, self.stack, from)?;
             self.known = (from, next.unwrap_or(self.last));
         }
         Ok(Some(self.known.1))
@@ -331,14 +310,14 @@ impl End {
 }
 
 impl Union {
-    pub(super) fn new(terms: Vec<i64>) -> Self {
-        Self { terms, ends: None }
+    pub(super) fn new(stacks: Vec<i64>) -> Self {
+        Self { stacks, ends: None }
     }
 
     fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
         let ends = match &mut self.ends {
             Some(ends) => ends,
-            none => none.insert(Ends::of(conn, &self.terms)?),
+            none => none.insert(Ends::of(conn, &self.stacks)?),
         };
         let mut found = ends.seek_narrow(conn, from)?;
         for end in &mut ends.wide {
@@ -353,20 +332,20 @@ impl Union {
 }
 
 impl Ends {
-    /// Asked for all terms at once.
-    fn of(conn: &Connection, terms: &[i64]) -> rusqlite::Result<Self> {
-        let terms: Vec<String> = terms.iter().map(i64::to_string).collect();
+    /// Asked for all stacks at once.
+    fn of(conn: &Connection, stacks: &[i64]) -> rusqlite::Result<Self> {
+        let stacks: Vec<String> = stacks.iter().map(i64::to_string).collect();
         let mut find = conn.prepare_cached(
-            "SELECT j.value, (SELECT min(document) FROM derived_posting WHERE term = j.value),
-                 (SELECT max(document) FROM derived_posting WHERE term = j.value)
+            "SELECT j.value, (SELECT min(document) FROM derived_posting WHERE stack = j.value),
+                 (SELECT max(document) FROM derived_posting WHERE stack = j.value)
              FROM json_each(?1) j",
         )?;
-        let mut rows = find.query([format!("[{}]", terms.join(","))])?;
+        let mut rows = find.query([format!("[{}]", stacks.join(","))])?;
         let (mut narrow, mut wide) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
             if let (Some(first), Some(last)) = (row.get(1)?, row.get(2)?) {
                 let end = End {
-                    term: row.get(0)?,
+                    stack: row.get(0)?,
                     first,
                     last,
                     known: (first, first),
@@ -397,12 +376,12 @@ impl Ends {
     }
 }
 
-fn next_of(conn: &Connection, term: i64, from: i64) -> rusqlite::Result<Option<i64>> {
+fn next_of(conn: &Connection, stack: i64, from: i64) -> rusqlite::Result<Option<i64>> {
     let mut find = conn.prepare_cached(
-        "SELECT document FROM derived_posting WHERE term = ?1 AND document >= ?2
+        "SELECT document FROM derived_posting WHERE stack = ?1 AND document >= ?2
          ORDER BY document LIMIT 1",
     )?;
-    find.query_row([term, from], |row| row.get(0)).optional()
+    find.query_row([stack, from], |row| row.get(0)).optional()
 }
 
 /// Documents of a span of time: those of another list whose events happened in it.

@@ -1,5 +1,7 @@
 //! What people decided about issues, and what events do to issues that are resolved or ignored.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{Committed, NewEvent};
@@ -43,6 +45,7 @@ pub(super) fn record(conn: &Connection, new: Unrecorded<'_>) -> rusqlite::Result
         vault: new.vault,
         author: new.author.to_owned(),
         time: last.unwrap_or_default().next(new.at),
+        decided_at: new.at,
         issue: new.issue_id,
         deed: new.deed,
     };
@@ -60,11 +63,12 @@ pub(super) fn put(conn: &Connection, issue: i64, activity: &Activity) -> rusqlit
         author: &activity.author,
         wall: activity.time.wall.as_nanos(),
         tick: activity.time.tick.into(),
+        decided_at: activity.decided_at.as_nanos(),
         deed: &deed,
     };
     conn.prepare_cached(
-        "INSERT INTO activity (id, issue, vault, author, wall, tick, deed, crc)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO activity (id, issue, vault, author, wall, tick, decided_at, deed, crc)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (id) DO NOTHING",
     )?
     .execute(params![
@@ -74,6 +78,7 @@ pub(super) fn put(conn: &Connection, issue: i64, activity: &Activity) -> rusqlit
         row.author,
         row.wall,
         row.tick,
+        row.decided_at,
         row.deed,
         row.crc()
     ])?;
@@ -116,12 +121,13 @@ pub(super) fn refresh(conn: &Connection, side: Side, issue: i64) -> Result<Issue
     Ok(state)
 }
 
-/// Lets the events of a batch reopen what was resolved or ignored.
+/// Lets the events of a batch reopen what was resolved or ignored. `before` is the last event that was there before it.
 pub(super) fn to_events(
     conn: &Connection,
     events: &[NewEvent],
     committed: &Committed,
     touched: &[(i64, bool)],
+    before: i64,
 ) -> Result<(), Failed> {
     for &(issue, is_new) in touched {
         // An issue can come back that was emptied before: what was decided about it still holds.
@@ -133,7 +139,7 @@ pub(super) fn to_events(
             refresh(conn, Side::Live, issue)?;
         }
         if has_state && status(conn, issue)? != Status::Open {
-            to_issue(conn, issue, events, committed)?;
+            to_issue(conn, issue, events, committed, before)?;
         }
     }
     Ok(())
@@ -149,6 +155,7 @@ fn to_issue(
     issue: i64,
     events: &[NewEvent],
     committed: &Committed,
+    before: i64,
 ) -> Result<(), Failed> {
     let number = read::unsigned(issue)?;
     let outcomes = committed.outcomes.iter().zip(events);
@@ -160,9 +167,15 @@ fn to_issue(
         return Ok(());
     };
     let state = fold(&read::activities(conn, issue)?);
+    let mut sights = Sights {
+        conn,
+        state: &state,
+        before,
+        known: HashMap::new(),
+    };
     let seen = new
         .iter()
-        .map(|new| seen(conn, new))
+        .map(|new| sights.seen(new))
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let (seen_count, day_count) = counts(conn, issue, last.time())?;
     let Some(deed) = state.reaction(seen.into_iter(), seen_count, day_count) else {
@@ -193,36 +206,62 @@ fn id_of_reaction(issue: &IssueId, deed: &Deed) -> ActivityId {
     ActivityId::from_bytes(id)
 }
 
-fn seen<'e>(conn: &Connection, new: &'e NewEvent) -> rusqlite::Result<Seen<'e>> {
-    let release = new.event.release.as_deref();
-    Ok(Seen {
-        event: new.event.event_id,
-        time: new.time(),
-        release,
-        release_first_seen: match release {
-            Some(release) => release_first_seen(conn, &new.join.project, release)?,
-            None => None,
-        },
-    })
+/// When releases were first seen, as far as it matters to an issue, each asked for once.
+struct Sights<'c, 'e> {
+    conn: &'c Connection,
+    state: &'c IssueState,
+    before: i64,
+    known: HashMap<(&'e str, &'e str), Option<Timestamp>>,
 }
 
-fn release_first_seen(
+impl<'e> Sights<'_, 'e> {
+    fn seen(&mut self, new: &'e NewEvent) -> rusqlite::Result<Seen<'e>> {
+        let release = new.event.release.as_deref();
+        let asked = release.filter(|release| self.state.asks_first_sight(release, new.time()));
+        Ok(Seen {
+            event: new.event.event_id,
+            time: new.time(),
+            release,
+            release_first_seen: match asked {
+                Some(release) => self.early(&new.join.project, release)?,
+                None => None,
+            },
+        })
+    }
+
+    fn early(&mut self, project: &'e str, release: &'e str) -> rusqlite::Result<Option<Timestamp>> {
+        if let Some(known) = self.known.get(&(project, release)) {
+            return Ok(*known);
+        }
+        let found = early(self.conn, project, release, self.state.since, self.before)?;
+        self.known.insert((project, release), found);
+        Ok(found)
+    }
+}
+
+/// When some event of the release happened that was there by then; one that only came later is as good as none. Any
+/// will do, so that not all are looked at.
+fn early(
     conn: &Connection,
     project: &str,
     release: &str,
+    since: Option<Timestamp>,
+    before: i64,
 ) -> rusqlite::Result<Option<Timestamp>> {
-    let first: Option<i64> = conn
+    let since = since.map_or(i64::MIN, Timestamp::as_nanos);
+    let found: Option<i64> = conn
         .prepare_cached(
-            "SELECT min(p.time) FROM derived_key k
+            "SELECT p.time FROM derived_key k
              CROSS JOIN derived_value v ON v.key = k.id AND v.text = ?2
-             CROSS JOIN derived_posting o ON o.term = v.id
-             CROSS JOIN derived_placement p ON p.event = o.document & 4294967295
+             CROSS JOIN derived_text o ON o.derived_text MATCH (char(57347) || v.id)
+             CROSS JOIN derived_placement p ON p.event = o.rowid & 4294967295
              CROSS JOIN issue_number n ON n.number = p.issue
-             WHERE NOT k.is_tag AND k.name = 'release'
-                 AND n.project = (SELECT id FROM project WHERE name = ?1)",
+             WHERE NOT k.is_tag AND k.name = 'release' AND p.event <= ?3 AND p.time <= ?4
+                 AND n.project = (SELECT id FROM project WHERE name = ?1) LIMIT 1",
         )?
-        .query_row([project, release], |row| row.get(0))?;
-    Ok(first.map(Timestamp::from_nanos))
+        .query_row(params![project, release, before, since], |row| row.get(0))
+        .optional()?;
+    Ok(found.map(Timestamp::from_nanos))
 }
 
 /// How often the issue was seen in all, and in the 24 hours up to that moment (whole hours).
@@ -252,14 +291,17 @@ pub(super) fn existing(conn: &Connection, issue: &IssueId) -> Result<i64, Failed
 
 /// The ingest sequence of an event that is there, and its issue's number.
 pub(super) fn event(conn: &Connection, id: EventId) -> Result<(i64, i64), Failed> {
-    let found = conn
-        .prepare_cached(
-            "SELECT e.ingest_sequence, p.issue FROM event e
+    known_event(conn, id)?.ok_or_else(|| not_found(format!("no event {id}")))
+}
+
+/// The same, of an event that may have left.
+pub(super) fn known_event(conn: &Connection, id: EventId) -> rusqlite::Result<Option<(i64, i64)>> {
+    conn.prepare_cached(
+        "SELECT e.ingest_sequence, p.issue FROM event e
              JOIN derived_placement p ON p.event = e.ingest_sequence WHERE e.event_id = ?1",
-        )?
-        .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    found.ok_or_else(|| not_found(format!("no event {id}")))
+    )?
+    .query_row([id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+    .optional()
 }
 
 fn not_found(message: String) -> Failed {

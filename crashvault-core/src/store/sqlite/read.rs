@@ -217,13 +217,14 @@ impl RawEvent {
     }
 }
 
+/// A damaged event has no place (`rebuild.rs`); its variant's issue stands for it.
 const EVENT: &str = "SELECT e.event_id, e.ingest_sequence, n.issue, n.number, j.variant,
         e.received_at, e.process, e.sequence, y.codec, y.data, y.stacks
     FROM event e
     JOIN event_payload y ON y.event = e.ingest_sequence
-    JOIN derived_placement p ON p.event = e.ingest_sequence
-    JOIN issue_number n ON n.number = p.issue
-    JOIN variant_join j ON j.id = e.variant";
+    JOIN variant_join j ON j.id = e.variant
+    LEFT JOIN derived_placement p ON p.event = e.ingest_sequence
+    JOIN issue_number n ON n.number = coalesce(p.issue, j.issue)";
 
 /// The order of an issue's events. The index gives the time; only equal times are sorted.
 const NEWEST_FIRST: &str = "ORDER BY p.time DESC, e.process DESC, e.sequence DESC, e.event_id DESC";
@@ -310,12 +311,13 @@ pub(super) fn activity(conn: &Connection, id: &ActivityId) -> Result<Option<Acti
     rows.next()?.map(activity_row).transpose()
 }
 
-const ACTIVITY: &str = "SELECT a.id, a.vault, a.author, a.wall, a.tick, n.issue, a.deed
+const ACTIVITY: &str =
+    "SELECT a.id, a.vault, a.author, a.wall, a.tick, a.decided_at, n.issue, a.deed
     FROM activity a JOIN issue_number n ON n.number = a.issue";
 
 fn activity_row(row: &Row<'_>) -> Result<Activity, Failed> {
-    let deed = serde_json::from_str(row.get_ref(6)?.as_str().map_err(rusqlite::Error::from)?);
-    let deed = deed.map_err(|source| unreadable(6, source))?;
+    let deed = serde_json::from_str(row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?);
+    let deed = deed.map_err(|source| unreadable(7, source))?;
     Ok(Activity {
         id: ActivityId::from_bytes(row.get(0)?),
         vault: row.get(1)?,
@@ -324,7 +326,8 @@ fn activity_row(row: &Row<'_>) -> Result<Activity, Failed> {
             wall: Timestamp::from_nanos(row.get(3)?),
             tick: row.get(4)?,
         },
-        issue: IssueId::from_bytes(row.get(5)?),
+        decided_at: Timestamp::from_nanos(row.get(5)?),
+        issue: IssueId::from_bytes(row.get(6)?),
         deed: Deed::from_value(&deed)?,
     })
 }

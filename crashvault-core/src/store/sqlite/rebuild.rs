@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, Transaction};
 
 use super::derive::Deriver;
-use super::ground::{self, Owned};
+use super::ground::{self, Damaged, Owned};
 use super::names::Names;
 use super::payload::Decoder;
 use super::side::{Side, TABLES};
@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::EventId;
 
 /// Events taken in by one transaction: others wait to write for so long.
-const STEP_EVENTS: i64 = 1000;
+const STEP_EVENTS: usize = 1000;
 
 /// How often a rebuild begins anew because events left their places meanwhile.
 const ATTEMPTS_MAX: usize = 3;
@@ -74,12 +74,15 @@ pub(super) fn make_tables(transaction: &Transaction<'_>) -> Result<(), Failed> {
     Ok(Side::Live.create(transaction, 0)?)
 }
 
-/// Fills these tables.
+/// Fills these tables. Events that are damaged belong to no issue then: one of them must not keep a vault closed.
 pub(super) fn derive_in_place(
     transaction: &Transaction<'_>,
     decoder: &Decoder,
 ) -> Result<(), Failed> {
-    let mut aside = Aside::new(transaction, Side::Live)?;
+    let mut aside = Aside {
+        damaged: Damaged::Skipped,
+        ..Aside::new(transaction, Side::Live)?
+    };
     aside.complete(transaction, decoder)
 }
 
@@ -91,6 +94,7 @@ fn outdated() -> Failed {
 /// The state that is being made, and how far it is.
 struct Aside {
     side: Side,
+    damaged: Damaged,
     names: Names,
     removals: i64,
     reached: i64,
@@ -114,6 +118,7 @@ impl Aside {
     fn new(conn: &Connection, side: Side) -> Result<Self, Failed> {
         Ok(Self {
             side,
+            damaged: Damaged::Refused,
             names: Names::default(),
             removals: removals(conn)?,
             reached: 0,
@@ -162,7 +167,7 @@ impl Aside {
     }
 
     fn next_events(&self, conn: &Connection, decoder: &Decoder) -> Result<Vec<Owned>, Failed> {
-        let mut events = ground::events(conn, decoder, self.reached, STEP_EVENTS)?;
+        let mut events = ground::events(conn, decoder, self.reached, STEP_EVENTS, self.damaged)?;
         for owned in &mut events {
             if let Some(issue) = self.moves.get(&owned.event.event_id) {
                 owned.issue = *issue;

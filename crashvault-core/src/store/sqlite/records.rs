@@ -67,6 +67,7 @@ pub(super) struct ActivityRow<'r> {
     pub(super) author: &'r str,
     pub(super) wall: i64,
     pub(super) tick: i64,
+    pub(super) decided_at: i64,
     pub(super) deed: &'r str,
 }
 
@@ -79,6 +80,7 @@ impl ActivityRow<'_> {
             self.author.as_bytes(),
             &self.wall.to_le_bytes(),
             &self.tick.to_le_bytes(),
+            &self.decided_at.to_le_bytes(),
             self.deed.as_bytes(),
         ])
     }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Failed;
 use super::derive::{Deriver, Face, HOUR, Item, document, shelf};
-use super::names::{Names, hashed_term};
+use super::names::Names;
 use super::payload::Decoder;
 use super::side::Side;
 use super::{ground, react};
@@ -30,6 +30,8 @@ pub(super) struct Remover<'c> {
     names: &'c mut Names,
     decoder: &'c Decoder,
     issues: BTreeSet<i64>,
+    /// Issues that go on counting what left them, and keep their newest event.
+    retired_from: BTreeSet<i64>,
     pub(super) removed: u64,
     pub(super) attachments: u64,
 }
@@ -41,6 +43,7 @@ impl<'c> Remover<'c> {
             names,
             decoder,
             issues: BTreeSet::new(),
+            retired_from: BTreeSet::new(),
             removed: 0,
             attachments: 0,
         }
@@ -60,6 +63,10 @@ impl<'c> Remover<'c> {
         let owned = ground::event(self.conn, self.decoder, sequence)?;
         let item = owned.item();
         self.take_out(&item, how != Removal::Retire)?;
+        match how {
+            Removal::Retire => self.retired_from.insert(item.issue),
+            Removal::Delete | Removal::Archive => self.issues.insert(item.issue),
+        };
         if how == Removal::Retire {
             self.run(
                 "INSERT INTO residue (shelf, hour, level, count, first_seen) VALUES (?1, ?2, ?3, 1, ?4)
@@ -95,6 +102,7 @@ impl<'c> Remover<'c> {
     pub(super) fn move_event(&mut self, sequence: i64, to: Option<i64>) -> Result<(), Failed> {
         let mut owned = ground::event(self.conn, self.decoder, sequence)?;
         self.take_out(&owned.item(), true)?;
+        self.issues.insert(owned.issue);
         owned.is_moved = to.is_some();
         owned.issue = match to {
             Some(issue) => issue,
@@ -126,7 +134,15 @@ impl<'c> Remover<'c> {
         for issue in &self.issues {
             self.settle(*issue)?;
         }
-        if !self.issues.is_empty() {
+        for issue in &self.retired_from {
+            self.run(
+                "UPDATE derived_issue SET
+                     user_count = (SELECT count(*) FROM derived_issue_user WHERE issue = ?1)
+                 WHERE number = ?1",
+                [issue],
+            )?;
+        }
+        if !self.issues.is_empty() || !self.retired_from.is_empty() {
             self.run("UPDATE ledger SET removals = removals + 1", [])?;
         }
         Ok(())
@@ -137,30 +153,23 @@ impl<'c> Remover<'c> {
             shelf(item.variant, item.issue, item.is_moved),
             item.sequence,
         );
-        for (fact, text) in facts::values(item.event) {
-            let term = match facts::is_named(fact) {
-                false => hashed_term(fact.name, &text),
-                true => {
-                    let key = self
-                        .names
-                        .key(self.conn, Side::Live, fact.is_tag, fact.name)?;
-                    self.names.value(self.conn, Side::Live, key, &text)?
-                }
-            };
+        let values = facts::values(item.event);
+        for (fact, text) in values
+            .into_iter()
+            .filter(|(fact, _)| facts::is_counted(*fact))
+        {
+            let key = self
+                .names
+                .key(self.conn, Side::Live, fact.is_tag, fact.name)?;
+            let value = self.names.value(self.conn, Side::Live, key, &text)?;
             self.run(
-                "DELETE FROM derived_posting WHERE term = ?1 AND document = ?2",
-                [term, document],
+                "UPDATE derived_issue_value SET count = count - 1 WHERE issue = ?1 AND value = ?2",
+                [item.issue, value],
             )?;
-            if facts::is_counted(fact) {
-                self.run(
-                    "UPDATE derived_issue_value SET count = count - 1 WHERE issue = ?1 AND value = ?2",
-                    [item.issue, term],
-                )?;
-                self.run(
-                    "DELETE FROM derived_issue_value WHERE issue = ?1 AND value = ?2 AND count <= 0",
-                    [item.issue, term],
-                )?;
-            }
+            self.run(
+                "DELETE FROM derived_issue_value WHERE issue = ?1 AND value = ?2 AND count <= 0",
+                [item.issue, value],
+            )?;
         }
         if let Some((fact, text)) = facts::user(item.event) {
             let key = self
@@ -178,8 +187,8 @@ impl<'c> Remover<'c> {
         }
         for stack in item.stacks.iter().filter(|stack| **stack != 0) {
             self.run(
-                "DELETE FROM derived_posting WHERE term = ?1 AND document = ?2",
-                [-stack, document],
+                "DELETE FROM derived_posting WHERE stack = ?1 AND document = ?2",
+                [*stack, document],
             )?;
         }
         self.run("DELETE FROM derived_text WHERE rowid = ?1", [document])?;
@@ -203,7 +212,6 @@ impl<'c> Remover<'c> {
                  json_bytes = json_bytes - ?2",
             [item.payload_bytes, item.json_bytes],
         )?;
-        self.issues.insert(item.issue);
         Ok(())
     }
 

@@ -16,11 +16,11 @@ use super::super::{
     Place, Words,
 };
 use super::Failed;
-use super::derive::{BARRIER, document, shelf};
+use super::derive::{document, shelf};
 use super::issue_sql::{self, Sql};
-use super::names::hashed_term;
-use super::postings::{Chunked, Postings, Reach, Source, Union, Within};
+use super::postings::{Chunked, Postings, Reach, Union, Within};
 use super::read;
+use super::terms;
 use crate::error::{Error, ErrorKind};
 use crate::issue::Issue;
 use crate::store::matching;
@@ -31,8 +31,13 @@ const PATIENCE: Duration = Duration::from_millis(3);
 const GATHERED_MAX: usize = 20_000;
 /// Issues or events looked at together on a walk.
 const STRIDE: usize = 128;
-/// Terms asked one by one; more are kept in order of their next documents.
-const TERMS_APART_MAX: usize = 8;
+/// Values in one expression of the full-text index, and values that a wildcard may stand for.
+const TERMS_TOGETHER_MAX: usize = 200;
+const WILD_VALUES_MAX: usize = 20_000;
+/// Levels of one expression; the index's reader keeps a stack of a hundred, of which each takes several.
+const EXPRESSION_DEPTH_MAX: usize = 8;
+/// Pieces of a wildcard's words in one expression.
+const EXPRESSIONS_TOGETHER_MAX: usize = 3;
 /// Plain words asked for together.
 const WORDS_TOGETHER_MAX: usize = 3;
 /// Words that a wildcard may stand for.
@@ -393,34 +398,131 @@ impl Lists {
 
 /// The documents that fit a condition, which asks nothing of issues.
 fn compile(conn: &Connection, condition: &Condition) -> Result<Postings, Failed> {
-    Ok(compile_as_is(conn, condition)?.settled(conn)?)
-}
-
-fn compile_as_is(conn: &Connection, condition: &Condition) -> Result<Postings, Failed> {
-    match condition {
-        Condition::Event(test) => of_test(conn, test),
-        Condition::Any(parts) => Ok(Postings::Any(compile_each(conn, parts)?)),
+    if let Some(expression) = expression(conn, condition)? {
+        return source(conn, expression);
+    }
+    let list = match condition {
+        Condition::Event(test) => of_test(conn, test)?,
+        Condition::Any(parts) => Postings::Any(compile_each(conn, parts)?),
         Condition::Not(part) => {
             let not = compile(conn, part)?;
-            Ok(Postings::Except(Box::new(every(conn)?), Box::new(not)))
+            Postings::Except(Box::new(every(conn)?), Box::new(not))
         }
-        Condition::All(parts) if parts.is_empty() => every(conn),
-        Condition::All(parts) => compile_all(conn, parts),
+        Condition::All(parts) => compile_all(conn, parts)?,
         Condition::Issue(_) => {
             let message = "a condition of issues was asked of events";
-            Err(Error::new(ErrorKind::Internal, "search", message).into())
+            return Err(Error::new(ErrorKind::Internal, "search", message).into());
         }
-    }
+    };
+    Ok(list.settled(conn)?)
 }
 
 fn compile_each(conn: &Connection, parts: &[Condition]) -> Result<Vec<Postings>, Failed> {
     parts.iter().map(|part| compile(conn, part)).collect()
 }
 
-/// What is excluded is taken from what is included, rather than from everything first.
+/// The condition as one expression of the full-text index, which joins lists better than we do; none if a part of it is
+/// about stacks, times or ids, or if it is too deep for the index to read.
+fn expression(conn: &Connection, condition: &Condition) -> Result<Option<String>, Failed> {
+    if depth(condition) > EXPRESSION_DEPTH_MAX {
+        return Ok(None);
+    }
+    match condition {
+        Condition::All(parts) => all_of(conn, parts),
+        Condition::Any(parts) => {
+            let Some(parts) = each_expression(conn, parts)? else {
+                return Ok(None);
+            };
+            Ok(Some(any_of(parts)))
+        }
+        Condition::Not(part) => {
+            Ok(expression(conn, part)?.map(|not| format!("(\"{}\" NOT {not})", terms::EVERY)))
+        }
+        Condition::Event(EventTest::Value(key, pattern)) => of_value(conn, key, pattern),
+        Condition::Event(EventTest::Message(words)) => of_column(conn, "message : ", words),
+        Condition::Event(EventTest::Breadcrumb(words)) => of_column(conn, "breadcrumb : ", words),
+        Condition::Event(EventTest::Anywhere(words)) => {
+            match stacks(conn, FrameField::Any, words)?.is_empty() {
+                true => of_column(conn, "", words),
+                false => Ok(None),
+            }
+        }
+        Condition::Event(_) | Condition::Issue(_) => Ok(None),
+    }
+}
+
+fn depth(condition: &Condition) -> usize {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            1 + parts.iter().map(depth).max().unwrap_or_default()
+        }
+        Condition::Not(part) => 1 + depth(part),
+        Condition::Issue(_) | Condition::Event(_) => 1,
+    }
+}
+
+fn all_of(conn: &Connection, parts: &[Condition]) -> Result<Option<String>, Failed> {
+    let (mut included, mut excluded) = (Vec::new(), Vec::new());
+    for part in parts {
+        let (list, part) = match part {
+            Condition::Not(not) => (&mut excluded, &**not),
+            other => (&mut included, other),
+        };
+        match expression(conn, part)? {
+            Some(part) => list.push(part),
+            None => return Ok(None),
+        }
+    }
+    if included.is_empty() {
+        included.push(format!("\"{}\"", terms::EVERY));
+    }
+    let all = format!("({})", included.join(" AND "));
+    Ok(Some(match excluded.is_empty() {
+        true => all,
+        false => format!("({all} NOT {})", any_of(excluded)),
+    }))
+}
+
+fn any_of(parts: Vec<String>) -> String {
+    match parts.is_empty() {
+        true => format!("\"{}\"", terms::NONE),
+        false => format!("({})", parts.join(" OR ")),
+    }
+}
+
+fn each_expression(conn: &Connection, parts: &[Condition]) -> Result<Option<Vec<String>>, Failed> {
+    parts.iter().map(|part| expression(conn, part)).collect()
+}
+
+fn of_column(conn: &Connection, column: &str, words: &Words) -> Result<Option<String>, Failed> {
+    let parts = expressions(conn, Index::Texts, column, words)?;
+    Ok((parts.len() <= EXPRESSIONS_TOGETHER_MAX).then(|| any_of(parts)))
+}
+
+/// Documents with one of the values that fit; none if those are too many for one expression.
+fn of_value(conn: &Connection, key: &Key, pattern: &Pattern) -> Result<Option<String>, Failed> {
+    let parts = value_terms(conn, key, pattern)?;
+    Ok((parts.len() <= TERMS_TOGETHER_MAX).then(|| any_of(quoted_each(&parts))))
+}
+
+fn quoted_each(terms: &[String]) -> Vec<String> {
+    terms.iter().map(|term| format!("\"{term}\"")).collect()
+}
+
+fn source(conn: &Connection, expression: String) -> Result<Postings, Failed> {
+    Ok(Postings::Source(Chunked::new(expression)).settled(conn)?)
+}
+
+/// What the index can join is asked of it together; the rest is joined to that. What is excluded is taken from what is
+/// included, rather than from everything first.
 fn compile_all(conn: &Connection, parts: &[Condition]) -> Result<Postings, Failed> {
     let (mut included, mut excluded, mut words) = (Vec::new(), Vec::new(), Vec::new());
+    let mut together = Vec::new();
     for part in parts {
+        if expression(conn, part)?.is_some() {
+            together.push(part.clone());
+            continue;
+        }
         match part {
             Condition::Not(not) => excluded.push(compile(conn, not)?),
             Condition::Event(EventTest::Anywhere(of_words)) if words.len() < WORDS_TOGETHER_MAX => {
@@ -428,6 +530,9 @@ fn compile_all(conn: &Connection, parts: &[Condition]) -> Result<Postings, Faile
             }
             other => included.push(compile(conn, other)?),
         }
+    }
+    if let Some(expression) = all_of(conn, &together)?.filter(|_| !together.is_empty()) {
+        included.push(source(conn, expression)?);
     }
     match words.as_slice() {
         [] => {}
@@ -447,14 +552,14 @@ fn compile_all(conn: &Connection, parts: &[Condition]) -> Result<Postings, Faile
 /// Where a word stands: in an event's own texts, or in its stacks.
 struct Found {
     expressions: Vec<String>,
-    terms: Vec<i64>,
+    stacks: Vec<i64>,
 }
 
 impl Found {
     fn of(conn: &Connection, words: &Words) -> Result<Self, Failed> {
         Ok(Self {
             expressions: expressions(conn, Index::Texts, "", words)?,
-            terms: stacks(conn, FrameField::Any, words)?,
+            stacks: stacks(conn, FrameField::Any, words)?,
         })
     }
 }
@@ -462,7 +567,7 @@ impl Found {
 fn anywhere(conn: &Connection, words: &Words) -> Result<Postings, Failed> {
     let found = Found::of(conn, words)?;
     let mut lists = of_expressions(conn, found.expressions)?;
-    lists.push(of_terms(conn, found.terms)?);
+    lists.push(of_stacks(found.stacks));
     Ok(Postings::Any(lists).settled(conn)?)
 }
 
@@ -481,7 +586,7 @@ fn all_anywhere(conn: &Connection, words: &[&Words]) -> Result<Postings, Failed>
         for (index, found) in found.iter().enumerate() {
             match is_in_text(index) {
                 true => texts.push(format!("({})", found.expressions.join(" OR "))),
-                false => lists.push(of_terms(conn, found.terms.clone())?),
+                false => lists.push(of_stacks(found.stacks.clone())),
             }
         }
         let has_nowhere = found
@@ -489,7 +594,7 @@ fn all_anywhere(conn: &Connection, words: &[&Words]) -> Result<Postings, Failed>
             .enumerate()
             .any(|(index, found)| match is_in_text(index) {
                 true => found.expressions.is_empty(),
-                false => found.terms.is_empty(),
+                false => found.stacks.is_empty(),
             });
         if has_nowhere {
             continue;
@@ -502,18 +607,22 @@ fn all_anywhere(conn: &Connection, words: &[&Words]) -> Result<Postings, Failed>
     Ok(Postings::Any(cases).settled(conn)?)
 }
 
-/// All documents: every event has a level.
 fn every(conn: &Connection) -> Result<Postings, Failed> {
-    let level = Key::Attribute("level".into());
-    of_terms(conn, values(conn, &level, &Pattern::Any)?)
+    source(conn, format!("\"{}\"", terms::EVERY))
 }
 
 fn of_test(conn: &Connection, test: &EventTest) -> Result<Postings, Failed> {
     match test {
-        EventTest::Value(key, pattern) => of_terms(conn, values(conn, key, pattern)?),
-        EventTest::Message(words) => of_words(conn, "message : ", words),
-        EventTest::Breadcrumb(words) => of_words(conn, "breadcrumb : ", words),
-        EventTest::Frame(field, words) => of_terms(conn, stacks(conn, *field, words)?),
+        EventTest::Value(key, pattern) => {
+            let parts = value_terms(conn, key, pattern)?;
+            let lists = parts
+                .chunks(TERMS_TOGETHER_MAX)
+                .map(|terms| source(conn, any_of(quoted_each(terms))));
+            Ok(Postings::Any(lists.collect::<Result<_, _>>()?))
+        }
+        EventTest::Message(words) => of_texts(conn, "message : ", words),
+        EventTest::Breadcrumb(words) => of_texts(conn, "breadcrumb : ", words),
+        EventTest::Frame(field, words) => Ok(of_stacks(stacks(conn, *field, words)?)),
         EventTest::Anywhere(words) => anywhere(conn, words),
         EventTest::Time(span) => Ok(Postings::Time(Box::new(Within {
             every: every(conn)?,
@@ -538,26 +647,19 @@ fn of_test(conn: &Connection, test: &EventTest) -> Result<Postings, Failed> {
     }
 }
 
-fn of_terms(conn: &Connection, terms: Vec<i64>) -> Result<Postings, Failed> {
-    if terms.len() > TERMS_APART_MAX {
-        return Ok(Postings::Union(Union::new(terms)));
-    }
-    let mut lists = Vec::with_capacity(terms.len());
-    for term in terms {
-        lists.push(Postings::Source(Chunked::new(Source::Term(term))).settled(conn)?);
-    }
-    Ok(Postings::Any(lists).settled(conn)?)
+fn of_stacks(stacks: Vec<i64>) -> Postings {
+    Postings::Union(Union::new(stacks))
 }
 
-/// The ids of the values of a key that fit.
-fn values(conn: &Connection, key: &Key, pattern: &Pattern) -> Result<Vec<i64>, Failed> {
+/// The terms of the values of a key that fit.
+fn value_terms(conn: &Connection, key: &Key, pattern: &Pattern) -> Result<Vec<String>, Failed> {
     let (is_tag, name) = match key {
         Key::Tag(name) => (true, name),
         Key::Attribute(name) => (false, name),
     };
     if !is_tag && name == TRACE {
         return match pattern {
-            Pattern::Exact(text) => Ok(vec![hashed_term(name, text)]),
+            Pattern::Exact(text) => Ok(vec![terms::hashed(name, text)]),
             _ => {
                 let message = "a trace is found by its whole id alone; write it without '*'";
                 Err(Error::new(ErrorKind::InvalidInput, "search", message).into())
@@ -571,30 +673,38 @@ fn values(conn: &Connection, key: &Key, pattern: &Pattern) -> Result<Vec<i64>, F
     let Some(key) = key else {
         return Ok(Vec::new());
     };
-    if let Pattern::Exact(text) = pattern {
-        let found = conn
-            .prepare_cached("SELECT id FROM derived_value WHERE key = ?1 AND text = ?2")?
-            .query_row(params![key, text], |row| row.get(0))
-            .optional()?;
-        return Ok(found.into_iter().collect());
+    match pattern {
+        Pattern::Any => Ok(vec![terms::key(key)]),
+        Pattern::Exact(text) => {
+            let found: Option<i64> = conn
+                .prepare_cached("SELECT id FROM derived_value WHERE key = ?1 AND text = ?2")?
+                .query_row(params![key, text], |row| row.get(0))
+                .optional()?;
+            Ok(found.map(terms::value).into_iter().collect())
+        }
+        Pattern::Glob(glob) => values_like(conn, key, glob),
     }
+}
+
+fn values_like(conn: &Connection, key: i64, glob: &str) -> Result<Vec<String>, Failed> {
     let mut all = conn.prepare_cached("SELECT id, text FROM derived_value WHERE key = ?1")?;
     let mut rows = all.query([key])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        let fits = match pattern {
-            Pattern::Glob(glob) => glob_fits(glob, text),
-            Pattern::Any | Pattern::Exact(_) => true,
-        };
-        if fits {
-            found.push(row.get(0)?);
+        if glob_fits(glob, text) {
+            found.push(terms::value(row.get(0)?));
+        }
+        if found.len() > WILD_VALUES_MAX {
+            let message =
+                format!("more than {WILD_VALUES_MAX} values fit '{glob}'; write more of the value");
+            return Err(Error::new(ErrorKind::LimitReached, "search", message).into());
         }
     }
     Ok(found)
 }
 
-/// Minus the ids of the stacks that hold the words.
+/// The ids of the stacks that hold the words.
 fn stacks(conn: &Connection, field: FrameField, words: &Words) -> Result<Vec<i64>, Failed> {
     let column = match field {
         FrameField::Any => "",
@@ -602,7 +712,7 @@ fn stacks(conn: &Connection, field: FrameField, words: &Words) -> Result<Vec<i64
         FrameField::Module => "module : ",
         FrameField::Filename => "filename : ",
     };
-    let sql = "SELECT -rowid FROM derived_stack_text WHERE derived_stack_text MATCH ?1";
+    let sql = "SELECT rowid FROM derived_stack_text WHERE derived_stack_text MATCH ?1";
     rows_with(conn, sql, Index::Stacks, column, words)
 }
 
@@ -625,17 +735,14 @@ fn rows_with(
     Ok(found)
 }
 
-fn of_words(conn: &Connection, column: &str, words: &Words) -> Result<Postings, Failed> {
+fn of_texts(conn: &Connection, column: &str, words: &Words) -> Result<Postings, Failed> {
     let expressions = expressions(conn, Index::Texts, column, words)?;
     Ok(Postings::Any(of_expressions(conn, expressions)?))
 }
 
 fn of_expressions(conn: &Connection, expressions: Vec<String>) -> Result<Vec<Postings>, Failed> {
-    let lists = expressions.into_iter().map(|expression| {
-        let source = Postings::Source(Chunked::new(Source::Words(expression)));
-        Ok(source.settled(conn)?)
-    });
-    lists.collect()
+    let lists = expressions.into_iter();
+    lists.map(|expression| source(conn, expression)).collect()
 }
 
 /// A full-text index.
@@ -658,7 +765,7 @@ fn expressions(
         Words::Prefix(words) => vec![format!("{column}{} *", quoted(words))],
         // Any word: whatever has a text.
         Words::Glob(glob) if glob.bytes().all(|byte| byte == b'*') => {
-            vec![format!("{column}\"{}\"", BARRIER.trim())]
+            vec![format!("{column}\"{}\"", terms::BARRIER)]
         }
         Words::Glob(glob) => wild_words(conn, index, glob)?
             .chunks(EXPRESSION_WORDS_MAX)
@@ -680,18 +787,27 @@ fn wild_words(conn: &Connection, index: Index, glob: &str) -> Result<Vec<String>
         Index::Stacks => "SELECT term FROM derived_stack_text_word WHERE term >= ?1 AND term < ?2",
     };
     let start = glob.split('*').next().unwrap_or_default();
+    let end = format!("{start}\u{10FFFF}");
+    // Terms are no words; there is one for each value.
+    let (first, behind) = (terms::FIRST.to_string(), terms::BEHIND.to_string());
     let mut find = conn.prepare_cached(sql)?;
-    let mut rows = find.query([start, &format!("{start}\u{10FFFF}")])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let word = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        if glob_fits(glob, word) {
-            found.push(word.to_owned());
-        }
-        if found.len() > WILD_WORDS_MAX {
-            let message =
-                format!("more than {WILD_WORDS_MAX} words fit '{glob}'; write more of the word");
-            return Err(Error::new(ErrorKind::LimitReached, "search", message).into());
+    for (from, to) in [
+        (start, end.as_str().min(&first)),
+        (start.max(&behind), end.as_str()),
+    ] {
+        let mut rows = find.query([from, to])?;
+        while let Some(row) = rows.next()? {
+            let word = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            if glob_fits(glob, word) {
+                found.push(word.to_owned());
+            }
+            if found.len() > WILD_WORDS_MAX {
+                let message = format!(
+                    "more than {WILD_WORDS_MAX} words fit '{glob}'; write more of the word"
+                );
+                return Err(Error::new(ErrorKind::LimitReached, "search", message).into());
+            }
         }
     }
     Ok(found)

@@ -407,6 +407,74 @@ fn a_flipped_bit_in_a_payload_is_found_and_the_rest_is_read() {
     assert!(store.event(new_event(8, 3).event.event_id).is_ok());
 }
 
+/// A vault of format 1 with events 1 to `events` of one variant, closed.
+fn format_1_vault(events: u32) -> (crate::scratch::Scratch, PathBuf) {
+    let directory = crate::scratch::scratch();
+    let path = directory.path().join("vault.db");
+    let conn = Connection::open(&path).unwrap();
+    let format = include_str!("../migrations/0001.sql");
+    conn.execute_batch(format).unwrap();
+    let header =
+        "PRAGMA application_id = 1129729108; PRAGMA user_version = 1; PRAGMA journal_mode = WAL";
+    conn.execute_batch(header).unwrap();
+    let join = new_event(1, 1).join;
+    let (variant, issue) = (join.variant.as_bytes(), join.issue.as_bytes());
+    conn.execute("INSERT INTO project VALUES (1, 'shop')", [])
+        .unwrap();
+    conn.execute("INSERT INTO issue_number VALUES (1, ?1, 1)", [issue])
+        .unwrap();
+    conn.execute(
+        "INSERT INTO variant_join VALUES (1, 1, ?1, 1, 'stack', '[]', 3, 0)",
+        [variant],
+    )
+    .unwrap();
+    for n in 1..=events {
+        let event = new_event(n, 1).event;
+        let json = event.to_value().to_string();
+        let data = zstd::bulk::compress(json.as_bytes(), 3).unwrap();
+        conn.execute(
+            "INSERT INTO event VALUES (?1, ?2, 1, 4, ?1, ?1, zeroblob(16), ?1)",
+            rusqlite::params![n, event.event_id.as_bytes()],
+        )
+        .unwrap();
+        conn.execute(
+            "INSERT INTO event_payload VALUES (?1, 1, ?2, ?3)",
+            rusqlite::params![n, json.len() as i64, data],
+        )
+        .unwrap();
+    }
+    (directory, path)
+}
+
+#[test]
+fn a_damaged_payload_of_format_1_does_not_keep_the_vault_closed() {
+    // More in a row than are read together, and the last one of all.
+    let (_directory, path) = format_1_vault(1300);
+    let old = Connection::open(&path).unwrap();
+    old.execute(
+        "UPDATE event_payload SET data = zeroblob(40) WHERE event BETWEEN 3 AND 1100 OR event = 1300",
+        [],
+    )
+    .unwrap();
+    drop(old);
+    let mut store = open(&path).unwrap();
+    assert_eq!(store.stats().unwrap().events, 201);
+    let issue = store.issues(&IssueFilter::default()).unwrap().remove(0);
+    assert_eq!(issue.seen_count, 201);
+    assert_eq!(store.events(&issue.id, 1300).unwrap().len(), 201);
+    assert!(store.event(new_event(2, 1).event.event_id).is_ok());
+    let damaged = new_event(1300, 1);
+    let error = store.event(damaged.event.event_id).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let findings = store.check().unwrap();
+    let names = |words: &str| findings.iter().any(|finding| finding.contains(words));
+    assert!(names("event 07070707070707070707070700000003: the payload"));
+    let again = store.commit(&batch(vec![damaged])).unwrap();
+    assert_eq!((again.events_known, again.events_new), (1, 0));
+    assert_eq!(again.outcomes[0].issue_number, 1);
+    assert_eq!(store.rebuild().unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
 #[test]
 fn counts_that_disagree_are_found() {
     let check = |sql: &str, expected: &str| {
@@ -572,7 +640,6 @@ fn a_commit_that_fails_halfway_keeps_nothing() {
         "INSERT ON derived_placement",
         "INSERT ON derived_issue",
         "UPDATE ON derived_issue",
-        "INSERT ON derived_posting",
         "INSERT ON derived_issue_value",
         "INSERT ON derived_hour",
         "UPDATE ON derived_total",

@@ -24,16 +24,23 @@ pub(super) fn commit(
 ) -> Result<Committed, Failed> {
     let transaction = begin(conn)?;
     names.refresh(&transaction)?;
+    let before = newest(&transaction)?;
     let mut keeper = Keeper::new(&transaction, names, encoder)?;
     for (new, payload) in batch.events.iter().zip(payloads) {
         keeper.keep(new, payload)?;
     }
     let (committed, touched) = keeper.finish()?;
-    react::to_events(&transaction, &batch.events, &committed, &touched)?;
+    react::to_events(&transaction, &batch.events, &committed, &touched, before)?;
     put_offsets(&transaction, &batch.offsets)?;
     put_counters(&transaction, &batch.counters)?;
     transaction.commit()?;
     Ok(committed)
+}
+
+/// The last event there is; 0 if there is none.
+fn newest(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("SELECT coalesce(max(ingest_sequence), 0) FROM event")?
+        .query_row([], |row| row.get(0))
 }
 
 /// With `synchronous = FULL` a commit waits for the disk, and for all commits before it: the log is one file.
@@ -184,7 +191,8 @@ impl<'a> Keeper<'a> {
         let kept = self
             .transaction
             .prepare_cached(
-                "SELECT p.issue FROM event e CROSS JOIN derived_placement p ON p.event = e.ingest_sequence
+                "SELECT coalesce(p.issue, (SELECT issue FROM variant_join WHERE id = e.variant))
+                 FROM event e LEFT JOIN derived_placement p ON p.event = e.ingest_sequence
                  WHERE e.event_id = ?1",
             )?
             .query_row([id.as_bytes()], |row| row.get(0))

@@ -33,6 +33,7 @@ pub(in crate::store) fn a_decision_is_recorded_as_it_was_made(store: &mut dyn St
             wall: time(50),
             tick: 0,
         },
+        decided_at: time(50),
         issue: issue_id(1),
         deed: Deed::Comment("seen".into()),
     };
@@ -225,6 +226,20 @@ pub(in crate::store) fn an_undo_takes_back(store: &mut dyn Store) {
     decide(store, 3, 1, undo(2));
     assert_eq!(only(store).status, Status::Resolved);
     assert_eq!(deeds(store, 1).len(), 3);
+}
+
+pub(in crate::store) fn undos_that_name_each_other_end(store: &mut dyn Store) {
+    keep(store, vec![new_event(1, 1)]);
+    let mut first = decide(store, 1, 1, Deed::Comment("a".into()));
+    let mut from_elsewhere = |number: u8, earlier| {
+        first.id = ActivityId::from_bytes([number; 16]);
+        first.deed = undo(earlier);
+        Record::Activity(first.clone())
+    };
+    let records = [from_elsewhere(7, 8), from_elsewhere(8, 7)];
+    store.restore(&records).unwrap();
+    decide(store, 2, 1, undo(7));
+    assert_eq!(deeds(store, 1).len(), 4);
 }
 
 pub(in crate::store) fn a_moved_event_belongs_to_its_new_issue(store: &mut dyn Store) {

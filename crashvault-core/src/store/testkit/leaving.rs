@@ -187,6 +187,42 @@ pub(in crate::store) fn what_has_changed_is_not_released(store: &mut dyn Store) 
     assert_eq!(only(store).seen_count, 5);
 }
 
+pub(in crate::store) fn what_got_an_attachment_is_not_released(store: &mut dyn Store) {
+    keep_hourly(store);
+    let (exported, _) = exported(store, 1);
+    store.attach(&attachment(2, "late"), 9).unwrap();
+    assert!(!store.release(&exported, time(0)).unwrap());
+    let event = new_event(2, 1).event.event_id;
+    assert_eq!(store.attachments(event).unwrap().len(), 1);
+}
+
+pub(in crate::store) fn an_issue_that_was_empty_counts_what_was_given_up(store: &mut dyn Store) {
+    keep_hourly(store);
+    keep(store, vec![new_event(9, 2)]);
+    store.retire(&everything(), 9, None, time(0)).unwrap();
+    let last = new_event(4, 1).event.event_id;
+    decide(store, 1, 2, Deed::MoveEvent(last));
+    keep(store, vec![new_event(5, 1)]);
+    assert_eq!(numbered(store, 1).seen_count, 4);
+    let hours = store.hours(&issue_id(1)).unwrap();
+    assert_eq!(hours.iter().map(|(_, count)| count).sum::<u64>(), 4);
+    assert_eq!(store.verify().unwrap(), [""; 0]);
+}
+
+pub(in crate::store) fn the_move_of_an_event_that_left_can_be_undone(store: &mut dyn Store) {
+    keep_hourly(store);
+    keep(store, vec![new_event(9, 2)]);
+    let first = new_event(1, 1).event.event_id;
+    let moved = decide(store, 1, 2, Deed::MoveEvent(first));
+    store.retire(&everything(), 9, None, time(0)).unwrap();
+    decide(store, 2, 2, Deed::Undo(moved.id));
+    assert_eq!(deeds(store, 2).len(), 2);
+    let again = decision(3, 2, 103, Deed::MoveEvent(first));
+    let refused = store.act(&[again]).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    assert_eq!(store.verify().unwrap(), [""; 0]);
+}
+
 pub(in crate::store) fn a_released_issue_keeps_number_and_decisions(store: &mut dyn Store) {
     keep_hourly(store);
     store

@@ -42,6 +42,19 @@ fn check_last(store: &mut dyn Store, events: &[NewEvent], expected: fn(&NewEvent
     assert_eq!(deeds(store, 1)[1..], [expected(last)]);
 }
 
+pub(in crate::store) fn a_release_is_new_to_the_batch_that_brings_it(store: &mut dyn Store) {
+    decided(
+        store,
+        Deed::Resolve(Resolution::NextRelease(Some("a41f2c".into()))),
+    );
+    // By its clock the first one happened before the resolution.
+    let (mut early, mut late) = (at(3, 99), at(4, 500));
+    early.event.release = Some("77ab01".into());
+    late.event.release = Some("77ab01".into());
+    keep(store, vec![early, late.clone()]);
+    assert_eq!(deeds(store, 1)[1..], [regress(&late)]);
+}
+
 pub(in crate::store) fn an_event_after_a_resolution_is_a_regression(store: &mut dyn Store) {
     decided(store, Deed::Resolve(Resolution::Now));
     let new = at(3, 500);
@@ -58,6 +71,20 @@ pub(in crate::store) fn an_event_after_a_resolution_is_a_regression(store: &mut 
     );
     assert!(made.time > activities[0].time);
     assert_eq!(deeds(store, 2), []);
+}
+
+/// One decision of a clock that ran ahead must not hide regressions until then.
+pub(in crate::store) fn a_clock_that_ran_ahead_hides_no_regression(store: &mut dyn Store) {
+    keep(store, vec![new_event(1, 1), new_event(2, 2)]);
+    let ahead = decision(1, 2, 1_000_000, Deed::Bookmark(true));
+    let resolved = decision(2, 1, 100, Deed::Resolve(Resolution::Now));
+    store.act(&[ahead, resolved]).unwrap();
+    let new = at(3, 500);
+    keep(store, vec![new.clone()]);
+    assert_eq!(deeds(store, 1)[1..], [regress(&new)]);
+    let activities = store.activities(&issue_id(1)).unwrap();
+    assert!(activities[0].time.wall >= time(1_000_000));
+    assert_eq!(activities[0].decided_at, time(100));
 }
 
 pub(in crate::store) fn the_first_event_of_a_batch_is_the_regression(store: &mut dyn Store) {

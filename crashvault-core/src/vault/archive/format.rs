@@ -6,65 +6,94 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde_json::{Map, Value, json};
 
+use super::super::attach;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
 use crate::issue::{Activity, ActivityId, IssueId, Join, VariantKey};
 use crate::store::{Attachment, Record, Residue, StoredEvent, hex};
 use crate::time::Timestamp;
 
+const WRITE: &str = "archive";
 /// The version of the form.
 const FORMAT: u64 = 1;
 /// Slower than what is used every day, and a fifth smaller.
 const ZSTD_LEVEL: i32 = 9;
-/// Bytes of one line: no sender's limit comes near.
-const LINE_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of one line with its end, for a writer and a reader alike: no sender's limit comes near, and a small file that
+/// unpacks to more must not fill the memory.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+/// The same of the first line, which anything can claim to have.
+const HEAD_BYTES_MAX: u64 = 4096;
 
 /// Writes an archive.
 pub(super) struct Writer {
     encoder: zstd::stream::write::Encoder<'static, File>,
+    path: PathBuf,
     hasher: blake3::Hasher,
     lines: u64,
 }
 
 impl Writer {
-    pub(super) fn begin(file: File, vault: [u8; 16], at: Timestamp) -> std::io::Result<Self> {
-        let mut encoder = zstd::stream::write::Encoder::new(file, ZSTD_LEVEL)?;
-        encoder.include_checksum(true)?;
+    pub(super) fn begin(file: File, path: &Path, vault: [u8; 16], at: Timestamp) -> Result<Self> {
+        let encoder = zstd::stream::write::Encoder::new(file, ZSTD_LEVEL);
+        let encoder = encoder.and_then(|mut encoder| {
+            encoder.include_checksum(true)?;
+            Ok(encoder)
+        });
         let mut writer = Self {
-            encoder,
+            encoder: encoder.map_err(|error| Error::io(WRITE, path, error))?,
+            path: path.to_owned(),
             hasher: blake3::Hasher::new(),
             lines: 0,
         };
         let vault = EventId::from_bytes(vault).to_string();
-        writer.line(
-            &json!({"crashvault_archive": FORMAT, "vault": vault, "created_at": at.to_string()}),
-        )?;
+        let head =
+            json!({"crashvault_archive": FORMAT, "vault": vault, "created_at": at.to_string()});
+        writer.line(&format!("{head}\n"))?;
         Ok(writer)
     }
 
-    pub(super) fn put(&mut self, record: &Record) -> std::io::Result<()> {
-        self.line(&to_value(record))
+    /// # Errors
+    /// LimitReached for a record that could not be read again, naming it; Io.
+    pub(super) fn put(&mut self, record: &Record) -> Result<()> {
+        let line = format!("{}\n", to_value(record));
+        if line.len() as u64 > LINE_BYTES_MAX {
+            return Err(too_long(record, line.len()));
+        }
+        self.line(&line)
     }
 
-    fn line(&mut self, value: &Value) -> std::io::Result<()> {
-        let line = format!("{value}\n");
+    fn line(&mut self, line: &str) -> Result<()> {
         self.hasher.update(line.as_bytes());
         self.lines += 1;
-        self.encoder.write_all(line.as_bytes())
+        let written = self.encoder.write_all(line.as_bytes());
+        written.map_err(|error| Error::io(WRITE, &self.path, error))
     }
 
     /// Ends the file; it is on the disk when this returns.
-    pub(super) fn finish(mut self) -> std::io::Result<()> {
+    pub(super) fn finish(mut self) -> Result<()> {
         let hash = self.hasher.finalize().to_hex();
         let end = json!({"end": {"lines": self.lines, "blake3": hash.as_str()}});
-        writeln!(self.encoder, "{end}")?;
-        self.encoder.finish()?.sync_all()
+        let written = writeln!(self.encoder, "{end}")
+            .and_then(|()| self.encoder.finish())
+            .and_then(|file| file.sync_all());
+        written.map_err(|error| Error::io(WRITE, &self.path, error))
     }
+}
+
+fn too_long(record: &Record, bytes: usize) -> Error {
+    let what = match record {
+        Record::Event { stored, .. } => format!("event {}", stored.event.event_id),
+        Record::Activity(activity) => format!("activity {}", activity.id),
+        _ => "a record".to_owned(),
+    };
+    let message =
+        format!("{what} takes {bytes} bytes, an archive's line holds up to {LINE_BYTES_MAX}");
+    Error::new(ErrorKind::LimitReached, WRITE, message)
 }
 
 /// What the first line says.
@@ -89,9 +118,10 @@ pub(super) fn read(path: &Path, take: &mut dyn FnMut(Record) -> Result<()>) -> R
         count: 0,
         line: Vec::new(),
     };
-    let head = head(path, &lines.next()?).map_err(|error| lines.at_line(error))?;
+    let first = lines.next(HEAD_BYTES_MAX)?;
+    let head = head(path, &first).map_err(|error| lines.at_line(error))?;
     loop {
-        let value = lines.next()?;
+        let value = lines.next(LINE_BYTES_MAX)?;
         if let Some(end) = value.get("end") {
             lines.check_end(end)?;
             return Ok(head);
@@ -123,20 +153,23 @@ impl<R: BufRead> Lines<'_, R> {
         }
     }
 
-    fn next(&mut self) -> Result<Value> {
+    fn next(&mut self, bytes_max: u64) -> Result<Value> {
         self.hasher.update(&self.line);
         self.line.clear();
         self.count += 1;
         let read = self
             .reader
             .by_ref()
-            .take(LINE_BYTES_MAX)
+            .take(bytes_max)
             .read_until(b'\n', &mut self.line);
         if let Err(source) = read {
             return Err(self.corrupt("the file is damaged").with_source(source));
         }
         if self.line.last() != Some(&b'\n') {
-            return Err(self.corrupt("the file ends too early"));
+            return Err(match self.line.len() as u64 == bytes_max {
+                true => self.corrupt(&format!("the line is longer than {bytes_max} bytes")),
+                false => self.corrupt("the file ends too early"),
+            });
         }
         serde_json::from_slice(&self.line)
             .map_err(|source| self.corrupt("no JSON").with_source(source))
@@ -227,12 +260,19 @@ fn from_value(value: Value) -> Result<Record> {
             project: fields.text("project")?.to_owned(),
         }),
         "join" => join(&fields),
-        "activity" => Ok(Record::Activity(Activity::from_value(&value)?)),
+        "activity" => activity(&value),
         "event" => event(&fields, body),
         "attachment" => attachment(&fields),
         "residue" => residue(&fields),
         other => Err(broken(&format!("a record of an unknown kind, '{other}'"))),
     }
+}
+
+/// Archives come from elsewhere too: what nobody could have decided here is refused.
+fn activity(value: &Value) -> Result<Record> {
+    let activity = Activity::from_value(value)?;
+    activity.check()?;
+    Ok(Record::Activity(activity))
 }
 
 fn join(fields: &Fields<'_>) -> Result<Record> {
@@ -288,9 +328,10 @@ fn attachment(fields: &Fields<'_>) -> Result<Record> {
     Ok(Record::Attachment(Attachment {
         id: fields.number("id")?,
         event: fields.parsed("event")?,
-        name: fields.text("name")?.to_owned(),
-        content_type: fields.text("content_type").ok().map(str::to_owned),
-        kind: fields.text("kind")?.to_owned(),
+        // Archives come from elsewhere too.
+        name: attach::clean(fields.text("name")?).unwrap_or_else(|| attach::UNNAMED.into()),
+        content_type: fields.text("content_type").ok().and_then(attach::one_line),
+        kind: attach::clean(fields.text("kind")?).unwrap_or_else(|| attach::KIND.into()),
         hash: *hash.as_bytes(),
         size_bytes: fields.number("size_bytes")?,
         added_at: fields.time("added_at")?,

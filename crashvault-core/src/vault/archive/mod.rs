@@ -151,7 +151,8 @@ impl Vault {
     /// ```
     ///
     /// # Errors
-    /// Corrupt for an event that cannot be read, naming it: then nothing is archived. Busy, ReadOnly, Io; Unsupported in
+    /// Corrupt for an event that cannot be read, LimitReached for one of more than 64 MB, naming it: then nothing is
+    /// archived. Busy, ReadOnly, Io; Unsupported in
     /// a forked child. What left the store before an error lies in the archive.
     pub fn archive(&mut self, rule: &ArchiveRule) -> Result<ArchiveReport> {
         self.lineage.check()?;
@@ -241,15 +242,15 @@ impl Vault {
             .mode(0o600)
             .open(path);
         let file = file.map_err(io)?;
-        let mut writer = Writer::begin(file, self.settings.vault_id, now).map_err(io)?;
+        let mut writer = Writer::begin(file, path, self.settings.vault_id, now)?;
         let exported = numbers
             .iter()
             .map(|number| {
                 self.store
-                    .export(*number, &mut |record| writer.put(&record).map_err(io))
+                    .export(*number, &mut |record| writer.put(&record))
             })
             .collect::<Result<Vec<_>>>()?;
-        writer.finish().map_err(io)?;
+        writer.finish()?;
         Ok(exported)
     }
 

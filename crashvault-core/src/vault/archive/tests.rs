@@ -1,3 +1,5 @@
+use std::io::Write;
+
 use super::*;
 use crate::event::{Event, EventId, Exception, Frame, Level, Stacktrace};
 use crate::issue::{Deed, IssueRef, Resolution};
@@ -89,9 +91,7 @@ fn dump(vault: &Vault) -> Vec<String> {
         let id = match row[0].as_str() {
             "stack" => Some((1, row[1].parse().unwrap())),
             "stack_text" => Some((2, row[2].parse().unwrap())),
-            "posting" => row[4]
-                .strip_prefix('-')
-                .and_then(|id| Some((4, id.parse().ok()?))),
+            "posting" => Some((1, row[1].parse().unwrap())),
             // One stack each, little-endian.
             "event_payload" => Some((5, u32::from_str_radix(&row[5], 16).unwrap().swap_bytes())),
             _ => None,
@@ -312,4 +312,141 @@ fn attachments_outlive_their_event_as_long_as_an_archive_names_them() {
         fs::remove_file(archive.path).unwrap();
     }
     assert_eq!(vault.collect_garbage().unwrap().attachments_removed, 1);
+}
+
+/// What another vault archived of one event with an attachment, each record changed, and restored here.
+fn restored(change: impl Fn(&mut Record)) -> (Scratch, Vault, EventId) {
+    let (_from, mut source) = vault();
+    let event = source
+        .add(event("shop::pay", "2025-01-01T00:00:00Z"))
+        .unwrap()
+        .event_id;
+    source
+        .attach(event, &NewAttachment::new("a.log", "content"))
+        .unwrap();
+    let (home, mut vault) = vault();
+    let path = home.path().join("from-elsewhere.cva");
+    let file = File::create(&path).unwrap();
+    let mut writer = Writer::begin(file, &path, [1; 16], Timestamp::from_nanos(0)).unwrap();
+    let mut put = |mut record| {
+        change(&mut record);
+        writer.put(&record).unwrap();
+        Ok(())
+    };
+    source.store.export(1, &mut put).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(vault.restore(&path).unwrap().events, 1);
+    (home, vault, event)
+}
+
+#[test]
+fn an_archive_with_the_last_numbers_leaves_room_for_what_comes() {
+    let (_home, mut vault, event_id) = restored(|record| match record {
+        Record::Issue { number, .. } | Record::Join { number, .. } => *number = u64::MAX,
+        Record::Event { stored, .. } => stored.ingest_sequence = u64::from(u32::MAX),
+        Record::Attachment(attachment) => attachment.id = u64::MAX,
+        _ => {}
+    });
+    let added = vault
+        .add(event("shop::ship", "2025-01-01T00:00:00Z"))
+        .unwrap();
+    assert_eq!(added.issue_number, 2);
+    assert_eq!(vault.attachments(event_id).unwrap()[0].id, 1);
+    assert_eq!(vault.verify().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_name_in_an_archive_is_no_path() {
+    let (_home, vault, event) = restored(|record| {
+        if let Record::Attachment(attachment) = record {
+            attachment.name = "../../.bashrc\u{1b}[2J".into();
+            attachment.kind = "\n".into();
+        }
+    });
+    let found = &vault.attachments(event).unwrap()[0];
+    assert_eq!(found.name, ".._.._.bashrc_[2J");
+    assert_eq!(found.kind, "event.attachment");
+}
+
+/// A small file that unpacks to a line without an end is refused before it fills the memory.
+#[test]
+fn a_line_without_an_end_is_corrupt() {
+    let check = |before: &[&str], words: &str| {
+        let home = scratch();
+        let path = home.path().join("bomb.cva");
+        let mut out = zstd::stream::write::Encoder::new(File::create(&path).unwrap(), 1).unwrap();
+        for line in before {
+            writeln!(out, "{line}").unwrap();
+        }
+        let piece = vec![b' '; 1 << 20];
+        for _ in 0..65 {
+            out.write_all(&piece).unwrap();
+        }
+        out.finish().unwrap();
+        assert!(fs::metadata(&path).unwrap().len() < 1 << 20);
+        let error = format::read(&path, &mut |_| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.message().contains(words), "{error}");
+    };
+    check(&[], "line 1: the line is longer than 4096 bytes");
+    let head = r#"{"crashvault_archive": 1, "vault": "", "created_at": "2026-01-01T00:00:00Z"}"#;
+    check(&[head], "line 2: the line is longer than 67108864 bytes");
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let (home, mut vault) = vault();
+    let mut long = event("shop::pay", "2025-01-01T00:00:00Z");
+    let added = vault.add(long.clone()).unwrap();
+    let mut stored = vault.event(added.event_id).unwrap();
+    long.event_id = added.event_id;
+    long.message = Some("x".repeat(64 << 20));
+    stored.event = long;
+    let path = home.path().join("long.cva");
+    let file = File::create(&path).unwrap();
+    let mut writer = Writer::begin(file, &path, [1; 16], Timestamp::from_nanos(0)).unwrap();
+    let record = Record::Event {
+        project: "shop".into(),
+        stored: Box::new(stored),
+    };
+    let error = writer.put(&record).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitReached);
+    assert!(
+        error.message().contains(&added.event_id.to_string()),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_nobody_could_have_decided_is_not_restored() {
+    let check = |author: &str, deed: Deed, words: &str| {
+        let (_from, mut source) = vault();
+        source
+            .add(event("shop::pay", "2025-01-01T00:00:00Z"))
+            .unwrap();
+        source.comment(&number(1), "seen").unwrap();
+        let (home, mut vault) = vault();
+        let path = home.path().join("from-elsewhere.cva");
+        let file = File::create(&path).unwrap();
+        let mut writer = Writer::begin(file, &path, [1; 16], Timestamp::from_nanos(0)).unwrap();
+        let mut put = |mut record| {
+            if let Record::Activity(activity) = &mut record {
+                activity.author = author.into();
+                activity.deed = deed.clone();
+            }
+            writer.put(&record)
+        };
+        source.store.export(1, &mut put).unwrap();
+        writer.finish().unwrap();
+        let error = vault.restore(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.message().contains(words), "{error}");
+        assert_eq!(vault.store.stats().unwrap().events, 0);
+    };
+    check("a\u{1b}[2J", Deed::Reopen, "author must be one line");
+    check(
+        "ada",
+        Deed::SetTitle(Some("a\nb".into())),
+        "title must be one line",
+    );
 }
