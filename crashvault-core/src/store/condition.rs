@@ -96,7 +96,7 @@ pub(crate) enum IssueTest {
 /// Something about one event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum EventTest {
-    /// One of its attributes (`attribute.rs` lists them) or tags.
+    /// One of its attributes (`facts.rs` lists them) or tags.
     Value(Key, Pattern),
     /// Words in the exceptions' values and the message.
     Message(Words),
@@ -104,7 +104,7 @@ pub(crate) enum EventTest {
     Breadcrumb(Words),
     /// Words in a frame of one of its stacks.
     Frame(FrameField, Words),
-    /// Words anywhere: message, breadcrumbs, frames, and those values that `attribute.rs` calls readable.
+    /// Words anywhere: message, breadcrumbs, frames, and those values that `facts.rs` calls readable.
     Anywhere(Words),
     /// When it happened.
     Time(RangeInclusive<i64>),
@@ -115,7 +115,7 @@ pub(crate) enum EventTest {
 /// What a value is a value of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Key {
-    /// A field of the event, by the name `attribute.rs` gives it.
+    /// A field of the event, by the name `facts.rs` gives it.
     Attribute(String),
     /// A tag.
     Tag(String),

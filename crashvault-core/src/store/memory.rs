@@ -8,10 +8,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::matching::fits;
+use super::view::line;
 use super::{
     Attachment, Batch, Collected, Committed, Decision, Effort, EventPage, EventSearch, Expendable,
-    Exported, IssueFilter, IssuePage, IssueSearch, LINE_CHARS_MAX, NewEvent, Outcome, Place,
-    RebuildReport, Record, Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts,
+    Exported, IssueFilter, IssuePage, IssueSearch, NewEvent, Outcome, Place, RebuildReport, Record,
+    Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts, id_of_reaction,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
@@ -559,25 +560,6 @@ fn hour(time: Timestamp) -> i64 {
 fn user(event: &Event) -> Option<String> {
     let (fact, value) = facts::user(event)?;
     Some(format!("{}:{value}", fact.name))
-}
-
-/// The same event does the same to an issue in every vault.
-fn id_of_reaction(issue: &IssueId, deed: &Deed) -> ActivityId {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(issue.as_bytes());
-    hasher.update(deed.to_value().to_string().as_bytes());
-    let mut id = [0; 16];
-    id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    ActivityId::from_bytes(id)
-}
-
-/// At most [`LINE_CHARS_MAX`] characters, the last one a mark if something was cut.
-fn line(mut text: String) -> String {
-    if text.chars().count() > LINE_CHARS_MAX {
-        text = text.chars().take(LINE_CHARS_MAX - 1).collect();
-        text.push('…');
-    }
-    text
 }
 
 /// Whether a place comes behind another one in a list, which begins with the largest.

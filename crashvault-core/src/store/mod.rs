@@ -1,8 +1,9 @@
-//! Enters: events with the issue each was found to belong to. Leaves: issues, events and numbers, as asked for.
+//! Enters: events with the issue each was found to belong to, decisions, searches. Leaves: issues, events, activities
+//! and counts, as asked for.
 //!
-//! [`Store`] is what the vault knows; SQLite behind it is one way to keep it. Ground records (events, joins, issue
-//! numbers) are only ever added to; issues and totals are derived from them in the same transaction; offsets and
-//! counters are local state of this vault.
+//! [`Store`] is what the vault knows; SQLite and memory behind it are two ways to keep it. Ground records (events,
+//! joins, issue numbers, activities) are added to, and leave only by deletion, retention or into an archive; everything
+//! else is derived from them in the same transaction; offsets and counters are local state of this vault.
 //!
 //! Never: lets an SQL type out, decides what belongs together, reads a clock, the journal or the settings.
 
@@ -43,6 +44,16 @@ pub(crate) use words::{fold, words};
 
 /// Title and culprit of an issue are cut to this many characters; the event keeps them whole.
 pub(crate) const LINE_CHARS_MAX: usize = 200;
+
+/// The same event does the same to an issue in every vault.
+pub(crate) fn id_of_reaction(issue: &IssueId, deed: &Deed) -> ActivityId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(issue.as_bytes());
+    hasher.update(deed.to_value().to_string().as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    ActivityId::from_bytes(id)
+}
 
 /// A place that keeps a vault's records. One writer at a time; the store itself waits for its turn.
 ///

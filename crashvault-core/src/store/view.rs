@@ -77,9 +77,12 @@ impl IssueView {
 }
 
 /// At most [`LINE_CHARS_MAX`] characters, the last one a mark if something was cut.
-fn line(mut text: String) -> String {
-    if text.chars().count() > LINE_CHARS_MAX {
-        text = text.chars().take(LINE_CHARS_MAX - 1).collect();
+pub(super) fn line(mut text: String) -> String {
+    if text.char_indices().nth(LINE_CHARS_MAX).is_none() {
+        return text;
+    }
+    if let Some((end, _)) = text.char_indices().nth(LINE_CHARS_MAX - 1) {
+        text.truncate(end);
         text.push('…');
     }
     text

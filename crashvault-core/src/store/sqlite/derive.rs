@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
+use super::super::FrameField;
 use super::super::facts::{self, Fact};
+use super::super::view::line;
 use super::super::words::spell;
-use super::super::{FrameField, LINE_CHARS_MAX};
 use super::names::Names;
 use super::side::Side;
 use super::terms;
@@ -494,16 +495,4 @@ impl Face {
             platform: line(event.platform.clone()),
         }
     }
-}
-
-/// At most [`LINE_CHARS_MAX`] characters, the last one a mark if something was cut.
-fn line(mut text: String) -> String {
-    if text.char_indices().nth(LINE_CHARS_MAX).is_none() {
-        return text;
-    }
-    if let Some((end, _)) = text.char_indices().nth(LINE_CHARS_MAX - 1) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }

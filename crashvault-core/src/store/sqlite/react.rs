@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::{Committed, NewEvent};
+use super::super::{Committed, NewEvent, id_of_reaction};
 use super::Failed;
 use super::derive::HOUR;
 use super::read;
@@ -194,16 +194,6 @@ fn to_issue(
     record(conn, unrecorded)?;
     refresh(conn, Side::Live, issue)?;
     Ok(())
-}
-
-/// The same event does the same to an issue in every vault.
-fn id_of_reaction(issue: &IssueId, deed: &Deed) -> ActivityId {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(issue.as_bytes());
-    hasher.update(deed.to_value().to_string().as_bytes());
-    let mut id = [0; 16];
-    id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    ActivityId::from_bytes(id)
 }
 
 /// When releases were first seen, as far as it matters to an issue, each asked for once.
