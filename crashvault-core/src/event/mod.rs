@@ -11,6 +11,7 @@ mod forbidden;
 mod id;
 pub mod limits;
 mod model;
+mod raw;
 mod read;
 pub(crate) mod wire;
 mod write;

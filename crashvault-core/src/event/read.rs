@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::limits::CUT_MARK;
 use super::model::*;
+use super::raw::{Raw, RawObject};
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 
@@ -16,85 +17,102 @@ impl Event {
     /// [`ErrorKind::InvalidInput`] if it is not a JSON object at all.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let invalid = |reason: String| Error::new(ErrorKind::InvalidInput, "read event", reason);
-        let value = match serde_json::from_slice(json) {
-            Ok(value) => value,
+        let patched;
+        let raw = match serde_json::from_slice(json) {
+            Ok(raw) => raw,
             Err(first) => {
-                let patched = patch_json(&String::from_utf8_lossy(json));
+                patched = patch_json(&String::from_utf8_lossy(json));
                 serde_json::from_str(&patched)
                     .map_err(|_| invalid(format!("not a JSON object: {first}")))?
             }
         };
-        match value {
-            Value::Object(map) => Ok(Self::from_object(map)),
+        match raw {
+            Raw::Object(map) => Ok(Self::from_raw(map)),
             _ => Err(invalid("an event is a JSON object".into())),
         }
     }
 
     /// Reads a parsed JSON object; never fails.
     pub fn from_object(map: Object) -> Self {
+        Self::from_raw(map.into())
+    }
+
+    fn from_raw(map: RawObject<'_>) -> Self {
         let mut flaws = Vec::new();
         let mut fields = Fields {
             map,
-            path: String::new(),
+            path: Path::default(),
             flaws: &mut flaws,
         };
         let mut event = read_event(&mut fields);
-        event.other = fields.map;
+        event.other = fields.rest();
         event.flaws.append(&mut flaws);
         event
     }
 }
 
 /// One object being read: what is taken is removed, what stays is `other`.
-struct Fields<'f> {
-    map: Object,
-    path: String,
+struct Fields<'f, 'j> {
+    map: RawObject<'j>,
+    path: Path<'f>,
     flaws: &'f mut Vec<Flaw>,
 }
 
-impl Fields<'_> {
-    fn flaw(&mut self, key: &str, reason: &str, value: Value) {
-        let field = match self.path.as_str() {
-            "" => key.to_owned(),
-            path => format!("{path}.{key}"),
+/// Where an object stands in the event; written out only if there is something to say of it.
+#[derive(Clone, Copy, Default)]
+struct Path<'p> {
+    above: Option<&'p Path<'p>>,
+    key: &'p str,
+    index: Option<usize>,
+}
+
+impl Path<'_> {
+    fn of(&self, key: &str) -> String {
+        let mut path = match self.above {
+            Some(above) => above.of(self.key),
+            None => return key.to_owned(),
         };
+        if let Some(index) = self.index {
+            path.push_str(&format!(".{index}"));
+        }
+        path + "." + key
+    }
+}
+
+impl<'j> Fields<'_, 'j> {
+    fn flaw(&mut self, key: &str, reason: &str, value: Raw<'_>) {
         self.flaws.push(Flaw {
-            field,
+            field: self.path.of(key),
             reason: reason.into(),
-            value: Some(value),
+            value: Some(value.into_value()),
         });
     }
 
-    fn take(&mut self, key: &str) -> Option<Value> {
-        self.map.remove(key).filter(|value| !value.is_null())
+    fn take(&mut self, key: &str) -> Option<Raw<'j>> {
+        self.map.remove(key).filter(|value| *value != Raw::Null)
     }
 
     /// Text; numbers and booleans are printed, other JSON is a flaw.
     fn text(&mut self, key: &str) -> Option<String> {
-        match self.take(key)? {
-            Value::String(text) => Some(text),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(flag) => Some(flag.to_string()),
-            other => {
-                self.flaw(key, "expected a text", other);
-                None
-            }
-        }
+        let scalar = self.take(key)?.into_scalar_text();
+        scalar
+            .map_err(|other| self.flaw(key, "expected a text", other))
+            .ok()
     }
 
     /// Text where SDKs send any JSON: objects and lists are kept as their JSON.
     fn lenient_text(&mut self, key: &str) -> Option<String> {
         match self.take(key)? {
-            Value::String(text) => Some(text),
-            other => Some(other.to_string()),
+            Raw::String(text) => Some(text.into_owned()),
+            other => Some(other.into_value().to_string()),
         }
     }
 
     fn flag(&mut self, key: &str) -> Option<bool> {
         match self.take(key)? {
-            Value::Bool(flag) => Some(flag),
-            Value::String(text) if text == "true" => Some(true),
-            Value::String(text) if text == "false" => Some(false),
+            Raw::Bool(flag) => Some(flag),
+            Raw::String(text) if text == "true" => Some(true),
+            Raw::String(text) if text == "false" => Some(false),
             other => {
                 self.flaw(key, "expected true or false", other);
                 None
@@ -105,13 +123,13 @@ impl Fields<'_> {
     fn number(&mut self, key: &str) -> Option<u64> {
         let value = self.take(key)?;
         let number = match &value {
-            Value::Number(number) => number.as_u64().or_else(|| {
+            Raw::Number(number) => number.as_u64().or_else(|| {
                 number
                     .as_f64()
                     .filter(|n| *n >= 0.0 && n.fract() == 0.0)
                     .map(|n| n as u64)
             }),
-            Value::String(text) => text.parse().ok(),
+            Raw::String(text) => text.parse().ok(),
             _ => None,
         };
         if number.is_none() {
@@ -124,8 +142,8 @@ impl Fields<'_> {
     fn address(&mut self, key: &str) -> Option<u64> {
         let value = self.take(key)?;
         let number = match &value {
-            Value::Number(number) => number.as_u64(),
-            Value::String(text) => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+            Raw::Number(number) => number.as_u64(),
+            Raw::String(text) => match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
                 Some(hex) => u64::from_str_radix(hex, 16).ok(),
                 None => text.parse().ok(),
             },
@@ -140,8 +158,8 @@ impl Fields<'_> {
     fn time(&mut self, key: &str) -> Option<Timestamp> {
         let value = self.take(key)?;
         let time = match &value {
-            Value::Number(number) => number.as_f64().and_then(Timestamp::from_secs_f64),
-            Value::String(text) => Timestamp::parse(text)
+            Raw::Number(number) => number.as_f64().and_then(Timestamp::from_secs_f64),
+            Raw::String(text) => Timestamp::parse(text)
                 .or_else(|| text.parse().ok().and_then(Timestamp::from_secs_f64)),
             _ => None,
         };
@@ -157,16 +175,19 @@ impl Fields<'_> {
 
     fn level(&mut self, key: &str) -> Option<Level> {
         let value = self.take(key)?;
-        let level = value.as_str().and_then(Level::from_name);
+        let level = match &value {
+            Raw::String(text) => Level::from_name(text),
+            _ => None,
+        };
         if level.is_none() {
             self.flaw(key, "expected debug, info, warning, error or fatal", value);
         }
         level
     }
 
-    fn object(&mut self, key: &str) -> Option<Object> {
+    fn raw_object(&mut self, key: &str) -> Option<RawObject<'j>> {
         match self.take(key)? {
-            Value::Object(map) => Some(map),
+            Raw::Object(map) => Some(map),
             other => {
                 self.flaw(key, "expected an object", other);
                 None
@@ -175,16 +196,16 @@ impl Fields<'_> {
     }
 
     /// Pairs: an object, or a list of pairs.
-    fn pairs(&mut self, key: &str) -> Vec<(String, Value)> {
+    fn pairs(&mut self, key: &str) -> Vec<(String, Raw<'j>)> {
         match self.take(key) {
             None => Vec::new(),
-            Some(Value::Object(map)) => map.into_iter().collect(),
-            Some(Value::Array(items)) => {
+            Some(Raw::Object(map)) => map.into_pairs(),
+            Some(Raw::Array(items)) => {
                 let mut pairs = Vec::with_capacity(items.len());
                 for item in items {
-                    match as_pair(&item) {
-                        Some(pair) => pairs.push(pair),
-                        None => self.flaw(key, "expected pairs", item),
+                    match as_pair(item) {
+                        Ok(pair) => pairs.push(pair),
+                        Err(item) => self.flaw(key, "expected pairs", item),
                     }
                 }
                 pairs
@@ -197,11 +218,11 @@ impl Fields<'_> {
     }
 
     /// `{"values": […]}`, a bare list, or a single object, each item read by `read`.
-    fn values<T>(&mut self, key: &str, read: impl Fn(&mut Fields<'_>) -> T) -> Vec<T> {
+    fn values<T>(&mut self, key: &str, read: impl Fn(&mut Fields<'_, 'j>) -> T) -> Vec<T> {
         let items = match self.take(key) {
             None => return Vec::new(),
-            Some(Value::Array(items)) => items,
-            Some(Value::Object(map)) => self.wrapped_items(key, map),
+            Some(Raw::Array(items)) => items,
+            Some(Raw::Object(map)) => self.wrapped_items(key, map),
             Some(other) => {
                 self.flaw(key, "expected a list", other);
                 Vec::new()
@@ -210,63 +231,69 @@ impl Fields<'_> {
         let mut read_items = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             match item {
-                Value::Object(map) => {
-                    read_items.push(self.nested(&format!("{key}.{index}"), map, &read))
-                }
-                Value::Null => {}
+                Raw::Object(map) => read_items.push(self.nested(key, Some(index), map, &read)),
+                Raw::Null => {}
                 other => self.flaw(key, "expected an object", other),
             }
         }
         read_items
     }
 
-    fn wrapped_items(&mut self, key: &str, mut map: Object) -> Vec<Value> {
+    fn wrapped_items(&mut self, key: &str, mut map: RawObject<'j>) -> Vec<Raw<'j>> {
         let items = match map.remove("values") {
-            Some(Value::Array(items)) => items,
-            Some(Value::Null) => Vec::new(),
+            Some(Raw::Array(items)) => items,
+            Some(Raw::Null) => Vec::new(),
             Some(other) => {
                 self.flaw(key, "expected a list under \"values\"", other);
                 Vec::new()
             }
             None if map.is_empty() => Vec::new(),
-            None => return vec![Value::Object(map)],
+            None => return vec![Raw::Object(map)],
         };
         if !map.is_empty() {
-            self.flaw(key, "not expected beside \"values\"", map.into());
+            self.flaw(key, "not expected beside \"values\"", Raw::Object(map));
         }
         items
     }
 
-    fn nested<T>(&mut self, key: &str, map: Object, read: impl Fn(&mut Fields<'_>) -> T) -> T {
-        let path = match self.path.as_str() {
-            "" => key.to_owned(),
-            path => format!("{path}.{key}"),
-        };
+    fn nested<T>(
+        &mut self,
+        key: &str,
+        index: Option<usize>,
+        map: RawObject<'j>,
+        read: impl Fn(&mut Fields<'_, 'j>) -> T,
+    ) -> T {
         read(&mut Fields {
             map,
-            path,
+            path: Path {
+                above: Some(&self.path),
+                key,
+                index,
+            },
             flaws: self.flaws,
         })
     }
 
-    fn part<T>(&mut self, key: &str, read: impl Fn(&mut Fields<'_>) -> T) -> Option<T> {
-        let map = self.object(key)?;
-        Some(self.nested(key, map, read))
+    fn object(&mut self, key: &str) -> Option<Object> {
+        self.raw_object(key).map(RawObject::into_object)
+    }
+
+    fn part<T>(&mut self, key: &str, read: impl Fn(&mut Fields<'_, 'j>) -> T) -> Option<T> {
+        let map = self.raw_object(key)?;
+        Some(self.nested(key, None, map, read))
     }
 
     fn text_list(&mut self, key: &str) -> Vec<String> {
         match self.take(key) {
             None => Vec::new(),
-            Some(Value::String(text)) => vec![text],
-            Some(Value::Array(items)) => {
+            Some(Raw::String(text)) => vec![text.into_owned()],
+            Some(Raw::Array(items)) => {
                 let mut texts = Vec::with_capacity(items.len());
                 for item in items {
-                    match item {
-                        Value::String(text) => texts.push(text),
-                        Value::Null => texts.push(String::new()),
-                        Value::Number(number) => texts.push(number.to_string()),
-                        Value::Bool(flag) => texts.push(flag.to_string()),
-                        other => self.flaw(key, "expected texts", other),
+                    match item.into_scalar_text() {
+                        Ok(text) => texts.push(text),
+                        Err(Raw::Null) => texts.push(String::new()),
+                        Err(other) => self.flaw(key, "expected texts", other),
                     }
                 }
                 texts
@@ -279,27 +306,24 @@ impl Fields<'_> {
     }
 
     fn rest(&mut self) -> Object {
-        std::mem::take(&mut self.map)
+        std::mem::take(&mut self.map).into_object()
     }
 }
 
-fn as_pair(item: &Value) -> Option<(String, Value)> {
-    match item.as_array()?.as_slice() {
-        [key, value] => Some((scalar_text(key)?, value.clone())),
-        _ => None,
+fn as_pair(item: Raw<'_>) -> Result<(String, Raw<'_>), Raw<'_>> {
+    let Raw::Array(items) = item else {
+        return Err(item);
+    };
+    match <[Raw<'_>; 2]>::try_from(items) {
+        Ok([key, value]) => match key.into_scalar_text() {
+            Ok(key) => Ok((key, value)),
+            Err(key) => Err(Raw::Array(vec![key, value])),
+        },
+        Err(items) => Err(Raw::Array(items)),
     }
 }
 
-fn scalar_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
-}
-
-fn read_event(fields: &mut Fields<'_>) -> Event {
+fn read_event(fields: &mut Fields<'_, '_>) -> Event {
     let (message, logentry) = read_message(fields);
     let mut event = Event {
         event_id: read_id(fields),
@@ -331,39 +355,44 @@ fn read_event(fields: &mut Fields<'_>) -> Event {
     event
 }
 
-fn read_id(fields: &mut Fields<'_>) -> super::EventId {
+fn read_id(fields: &mut Fields<'_, '_>) -> super::EventId {
     let Some(text) = fields.text("event_id") else {
         return super::EventId::NIL;
     };
     text.parse().unwrap_or_else(|_| {
-        fields.flaw("event_id", "expected 32 hex digits", text.into());
+        fields.flaw(
+            "event_id",
+            "expected 32 hex digits",
+            Raw::String(text.into()),
+        );
         super::EventId::NIL
     })
 }
 
 /// `message` may be a text or, from old SDKs, what `logentry` is now.
-fn read_message(fields: &mut Fields<'_>) -> (Option<String>, Option<LogEntry>) {
+fn read_message(fields: &mut Fields<'_, '_>) -> (Option<String>, Option<LogEntry>) {
     let entry = fields.part("logentry", read_logentry);
     match fields.take("message") {
-        Some(Value::Object(map)) if entry.is_none() => {
-            (None, Some(fields.nested("message", map, read_logentry)))
-        }
-        Some(Value::String(text)) => (Some(text), entry),
-        Some(other) => (Some(other.to_string()), entry),
+        Some(Raw::Object(map)) if entry.is_none() => (
+            None,
+            Some(fields.nested("message", None, map, read_logentry)),
+        ),
+        Some(Raw::String(text)) => (Some(text.into_owned()), entry),
+        Some(other) => (Some(other.into_value().to_string()), entry),
         None => (None, entry),
     }
 }
 
-fn read_logentry(fields: &mut Fields<'_>) -> LogEntry {
+fn read_logentry(fields: &mut Fields<'_, '_>) -> LogEntry {
     LogEntry {
         message: fields.lenient_text("message"),
         formatted: fields.lenient_text("formatted"),
-        params: fields.take("params"),
+        params: fields.take("params").map(Raw::into_value),
         other: fields.rest(),
     }
 }
 
-fn read_exception(fields: &mut Fields<'_>) -> Exception {
+fn read_exception(fields: &mut Fields<'_, '_>) -> Exception {
     Exception {
         ty: fields.lenient_text("type"),
         value: fields.lenient_text("value"),
@@ -379,14 +408,14 @@ fn read_exception(fields: &mut Fields<'_>) -> Exception {
     }
 }
 
-fn read_stacktrace(fields: &mut Fields<'_>) -> Stacktrace {
+fn read_stacktrace(fields: &mut Fields<'_, '_>) -> Stacktrace {
     Stacktrace {
         frames: fields.values("frames", read_frame),
         other: fields.rest(),
     }
 }
 
-fn read_frame(fields: &mut Fields<'_>) -> Frame {
+fn read_frame(fields: &mut Fields<'_, '_>) -> Frame {
     Frame {
         function: fields.text("function"),
         module: fields.text("module"),
@@ -404,7 +433,7 @@ fn read_frame(fields: &mut Fields<'_>) -> Frame {
     }
 }
 
-fn read_thread(fields: &mut Fields<'_>) -> Thread {
+fn read_thread(fields: &mut Fields<'_, '_>) -> Thread {
     Thread {
         id: fields.text("id"),
         name: fields.text("name"),
@@ -415,7 +444,7 @@ fn read_thread(fields: &mut Fields<'_>) -> Thread {
     }
 }
 
-fn read_breadcrumb(fields: &mut Fields<'_>) -> Breadcrumb {
+fn read_breadcrumb(fields: &mut Fields<'_, '_>) -> Breadcrumb {
     Breadcrumb {
         timestamp: fields.time("timestamp"),
         ty: fields.text("type"),
@@ -423,15 +452,15 @@ fn read_breadcrumb(fields: &mut Fields<'_>) -> Breadcrumb {
         level: fields.level("level"),
         message: fields.lenient_text("message"),
         data: match fields.take("data") {
-            Some(Value::Object(map)) => map,
-            Some(other) => Object::from_iter([("value".to_owned(), other)]),
+            Some(Raw::Object(map)) => map.into_object(),
+            Some(other) => Object::from_iter([("value".to_owned(), other.into_value())]),
             None => Object::new(),
         },
         other: fields.rest(),
     }
 }
 
-fn read_user(fields: &mut Fields<'_>) -> User {
+fn read_user(fields: &mut Fields<'_, '_>) -> User {
     User {
         id: fields.text("id"),
         email: fields.text("email"),
@@ -441,27 +470,31 @@ fn read_user(fields: &mut Fields<'_>) -> User {
     }
 }
 
-fn read_tags(fields: &mut Fields<'_>, event: &mut Event) {
+fn read_tags(fields: &mut Fields<'_, '_>, event: &mut Event) {
     for (key, value) in fields.pairs("tags") {
-        match scalar_text(&value) {
-            Some(text) => {
+        match value.into_scalar_text() {
+            Ok(text) => {
                 let earlier = event.tags.insert(key.clone(), text);
                 if let Some(earlier) = earlier.filter(|earlier| event.tags[&key] != *earlier) {
-                    fields.flaw(&format!("tags.{key}"), "given twice", earlier.into());
+                    fields.flaw(
+                        &format!("tags.{key}"),
+                        "given twice",
+                        Raw::String(earlier.into()),
+                    );
                 }
             }
-            None if value.is_null() => {}
-            None => fields.flaw(&format!("tags.{key}"), "expected a text", value),
+            Err(Raw::Null) => {}
+            Err(value) => fields.flaw(&format!("tags.{key}"), "expected a text", value),
         }
     }
 }
 
 /// `debug_meta` is ours only as far as its images; its other keys stay where they were.
-fn read_images(fields: &mut Fields<'_>, event: &mut Event) {
-    let Some(map) = fields.object("debug_meta") else {
+fn read_images(fields: &mut Fields<'_, '_>, event: &mut Event) {
+    let Some(map) = fields.raw_object("debug_meta") else {
         return;
     };
-    let (images, rest) = fields.nested("debug_meta", map, |fields| {
+    let (images, rest) = fields.nested("debug_meta", None, map, |fields| {
         let images = fields.values("images", |fields| Image {
             ty: fields.text("type"),
             code_file: fields.text("code_file"),
@@ -470,11 +503,11 @@ fn read_images(fields: &mut Fields<'_>, event: &mut Event) {
             image_size: fields.number("image_size"),
             other: fields.rest(),
         });
-        (images, fields.rest())
+        (images, std::mem::take(&mut fields.map))
     });
     event.images = images;
     if !rest.is_empty() {
-        fields.map.insert("debug_meta".into(), rest.into());
+        fields.map.insert("debug_meta", Raw::Object(rest));
     }
 }
 
