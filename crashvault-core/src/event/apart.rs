@@ -6,29 +6,14 @@ use super::write::{self, Stacks};
 use super::{Event, Frame, Object};
 use crate::error::{Error, ErrorKind};
 
-/// An event as JSON, its stacks apart.
-pub(crate) struct Apart {
-    /// The event without what the stacks hold.
-    pub(crate) rest: Vec<u8>,
-    /// For each stack trace in the order of [`Event::stacktraces`]: a JSON list of its frames without what differs from
-    /// event to event (addresses, variables); `None` if it has no frames.
-    pub(crate) stacks: Vec<Option<Vec<u8>>>,
-}
-
 impl Event {
-    /// Takes the event apart. [`Event::join`] makes an equal one of the parts.
-    pub(crate) fn apart(&self) -> Apart {
-        let stacks = self.stacktraces().map(|trace| {
-            let has_frames = !trace.frames.is_empty();
-            has_frames.then(|| write::shared_frames(&trace.frames))
-        });
-        Apart {
-            rest: self.json(Stacks::Apart),
-            stacks: stacks.collect(),
-        }
+    /// The event as JSON without what its stacks share with others. [`Event::join`] puts that back.
+    pub(crate) fn json_apart(&self) -> Vec<u8> {
+        self.json(Stacks::Apart)
     }
 
-    /// Puts frames back into an event read from [`Apart::rest`]: one list for each stack trace, in the same order.
+    /// Puts frames back into an event read from [`Event::json_apart`]: one list for each stack trace, in the order of
+    /// [`Event::stacktraces`].
     pub(crate) fn join<'f>(&mut self, stacks: impl IntoIterator<Item = Option<&'f [Frame]>>) {
         for (trace, shared) in self.stacktraces_mut().zip(stacks) {
             let Some(shared) = shared else { continue };
@@ -42,7 +27,47 @@ impl Event {
     }
 }
 
-/// Frames from a list of [`Apart::stacks`].
+/// A stack as JSON: a list of its frames without what differs from event to event (addresses, variables).
+pub(crate) fn write_frames(frames: &[Frame]) -> Vec<u8> {
+    write::shared_frames(frames)
+}
+
+/// What tells stacks apart, in bytes: the same for two stacks if [`write_frames`] writes the same of them. Much quicker,
+/// and most stacks have been met before.
+pub(crate) fn put_key_of_frames(frames: &[Frame], key: &mut Vec<u8>) {
+    for frame in frames {
+        let texts = [
+            &frame.function,
+            &frame.module,
+            &frame.filename,
+            &frame.abs_path,
+            &frame.context_line,
+            &frame.package,
+        ];
+        for text in texts {
+            put_text(text.as_deref(), key);
+        }
+        for lines in [&frame.pre_context, &frame.post_context] {
+            put_number(Some(lines.len() as u64), key);
+            lines.iter().for_each(|line| put_text(Some(line), key));
+        }
+        put_number(frame.lineno, key);
+        put_number(frame.colno, key);
+        key.push(frame.in_app.map_or(2, u8::from));
+    }
+}
+
+fn put_text(text: Option<&str>, key: &mut Vec<u8>) {
+    put_number(text.map(|text| text.len() as u64), key);
+    key.extend_from_slice(text.unwrap_or_default().as_bytes());
+}
+
+fn put_number(number: Option<u64>, key: &mut Vec<u8>) {
+    key.push(number.is_some().into());
+    key.extend_from_slice(&number.unwrap_or_default().to_le_bytes());
+}
+
+/// Frames from a list that [`write_frames`] wrote.
 ///
 /// # Errors
 /// Corrupt for anything but a JSON list.
@@ -77,9 +102,21 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    struct Apart {
+        rest: Vec<u8>,
+        stacks: Vec<Option<Vec<u8>>>,
+    }
+
     fn check(event: Value) -> Apart {
         let event = Event::from_json(event.to_string().as_bytes()).unwrap();
-        let apart = event.apart();
+        let stacks = event.stacktraces().map(|trace| {
+            let has_frames = !trace.frames.is_empty();
+            has_frames.then(|| write_frames(&trace.frames))
+        });
+        let apart = Apart {
+            rest: event.json_apart(),
+            stacks: stacks.collect(),
+        };
         let stacks: Vec<Option<Vec<Frame>>> = apart
             .stacks
             .iter()
@@ -127,6 +164,48 @@ mod tests {
     fn broken_frames_stay_flaws() {
         check(
             json!({"exception": [{"stacktrace": {"frames": [7, {"lineno": "x", "function": "f"}]}}]}),
+        );
+    }
+
+    /// Whether two stacks have one key, which must be so if and only if their JSON is one.
+    fn check_keys(one: Value, other: Value, expected: bool) {
+        let [one, other] =
+            [one, other].map(|frames| read_frames(frames.to_string().as_bytes()).unwrap());
+        let [key, other_key] = [&one, &other].map(|frames| {
+            let mut key = Vec::new();
+            put_key_of_frames(frames, &mut key);
+            key
+        });
+        assert_eq!(key == other_key, expected);
+        assert_eq!(write_frames(&one) == write_frames(&other), expected);
+    }
+
+    #[test]
+    fn a_key_tells_apart_what_the_json_tells_apart() {
+        check_keys(json!([{"function": "f"}]), json!([{"function": "f"}]), true);
+        check_keys(
+            json!([{"function": "f", "instruction_addr": "0x1"}]),
+            json!([{"function": "f"}]),
+            true,
+        );
+        check_keys(json!([{"function": "f"}]), json!([{"module": "f"}]), false);
+        check_keys(
+            json!([{"function": "f"}]),
+            json!([{"function": "f"}, {}]),
+            false,
+        );
+        check_keys(
+            json!([{"function": "fg"}]),
+            json!([{"function": "f", "module": "g"}]),
+            false,
+        );
+        check_keys(json!([{"function": ""}]), json!([{}]), false);
+        check_keys(json!([{"lineno": 0}]), json!([{}]), false);
+        check_keys(json!([{"in_app": false}]), json!([{}]), false);
+        check_keys(
+            json!([{"pre_context": ["a", "b"]}]),
+            json!([{"pre_context": ["a"], "post_context": ["b"]}]),
+            false,
         );
     }
 

@@ -17,7 +17,7 @@ pub(crate) mod wire;
 mod write;
 
 #[cfg(feature = "store")]
-pub(crate) use apart::read_frames;
+pub(crate) use apart::{put_key_of_frames, read_frames, write_frames};
 pub use forbidden::{
     FORBIDDEN_PARTS, FORBIDDEN_WHOLE, filter_arguments, filter_forbidden, is_forbidden_key,
 };

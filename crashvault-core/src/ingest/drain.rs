@@ -8,7 +8,7 @@ use super::{Origin, Walk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Flaw, Image, wire};
 use crate::journal::{self, Flags, Kind, Scan, SegmentFile};
-use crate::store::{Batch, Committed, NewEvent, Store};
+use crate::store::{Batch, Committed, NewEvent, Packed, Store};
 use crate::time::Timestamp;
 
 /// Events in one transaction.
@@ -282,19 +282,27 @@ impl Drain<'_> {
     }
 
     fn batch(&mut self, sources: &mut [Source], waiting: &[Waiting]) -> Result<()> {
-        let events = self.digest(sources, waiting);
+        let (events, unstorable) = self.digest(sources, waiting)?;
         for event in waiting {
             sources[event.source].taken[event.index].1 = true;
         }
-        self.commit(sources, events)
+        self.commit(sources, events, unstorable)
     }
 
     /// Stores events together with how far each source is now drained, and the counters on that way.
-    fn commit(&mut self, sources: &mut [Source], events: Vec<NewEvent>) -> Result<()> {
+    fn commit(
+        &mut self,
+        sources: &mut [Source],
+        events: Vec<Packed>,
+        unstorable: u64,
+    ) -> Result<()> {
         let mut batch = Batch {
             events,
             ..Batch::default()
         };
+        if unstorable > 0 {
+            batch.counters.push(("unstorable".into(), unstorable));
+        }
         for source in sources.iter() {
             let reached = source.reached();
             if reached > source.offset {
@@ -304,7 +312,7 @@ impl Drain<'_> {
                 batch.offsets.push((source.file.stem.clone(), reached));
             }
         }
-        if batch.events.is_empty() && batch.offsets.is_empty() {
+        if batch.events.is_empty() && batch.offsets.is_empty() && batch.counters.is_empty() {
             return Ok(());
         }
         match self.store.commit(&batch) {
@@ -349,8 +357,18 @@ impl Drain<'_> {
         Ok(())
     }
 
-    fn digest(&mut self, sources: &[Source], waiting: &[Waiting]) -> Vec<NewEvent> {
-        let mut by_source: BTreeMap<(usize, usize), NewEvent> = BTreeMap::new();
+    /// None for an event that cannot be stored.
+    fn pack(&mut self, new: NewEvent) -> Result<Option<Packed>> {
+        match self.store.pack(new) {
+            Err(error) if is_about_an_event(&error) => Ok(None),
+            packed => packed.map(Some),
+        }
+    }
+
+    /// The events, ready to be kept, and how many cannot be.
+    fn digest(&mut self, sources: &[Source], waiting: &[Waiting]) -> Result<(Vec<Packed>, u64)> {
+        let mut by_source: BTreeMap<(usize, usize), Packed> = BTreeMap::new();
+        let mut unstorable = 0;
         for (index, source) in sources.iter().enumerate() {
             let wanted: HashSet<usize> = waiting
                 .iter()
@@ -369,21 +387,21 @@ impl Drain<'_> {
                     process: source.scan.header.identity.process,
                     sequence: frame.sequence,
                 };
-                by_source.insert(
-                    (index, place),
-                    self.walk.digest(event, source.images_at(frame.end), origin),
-                );
+                let new = self.walk.digest(event, source.images_at(frame.end), origin);
+                match self.pack(new)? {
+                    Some(packed) => drop(by_source.insert((index, place), packed)),
+                    None => unstorable += 1,
+                }
             }
         }
-        waiting
-            .iter()
-            .filter_map(|w| by_source.remove(&(w.source, w.index)))
-            .collect()
+        let packed = waiting.iter();
+        let packed = packed.filter_map(|w| by_source.remove(&(w.source, w.index)));
+        Ok((packed.collect(), unstorable))
     }
 
     /// Writes down the rest of sources that are wholly drained; those whose writer has ended can go.
     fn close(&mut self, mut sources: Vec<Source>) -> Result<()> {
-        self.commit(&mut sources, Vec::new())?;
+        self.commit(&mut sources, Vec::new(), 0)?;
         for source in sources
             .into_iter()
             .filter(|source| source.scan.is_ownerless)
@@ -595,7 +613,7 @@ mod tests {
         let path = home.path().join("vault.db");
         let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
         let mut walk = walk();
-        let events = ids.iter().map(|id| event(&mut walk, *id)).collect();
+        let events: Vec<NewEvent> = ids.iter().map(|id| event(&mut walk, *id)).collect();
         let mut drain = Drain {
             store: &mut store,
             walk: &mut walk,
@@ -604,7 +622,11 @@ mod tests {
             report: DrainReport::default(),
             finished: Vec::new(),
         };
-        drain.commit(&mut [], events).unwrap();
+        let packed = events.into_iter().map(|new| drain.pack(new).unwrap());
+        let packed: Vec<Option<Packed>> = packed.collect();
+        let unstorable = packed.iter().filter(|packed| packed.is_none()).count();
+        let packed = packed.into_iter().flatten().collect();
+        drain.commit(&mut [], packed, unstorable as u64).unwrap();
         assert_eq!(drain.report.events_new, expected_new);
         let counters = store.counters().unwrap();
         assert_eq!(counters.get("unstorable").copied(), expected_unstorable);

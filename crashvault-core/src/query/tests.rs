@@ -572,15 +572,15 @@ fn put(store: &mut MemoryStore, number: u8, issue: u8, message: &str) {
     made.timestamp = Some(at);
     made.message = Some(message.into());
     let variant = VariantKey::from_bytes([issue; 16]);
-    let events = vec![NewEvent {
+    let new = NewEvent {
         event: made,
         join: Join::new(variant, IssueId::from_bytes([issue; 16]), "shop", at),
         received_at: at,
         process: [1; 16],
         sequence: number.into(),
-    }];
+    };
     let batch = Batch {
-        events,
+        events: vec![store.pack(new).unwrap()],
         ..Batch::default()
     };
     store.commit(&batch).unwrap();

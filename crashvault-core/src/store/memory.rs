@@ -10,9 +10,10 @@ use std::sync::Arc;
 use super::matching::fits;
 use super::view::line;
 use super::{
-    Attachment, Batch, Collected, Committed, Decision, Effort, EventPage, EventSearch, Expendable,
-    Exported, IssueFilter, IssuePage, IssueSearch, NewEvent, Outcome, Place, RebuildReport, Record,
-    Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts, id_of_reaction,
+    Attachment, Batch, Collected, Committed, Contents, Decision, Effort, EventPage, EventSearch,
+    Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent, Outcome, Packed, Place,
+    RebuildReport, Record, Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts,
+    id_of_reaction,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
@@ -152,8 +153,8 @@ impl MemoryStore {
         }
     }
 
-    fn keep(&mut self, new: &NewEvent, committed: &mut Committed) {
-        let event = new.event.event_id;
+    fn keep(&mut self, new: &Packed, committed: &mut Committed) {
+        let event = new.event_id;
         let known = self.known_issue(event);
         let issues_before = committed.issues_new.len();
         let issue_number = match known {
@@ -176,10 +177,13 @@ impl MemoryStore {
         });
     }
 
-    fn insert(&mut self, new: &NewEvent, issue_number: u64) {
+    fn insert(&mut self, new: &Packed, issue_number: u64) {
+        let Contents::Whole(event) = &new.contents else {
+            panic!("the event was packed for another store");
+        };
         self.ingested += 1;
         let stored = StoredEvent {
-            event: new.event.clone(),
+            event: Event::clone(event),
             issue: self.id(issue_number, new.join.issue),
             issue_number,
             variant: new.join.variant,
@@ -190,12 +194,12 @@ impl MemoryStore {
         };
         let kept = Kept {
             stored: Arc::new(stored),
-            json_bytes: new.event.to_json().len() as u64,
-            user: user(&new.event),
+            json_bytes: event.to_json().len() as u64,
+            user: user(event),
             home: issue_number,
         };
         self.events.insert(self.ingested, kept);
-        self.sequences.insert(new.event.event_id, self.ingested);
+        self.sequences.insert(new.event_id, self.ingested);
         self.put(self.ingested, issue_number);
     }
 
@@ -217,18 +221,18 @@ impl MemoryStore {
     }
 
     /// Lets new events reopen what was resolved or ignored. `before` is the last ingest sequence before them.
-    fn react(&mut self, events: &[NewEvent], committed: &Committed, before: u64) {
-        let mut touched: BTreeMap<u64, Vec<&NewEvent>> = BTreeMap::new();
+    fn react(&mut self, events: &[Packed], committed: &Committed, before: u64) {
+        let mut touched: BTreeMap<u64, Vec<&Packed>> = BTreeMap::new();
         for (outcome, new) in committed.outcomes.iter().zip(events) {
             if !outcome.is_known {
                 touched.entry(outcome.issue_number).or_default().push(new);
             }
         }
         for (number, new) in touched {
-            let Some(last) = new.iter().max_by_key(|new| new.time()) else {
+            let Some(last) = new.iter().max_by_key(|new| new.time) else {
                 continue;
             };
-            if let Some((issue, deed)) = self.reaction(number, &new, last.time(), before) {
+            if let Some((issue, deed)) = self.reaction(number, &new, last.time, before) {
                 self.record(&Decision {
                     id: id_of_reaction(&issue, &deed),
                     vault: [0; 16],
@@ -244,15 +248,15 @@ impl MemoryStore {
     fn reaction(
         &self,
         number: u64,
-        new: &[&NewEvent],
+        new: &[&Packed],
         until: Timestamp,
         before: u64,
     ) -> Option<(IssueId, Deed)> {
         let known = self.known(number)?;
         let seen = new.iter().map(|new| Seen {
-            event: new.event.event_id,
-            time: new.time(),
-            release: new.event.release.as_deref(),
+            event: new.event_id,
+            time: new.time,
+            release: new.release.as_deref(),
             release_first_seen: self.release_first_seen(new, before),
         });
         let until = hour(until);
@@ -268,8 +272,8 @@ impl MemoryStore {
         Some((known.id, deed))
     }
 
-    fn release_first_seen(&self, new: &NewEvent, before: u64) -> Option<Timestamp> {
-        let release = new.event.release.as_ref()?;
+    fn release_first_seen(&self, new: &Packed, before: u64) -> Option<Timestamp> {
+        let release = new.release.as_ref()?;
         let is_of_project = |kept: &&Kept| {
             let issue = self.known(kept.stored.issue_number);
             issue.is_some_and(|known| known.project == new.join.project)
@@ -577,11 +581,11 @@ fn page<T>(mut found: Vec<(Place, T)>, limit: usize) -> (Vec<T>, Option<Place>) 
 }
 
 impl Store for MemoryStore {
+    fn pack(&mut self, new: NewEvent) -> Result<Packed> {
+        Packed::new(new, |event| Ok(Contents::Whole(event.into())))
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<Committed> {
-        if batch.events.iter().any(|new| new.event.event_id.is_nil()) {
-            let message = "an event without an id; give it one before it is kept";
-            return Err(Error::new(ErrorKind::InvalidInput, "commit", message));
-        }
         let before = self.ingested;
         let mut committed = Committed::default();
         for new in &batch.events {

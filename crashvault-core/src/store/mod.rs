@@ -22,7 +22,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
 use crate::issue::{
     Activity, ActivityId, Deed, Issue, IssueId, IssueRef, Join, Status, VariantKey,
@@ -59,13 +59,19 @@ pub(crate) fn id_of_reaction(issue: &IssueId, deed: &Deed) -> ActivityId {
 ///
 /// Every function that writes does so in one transaction: after an error nothing of the call has happened.
 pub(crate) trait Store: Send {
+    /// Makes an event ready for [`Store::commit`], outside of any transaction: the next batch is the one it belongs to.
+    ///
+    /// # Errors
+    /// InvalidInput for an event without an id; as reading.
+    fn pack(&mut self, new: NewEvent) -> Result<Packed>;
+
     /// Keeps a batch: its events, the joins of new variants, the issues' view, offsets and counters.
     ///
     /// An event id that is already kept (or comes twice in the batch) changes nothing. A variant that has joined an
     /// issue before stays there, whatever the batch proposes. Offsets only ever grow.
     ///
     /// # Errors
-    /// InvalidInput for an event without an id; Busy when another writer does not finish in time; Io when the disk is
+    /// Busy when another writer does not finish in time; Io when the disk is
     /// full (retryable); ReadOnly; Corrupt.
     fn commit(&mut self, batch: &Batch) -> Result<Committed>;
 
@@ -220,7 +226,7 @@ pub(crate) trait Store: Send {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
     /// The events, in the order they came.
-    pub(crate) events: Vec<NewEvent>,
+    pub(crate) events: Vec<Packed>,
     /// Segment file stem → bytes drained with these events.
     pub(crate) offsets: Vec<(String, u64)>,
     /// Counter name → what to add.
@@ -246,6 +252,49 @@ impl NewEvent {
     /// When it happened, as issues and lists see it.
     pub(crate) fn time(&self) -> Timestamp {
         self.event.timestamp.unwrap_or(self.received_at)
+    }
+}
+
+/// An event made ready to be kept: what takes time is done, what is not needed any more is gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    pub(crate) event_id: EventId,
+    pub(crate) release: Option<String>,
+    /// When it happened, as issues and lists see it.
+    pub(crate) time: Timestamp,
+    pub(crate) join: Join,
+    pub(crate) received_at: Timestamp,
+    pub(crate) process: [u8; 16],
+    pub(crate) sequence: u64,
+    pub(crate) contents: Contents,
+}
+
+/// An event as one kind of store keeps it.
+#[derive(Clone, Debug)]
+pub(crate) enum Contents {
+    /// In tables.
+    Parts(Box<sqlite::Parts>),
+    /// In memory.
+    #[cfg(test)]
+    Whole(Box<Event>),
+}
+
+impl Packed {
+    fn new(new: NewEvent, contents: impl FnOnce(Event) -> Result<Contents>) -> Result<Self> {
+        if new.event.event_id.is_nil() {
+            let message = "an event needs an id before it is stored";
+            return Err(Error::new(ErrorKind::InvalidInput, "commit", message));
+        }
+        Ok(Self {
+            event_id: new.event.event_id,
+            release: new.event.release.clone(),
+            time: new.time(),
+            join: new.join,
+            received_at: new.received_at,
+            process: new.process,
+            sequence: new.sequence,
+            contents: contents(new.event)?,
+        })
     }
 }
 

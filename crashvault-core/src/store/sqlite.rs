@@ -13,6 +13,7 @@ mod derive;
 mod dictionary;
 mod dump;
 mod failure;
+mod gist;
 mod ground;
 mod issue_sql;
 mod names;
@@ -41,9 +42,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::{
-    Attachment, Batch, Collected, Committed, Decision, Effort, EventPage, EventSearch, Expendable,
-    Exported, IssueFilter, IssuePage, IssueSearch, Place, Record, Retired, Store, StoreStats,
-    StoredEvent, ValueCount,
+    Attachment, Batch, Collected, Committed, Contents, Decision, Effort, EventPage, EventSearch,
+    Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent, Packed, Place, Record,
+    Retired, Store, StoreStats, StoredEvent, ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
@@ -51,6 +52,7 @@ use crate::issue::{Activity, Issue, IssueId, IssueRef, Join};
 use crate::time::Timestamp;
 
 pub(crate) use open::Access;
+pub(crate) use payload::Parts;
 pub use rebuild::RebuildReport;
 pub(crate) use rescue::rescue;
 
@@ -169,17 +171,17 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
+    fn pack(&mut self, new: NewEvent) -> Result<Packed> {
+        self.encoder.begin_batch(&self.conn, &self.path)?;
+        Packed::new(new, |event| {
+            let parts = self.encoder.take_apart(&event)?;
+            Ok(Contents::Parts(parts.into()))
+        })
+    }
+
     fn commit(&mut self, batch: &Batch) -> Result<Committed> {
-        // Encoded before the transaction begins: other writers wait for inserts alone.
-        self.encoder.use_newest(&self.conn, &self.path)?;
-        let payloads = self.encoder.encode(&batch.events)?;
-        let done = write::commit(
-            &mut self.conn,
-            &mut self.names,
-            &mut self.encoder,
-            batch,
-            &payloads,
-        );
+        self.encoder.end_batch();
+        let done = write::commit(&mut self.conn, &mut self.names, &mut self.encoder, batch);
         self.written("commit", done)
     }
 
@@ -309,8 +311,9 @@ impl Store for SqliteStore {
     }
 
     fn restore(&mut self, records: &[Record]) -> Result<u64> {
-        self.encoder.use_newest(&self.conn, &self.path)?;
+        self.encoder.begin_batch(&self.conn, &self.path)?;
         let done = archive::restore(&mut self.conn, &mut self.names, &mut self.encoder, records);
+        self.encoder.end_batch();
         self.written("restore", done)
     }
 

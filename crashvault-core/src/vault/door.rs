@@ -413,7 +413,8 @@ impl Vault {
     /// # Errors
     /// ReadOnly, Busy, Io, Corrupt, Unsupported in a forked child; the event is then not in the vault.
     pub fn add(&mut self, event: Event) -> Result<Added> {
-        let added = self.add_batch(vec![event])?;
+        let batch = self.batch(std::iter::once(event))?;
+        let added = self.add_batch(batch)?;
         added.first().copied().ok_or_else(|| {
             Error::new(
                 ErrorKind::Internal,
@@ -432,8 +433,8 @@ impl Vault {
         let mut events = events.into_iter();
         let mut added = Vec::new();
         loop {
-            let batch: Vec<Event> = events.by_ref().take(BATCH_EVENTS_MAX).collect();
-            if batch.is_empty() {
+            let batch = self.batch(events.by_ref().take(BATCH_EVENTS_MAX))?;
+            if batch.events.is_empty() {
                 self.store.tend(self.clock.now())?;
                 return Ok(added);
             }
@@ -441,26 +442,30 @@ impl Vault {
         }
     }
 
-    fn add_batch(&mut self, events: Vec<Event>) -> Result<Vec<Added>> {
+    /// Each event is packed as soon as it comes: then it lies in the processor's cache, and its memory serves the next.
+    fn batch(&mut self, events: impl Iterator<Item = Event>) -> Result<Batch> {
         self.lineage.check()?;
-        self.refuse_full_disk("add")?;
         let now = self.clock.now();
         let origin = Origin {
             received_at: now,
             process: [0; 16],
             sequence: 0,
         };
-        let events = events.into_iter().map(|mut event| {
+        let events = events.map(|mut event| {
             if event.event_id.is_nil() {
                 event.event_id = new_event_id(now);
             }
             event.timestamp.get_or_insert(now);
-            self.walk.digest(event, &[], origin)
+            self.store.pack(self.walk.digest(event, &[], origin))
         });
-        let batch = Batch {
-            events: events.collect(),
+        Ok(Batch {
+            events: events.collect::<Result<_>>()?,
             ..Batch::default()
-        };
+        })
+    }
+
+    fn add_batch(&mut self, batch: Batch) -> Result<Vec<Added>> {
+        self.refuse_full_disk("add")?;
         let committed = self.store.commit(&batch)?;
         let added = committed.outcomes.iter().map(|outcome| Added {
             event_id: outcome.event,

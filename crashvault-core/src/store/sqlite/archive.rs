@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::{Exported, Record, Residue, StoredEvent};
 use super::derive::{Deriver, Item, shelf};
 use super::names::Names;
-use super::payload::{Decoder, Encoder};
+use super::payload::{Decoder, Encoder, Parts};
 use super::read::{self, signed, unsigned};
 use super::records::EventRow;
 use super::remove::{Removal, Remover};
@@ -287,18 +287,22 @@ fn restore_events(
     decided: &mut BTreeSet<i64>,
 ) -> Result<u64, Failed> {
     let moves: HashMap<EventId, i64> = act::moves(conn)?.into_iter().collect();
+    let mut packed = Vec::new();
+    for record in records {
+        if let Record::Event { project, stored } = record {
+            packed.push((project, stored, encoder.take_apart(&stored.event)?));
+        }
+    }
     let mut deriver = Deriver::new(conn, Side::Live, names);
     let mut restored = 0;
-    for record in records {
-        let Record::Event { project, stored } = record else {
-            continue;
-        };
+    for (project, stored, parts) in &packed {
         if is_known(conn, stored.event.event_id)? {
             continue;
         }
         let variant = known_variant(conn, project, &stored.variant)?;
-        let (item, new_stacks) = insert(conn, encoder, stored, variant, &moves)?;
-        deriver.add(item, |id| new_stacks.contains(&id))?;
+        let stacks = write::stacks(conn, encoder, &mut deriver, &parts.payload.stacks)?;
+        let item = insert(conn, stored, parts, stacks, variant, &moves)?;
+        deriver.add(&item)?;
         restored += 1;
     }
     let touched = deriver.finish()?;
@@ -322,23 +326,14 @@ fn is_known(conn: &Connection, event: EventId) -> rusqlite::Result<bool> {
 
 fn insert<'e>(
     conn: &Connection,
-    encoder: &mut Encoder,
-    stored: &'e StoredEvent,
+    stored: &StoredEvent,
+    parts: &'e Parts,
+    stacks: Vec<i64>,
     variant: i64,
     moves: &HashMap<EventId, i64>,
-) -> Result<(Item<'e>, BTreeSet<i64>), Failed> {
+) -> Result<Item<'e>, Failed> {
     let event = &stored.event;
-    let payload = encoder.encode_one(event)?;
-    let (mut stacks, mut new_stacks) = (Vec::new(), BTreeSet::new());
-    for stack in &payload.stacks {
-        let Some(stack) = stack else {
-            stacks.push(0);
-            continue;
-        };
-        let (id, is_new) = write::put_stack(conn, encoder, stack)?;
-        new_stacks.extend(is_new.then_some(id));
-        stacks.push(id);
-    }
+    let payload = &parts.payload;
     let time = event.timestamp.unwrap_or(stored.received_at).as_nanos();
     let row = EventRow {
         event_id: event.event_id.as_bytes(),
@@ -356,11 +351,13 @@ fn insert<'e>(
         stored.ingest_sequence,
         EVENT_MAX,
     )?;
-    let sequence = write::put_event(conn, place, &row, &payload, &stacks)?;
+    let sequence = write::put_event(conn, place, &row, payload, &stacks)?;
     let moved = moves.get(&event.event_id).copied();
-    let item = Item {
+    Ok(Item {
         sequence,
-        event,
+        event_id: event.event_id,
+        gist: &parts.gist,
+        face: Some(&parts.face),
         time,
         process: stored.process,
         process_sequence: row.sequence,
@@ -373,8 +370,7 @@ fn insert<'e>(
         stacks,
         payload_bytes: payload.data.len() as i64,
         json_bytes: payload.json_bytes,
-    };
-    Ok((item, new_stacks))
+    })
 }
 
 /// The row number something had, if nothing else has it now.

@@ -1,19 +1,16 @@
 //! Events → derived state: placement, issues, counters, values, words. The same for new events and for a rebuild.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::super::FrameField;
 use super::super::facts::{self, Fact};
-use super::super::view::line;
-use super::super::words::spell;
+use super::gist::{Face, Gist, NO_FACE, stack_text};
 use super::names::Names;
 use super::side::Side;
 use super::terms;
-use crate::event::{Event, Frame, Level};
+use crate::event::{EventId, Frame, Level};
 
 /// Nanoseconds of an hour.
 pub(super) const HOUR: i64 = 3_600_000_000_000;
@@ -38,10 +35,12 @@ pub(super) fn document(shelf: i64, sequence: i64) -> i64 {
 }
 
 /// An event on its way into derived state.
-#[derive(Clone)]
 pub(super) struct Item<'e> {
     pub(super) sequence: i64,
-    pub(super) event: &'e Event,
+    pub(super) event_id: EventId,
+    pub(super) gist: &'e Gist,
+    /// None where the issues get their faces in the end.
+    pub(super) face: Option<&'e Face>,
     pub(super) time: i64,
     pub(super) process: [u8; 16],
     pub(super) process_sequence: i64,
@@ -67,7 +66,7 @@ impl Item<'_> {
             self.time,
             self.process,
             self.process_sequence,
-            *self.event.event_id.as_bytes(),
+            *self.event_id.as_bytes(),
         )
     }
 }
@@ -81,14 +80,13 @@ struct Change<'e> {
     first_seen: i64,
     seen_count: i64,
     user_count: i64,
-    newest: Item<'e>,
+    newest: Place,
+    face: Option<&'e Face>,
 }
 
-struct Text {
+struct Text<'e> {
     document: i64,
-    message: String,
-    breadcrumb: String,
-    value: String,
+    gist: &'e Gist,
     term: String,
 }
 
@@ -99,7 +97,7 @@ pub(super) struct Deriver<'c, 'e> {
     names: &'c mut Names,
     changes: BTreeMap<i64, Change<'e>>,
     postings: Vec<(i64, i64)>,
-    texts: Vec<Text>,
+    texts: Vec<Text<'e>>,
     stack_texts: BTreeMap<i64, [String; 3]>,
     values: BTreeMap<(i64, i64), i64>,
     users: BTreeMap<(i64, i64), i64>,
@@ -136,27 +134,15 @@ impl<'c, 'e> Deriver<'c, 'e> {
             .execute(values)
     }
 
-    /// Takes in one event. The words of a stack are read only if it is `new_stacks`: of a stack that no event had.
-    pub(super) fn add(
-        &mut self,
-        item: Item<'e>,
-        is_new_stack: impl Fn(i64) -> bool,
-    ) -> rusqlite::Result<()> {
+    /// Takes in one event, whose stacks are there or are taken in by [`Deriver::add_stack`].
+    pub(super) fn add(&mut self, item: &Item<'e>) -> rusqlite::Result<()> {
         let document = item.document();
-        self.place(&item)?;
-        let values = facts::values(item.event);
-        let readable = values
-            .iter()
-            .filter(|(fact, _)| facts::is_readable(*fact))
-            .map(|(_, text)| text);
-        let value = joined(readable);
-        let term = self.add_values(&item, values)?;
-        self.add_stacks(&item, document, is_new_stack);
+        self.place(item)?;
+        let term = self.add_values(item)?;
+        self.add_postings(item, document);
         self.texts.push(Text {
             document,
-            message: joined(facts::messages(item.event)),
-            breadcrumb: joined(facts::breadcrumbs(item.event)),
-            value,
+            gist: item.gist,
             term,
         });
         *self
@@ -170,6 +156,13 @@ impl<'c, 'e> Deriver<'c, 'e> {
             .for_each(|(total, sum)| *total += sum);
         self.note(item);
         Ok(())
+    }
+
+    /// Takes in a stack that no event had.
+    pub(super) fn add_stack(&mut self, id: i64, frames: &[Frame]) {
+        self.stack_texts
+            .entry(id)
+            .or_insert_with(|| stack_text(frames));
     }
 
     fn place(&mut self, item: &Item<'e>) -> rusqlite::Result<()> {
@@ -188,30 +181,26 @@ impl<'c, 'e> Deriver<'c, 'e> {
     }
 
     /// Counts the values and gives the terms that stand for them.
-    fn add_values(
-        &mut self,
-        item: &Item<'e>,
-        values: Vec<(Fact<'e>, Cow<'e, str>)>,
-    ) -> rusqlite::Result<String> {
+    fn add_values(&mut self, item: &Item<'e>) -> rusqlite::Result<String> {
         let mut found = String::from(terms::EVERY);
         let mut put = |term: &str| {
             found.push(' ');
             found.push_str(term);
         };
-        for (fact, text) in values {
+        for (fact, text) in item.gist.values() {
             if !facts::is_named(fact) {
-                put(&terms::hashed(fact.name, &text));
+                put(&terms::hashed(fact.name, text));
                 continue;
             }
-            let (key, value) = self.value(fact, &text)?;
+            let (key, value) = self.value(fact, text)?;
             put(&terms::key(key));
             put(&terms::value(value));
             if facts::is_counted(fact) {
                 *self.values.entry((item.issue, value)).or_default() += 1;
             }
         }
-        if let Some((fact, text)) = facts::user(item.event) {
-            let (_, user) = self.value(fact, &text)?;
+        if let Some((fact, text)) = item.gist.user() {
+            let (_, user) = self.value(fact, text)?;
             *self.users.entry((item.issue, user)).or_default() += 1;
         }
         Ok(found)
@@ -225,35 +214,31 @@ impl<'c, 'e> Deriver<'c, 'e> {
         Ok((key, self.names.value(self.conn, self.side, key, text)?))
     }
 
-    fn add_stacks(&mut self, item: &Item<'e>, document: i64, is_new: impl Fn(i64) -> bool) {
+    fn add_postings(&mut self, item: &Item<'e>, document: i64) {
         let first = self.postings.len();
-        for (&id, trace) in item.stacks.iter().zip(item.event.stacktraces()) {
-            if id == 0 || self.postings[first..].contains(&(id, document)) {
-                continue;
-            }
-            self.postings.push((id, document));
-            if is_new(id) {
-                self.stack_texts
-                    .entry(id)
-                    .or_insert_with(|| stack_text(&trace.frames));
+        for &id in &item.stacks {
+            if id != 0 && !self.postings[first..].contains(&(id, document)) {
+                self.postings.push((id, document));
             }
         }
     }
 
-    fn note(&mut self, item: Item<'e>) {
-        let level = item.event.level;
+    fn note(&mut self, item: &Item<'e>) {
+        let (level, place) = (item.gist.level, item.place());
         let change = self.changes.entry(item.issue).or_insert_with(|| Change {
             level,
             first_seen: item.time,
             seen_count: 0,
             user_count: 0,
-            newest: item.clone(),
+            newest: place,
+            face: item.face,
         });
         change.level = change.level.max(level);
         change.first_seen = change.first_seen.min(item.time);
         change.seen_count += 1;
-        if item.place() > change.newest.place() {
-            change.newest = item;
+        if place > change.newest {
+            change.newest = place;
+            change.face = item.face;
         }
     }
 
@@ -290,9 +275,9 @@ impl<'c, 'e> Deriver<'c, 'e> {
         for text in texts {
             put.execute(params![
                 text.document,
-                text.message,
-                text.breadcrumb,
-                text.value,
+                text.gist.message,
+                text.gist.breadcrumb,
+                text.gist.value,
                 text.term
             ])?;
         }
@@ -354,8 +339,8 @@ impl<'c, 'e> Deriver<'c, 'e> {
             None => self.add_issue(issue, change).map(|()| true),
             Some(newest) => {
                 self.add_to_issue(issue, change)?;
-                if change.newest.place().cmp(&newest) == Ordering::Greater {
-                    self.renew_face(issue, &change.newest)?;
+                if change.newest.cmp(&newest) == Ordering::Greater {
+                    self.renew_face(issue, change)?;
                 }
                 Ok(false)
             }
@@ -376,7 +361,8 @@ impl<'c, 'e> Deriver<'c, 'e> {
     }
 
     fn add_issue(&self, issue: i64, change: &Change<'e>) -> rusqlite::Result<()> {
-        let face = Face::of(change.newest.event);
+        let face = change.face.unwrap_or(&NO_FACE);
+        let (last_seen, .., last_event) = change.newest;
         self.run(
             "INSERT INTO derived_issue (number, project, level, first_seen, last_seen, seen_count,
                  user_count, last_event, platform, title, culprit)
@@ -386,10 +372,10 @@ impl<'c, 'e> Deriver<'c, 'e> {
                 issue,
                 change.level as u8,
                 change.first_seen,
-                change.newest.time,
+                last_seen,
                 change.seen_count,
                 change.user_count,
-                change.newest.event.event_id.as_bytes(),
+                last_event,
                 face.platform,
                 face.title,
                 face.culprit,
@@ -440,59 +426,22 @@ impl<'c, 'e> Deriver<'c, 'e> {
         Ok(())
     }
 
-    fn renew_face(&self, issue: i64, newest: &Item<'e>) -> rusqlite::Result<()> {
-        let face = Face::of(newest.event);
+    fn renew_face(&self, issue: i64, change: &Change<'e>) -> rusqlite::Result<()> {
+        let face = change.face.unwrap_or(&NO_FACE);
+        let (last_seen, .., last_event) = change.newest;
         self.run(
             "UPDATE derived_issue SET last_seen = ?2, last_event = ?3, platform = ?4, title = ?5,
                  culprit = ?6
              WHERE number = ?1",
             params![
                 issue,
-                newest.time,
-                newest.event.event_id.as_bytes(),
+                last_seen,
+                last_event,
                 face.platform,
                 face.title,
                 face.culprit,
             ],
         )?;
         Ok(())
-    }
-}
-
-/// The words of texts as the index takes them: spelt here, so that its idea of a word is ours.
-fn joined<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
-    let mut all = String::new();
-    for text in texts {
-        all.push_str(terms::BARRIER);
-        all.push(' ');
-        spell(text.as_ref(), &mut all);
-    }
-    all
-}
-
-/// What a stack shows of functions, modules and files.
-fn stack_text(frames: &[Frame]) -> [String; 3] {
-    [
-        FrameField::Function,
-        FrameField::Module,
-        FrameField::Filename,
-    ]
-    .map(|field| joined(frames.iter().flat_map(|frame| field.texts(frame))))
-}
-
-/// What an issue shows of its newest event.
-pub(super) struct Face {
-    pub(super) title: String,
-    pub(super) culprit: Option<String>,
-    pub(super) platform: String,
-}
-
-impl Face {
-    pub(super) fn of(event: &Event) -> Self {
-        Self {
-            title: line(event.title()),
-            culprit: event.culprit().map(line),
-            platform: line(event.platform.clone()),
-        }
     }
 }

@@ -2,14 +2,23 @@
 
 use rusqlite::{Connection, Row};
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use super::Failed;
 use super::derive::Item;
-use super::payload::{Decoder, Packed, is_damage, stack_ids};
-use crate::event::{Event, EventId};
+use super::gist::{Face, Gist};
+use super::payload::{Decoder, PackedRow, is_damage, stack_ids};
+use crate::event::{Event, EventId, Frame};
 
 /// An event with all that derived state needs of it.
 pub(super) struct Owned {
-    pub(super) event: Event,
+    pub(super) event_id: EventId,
+    gist: Gist,
+    /// None of the events of a rebuild: few of them are the newest of their issue.
+    pub(super) face: Option<Face>,
+    /// The stacks that a rebuild has not met before.
+    pub(super) new_stacks: Vec<(i64, Arc<[Frame]>)>,
     pub(super) sequence: i64,
     pub(super) time: i64,
     process: [u8; 16],
@@ -26,7 +35,9 @@ impl Owned {
     pub(super) fn item(&self) -> Item<'_> {
         Item {
             sequence: self.sequence,
-            event: &self.event,
+            event_id: self.event_id,
+            gist: &self.gist,
+            face: self.face.as_ref(),
             time: self.time,
             process: self.process,
             process_sequence: self.process_sequence,
@@ -55,7 +66,11 @@ pub(super) fn event(conn: &Connection, decoder: &Decoder, sequence: i64) -> Resu
             conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE e.ingest_sequence = ?1"))?;
         let mut rows = find.query([sequence])?;
         let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        read(conn, decoder, row)?
+        let (event, packed) = whole(conn, decoder, row)?;
+        Owned {
+            face: Some(Face::of(&event)),
+            ..owned(&event, &packed, row)?
+        }
     };
     (owned.issue, owned.is_moved) = conn
         .prepare_cached("SELECT issue, is_moved FROM derived_placement WHERE event = ?1")?
@@ -72,13 +87,24 @@ pub(super) enum Damaged {
     Skipped,
 }
 
-/// Events behind `after` in the order of ingestion, at most `limit`, each in its variant's issue. None only at the end.
+/// What an issue shows of one of its events.
+pub(super) fn face(conn: &Connection, decoder: &Decoder, id: EventId) -> Result<Face, Failed> {
+    let sql = format!("SELECT {COLUMNS} WHERE e.event_id = ?1");
+    let mut find = conn.prepare_cached(&sql)?;
+    let mut rows = find.query([id.as_bytes()])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok(Face::of(&whole(conn, decoder, row)?.0))
+}
+
+/// Events behind `after` in the order of ingestion, at most `limit`, each in its variant's issue; of their stacks only
+/// those that are not `known`. None only at the end.
 pub(super) fn events(
     conn: &Connection,
     decoder: &Decoder,
     after: i64,
     limit: usize,
     damaged: Damaged,
+    known: &HashSet<i64>,
 ) -> Result<Vec<Owned>, Failed> {
     let sql = format!("SELECT {COLUMNS} WHERE e.ingest_sequence > ?1 ORDER BY e.ingest_sequence");
     let mut find = conn.prepare_cached(&sql)?;
@@ -87,7 +113,7 @@ pub(super) fn events(
     while events.len() < limit
         && let Some(row) = rows.next()?
     {
-        match read(conn, decoder, row) {
+        match without_known(conn, decoder, row, known) {
             Err(Failed::Own(error)) if damaged == Damaged::Skipped && is_damage(&error) => {}
             read => events.push(read?),
         }
@@ -101,23 +127,57 @@ pub(super) fn home(conn: &Connection, variant: i64) -> rusqlite::Result<i64> {
         .query_row([variant], |row| row.get(0))
 }
 
-fn read(conn: &Connection, decoder: &Decoder, row: &Row<'_>) -> Result<Owned, Failed> {
+fn without_known(
+    conn: &Connection,
+    decoder: &Decoder,
+    row: &Row<'_>,
+    known: &HashSet<i64>,
+) -> Result<Owned, Failed> {
+    let packed = packed(row)?;
+    let event = named(row, decoder.event_apart(conn, &packed))?;
+    let mut owned = owned(&event, &packed, row)?;
+    for id in &owned.stacks {
+        if *id != 0 && !known.contains(id) {
+            let frames = named(row, decoder.stack(conn, *id))?;
+            owned.new_stacks.push((*id, frames));
+        }
+    }
+    Ok(owned)
+}
+
+fn whole<'r>(
+    conn: &Connection,
+    decoder: &Decoder,
+    row: &'r Row<'_>,
+) -> Result<(Event, PackedRow<'r>), Failed> {
+    let packed = packed(row)?;
+    Ok((named(row, decoder.event(conn, &packed))?, packed))
+}
+
+fn packed<'r>(row: &'r Row<'_>) -> rusqlite::Result<PackedRow<'r>> {
     let blob = |column| -> rusqlite::Result<&[u8]> {
         row.get_ref(column)?
             .as_blob()
             .map_err(rusqlite::Error::from)
     };
-    let packed = Packed {
+    Ok(PackedRow {
         codec: row.get(7)?,
         data: blob(8)?,
         stacks: blob(9)?,
-    };
+    })
+}
+
+fn named<T>(row: &Row<'_>, read: crate::error::Result<T>) -> Result<T, Failed> {
     let id = EventId::from_bytes(row.get(1)?);
-    let event = decoder
-        .event(conn, &packed)
-        .map_err(|error| error.with_context("event", id))?;
+    Ok(read.map_err(|error| error.with_context("event", id))?)
+}
+
+fn owned(event: &Event, packed: &PackedRow<'_>, row: &Row<'_>) -> rusqlite::Result<Owned> {
     Ok(Owned {
-        event,
+        event_id: EventId::from_bytes(row.get(1)?),
+        gist: Gist::of(event),
+        face: None,
+        new_stacks: Vec::new(),
         sequence: row.get(0)?,
         variant: row.get(2)?,
         time: row.get(3)?,

@@ -9,10 +9,10 @@ use rusqlite::{Connection, OptionalExtension};
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe;
 
-use super::super::NewEvent;
 use super::failure::failure;
+use super::gist::{Face, Gist};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, Frame, read_frames};
+use crate::event::{Event, Frame, put_key_of_frames, read_frames, write_frames};
 
 /// The event's JSON as one zstd frame with checksum, no dictionary: what format 1 wrote.
 pub(super) const CODEC_WHOLE: i64 = 1;
@@ -28,15 +28,28 @@ pub(super) const JSON_BYTES_MAX: u64 = 256 << 20;
 /// JSON bytes of the stacks kept unpacked; in memory they take about three times as much.
 const STACK_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Distinct stacks of one batch that are remembered.
+const BATCH_STACKS_MAX: usize = 10_000;
+
+/// All that the store keeps of an event, but for its row.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(super) payload: Payload,
+    pub(super) gist: Gist,
+    pub(super) face: Face,
+}
+
 /// An event's payload as it is stored.
+#[derive(Clone, Debug)]
 pub(super) struct Payload {
     pub(super) json_bytes: i64,
     pub(super) data: Vec<u8>,
     /// One for each stack trace of the event, `None` for one without frames.
-    pub(super) stacks: Vec<Option<PackedStack>>,
+    pub(super) stacks: Vec<Option<Arc<PackedStack>>>,
 }
 
 /// A stack as JSON, under its hash.
+#[derive(Debug)]
 pub(super) struct PackedStack {
     pub(super) hash: [u8; 16],
     pub(super) json: Vec<u8>,
@@ -44,10 +57,17 @@ pub(super) struct PackedStack {
 
 impl PackedStack {
     fn new(json: Vec<u8>) -> Self {
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&blake3::hash(&json).as_bytes()[..16]);
-        Self { hash, json }
+        Self {
+            hash: short_hash(&json),
+            json,
+        }
     }
+}
+
+fn short_hash(bytes: &[u8]) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+    hash
 }
 
 /// Keeps its tables between events; making them costs as much as packing one.
@@ -56,6 +76,10 @@ pub(super) struct Encoder {
     plain: Compressor<'static>,
     compressor: Compressor<'static>,
     dictionary: Option<i64>,
+    /// The stacks of the batch that is being made, by the hash of their keys.
+    stacks: HashMap<[u8; 16], Arc<PackedStack>>,
+    key: Vec<u8>,
+    is_in_batch: bool,
 }
 
 impl Encoder {
@@ -74,6 +98,9 @@ impl Encoder {
             plain: packing_with(&[]).map_err(unpackable)?,
             compressor: packing_with(dictionary).map_err(unpackable)?,
             dictionary: id,
+            stacks: HashMap::new(),
+            key: Vec::new(),
+            is_in_batch: false,
         })
     }
 
@@ -82,8 +109,22 @@ impl Encoder {
         self.plain.compress(json).map_err(unpackable)
     }
 
-    /// Takes up the newest dictionary of the vault.
-    pub(super) fn use_newest(&mut self, conn: &Connection, path: &Path) -> Result<()> {
+    /// Begins a batch if none has begun: takes up the newest dictionary of the vault.
+    pub(super) fn begin_batch(&mut self, conn: &Connection, path: &Path) -> Result<()> {
+        if self.is_in_batch {
+            return Ok(());
+        }
+        self.use_newest(conn, path)?;
+        self.is_in_batch = true;
+        Ok(())
+    }
+
+    pub(super) fn end_batch(&mut self) {
+        self.stacks.clear();
+        self.is_in_batch = false;
+    }
+
+    fn use_newest(&mut self, conn: &Connection, path: &Path) -> Result<()> {
         let newest = newest_dictionary(conn).map_err(|source| failure("commit", path, source))?;
         match newest {
             Some(id) if self.dictionary != Some(id) => {
@@ -96,25 +137,46 @@ impl Encoder {
         Ok(())
     }
 
-    pub(super) fn encode(&mut self, events: &[NewEvent]) -> Result<Vec<Payload>> {
-        events
-            .iter()
-            .map(|new| self.encode_one(&new.event))
-            .collect()
+    pub(super) fn take_apart(&mut self, event: &Event) -> Result<Parts> {
+        Ok(Parts {
+            payload: self.encode(event)?,
+            gist: Gist::of(event),
+            face: Face::of(event),
+        })
     }
 
-    pub(super) fn encode_one(&mut self, event: &Event) -> Result<Payload> {
+    pub(super) fn encode(&mut self, event: &Event) -> Result<Payload> {
         if event.event_id.is_nil() {
             let message = "an event needs an id before it is stored";
             return Err(Error::new(ErrorKind::InvalidInput, "commit", message));
         }
-        let apart = event.apart();
-        let stacks = apart.stacks.into_iter();
+        let json = event.json_apart();
         Ok(Payload {
-            json_bytes: apart.rest.len() as i64,
-            data: self.compressor.compress(&apart.rest).map_err(unpackable)?,
-            stacks: stacks.map(|json| json.map(PackedStack::new)).collect(),
+            json_bytes: json.len() as i64,
+            data: self.compressor.compress(&json).map_err(unpackable)?,
+            stacks: event
+                .stacktraces()
+                .map(|trace| self.stack(&trace.frames))
+                .collect(),
         })
+    }
+
+    fn stack(&mut self, frames: &[Frame]) -> Option<Arc<PackedStack>> {
+        if frames.is_empty() {
+            return None;
+        }
+        self.key.clear();
+        put_key_of_frames(frames, &mut self.key);
+        let key = short_hash(&self.key);
+        if let Some(known) = self.stacks.get(&key) {
+            return Some(Arc::clone(known));
+        }
+        if self.stacks.len() >= BATCH_STACKS_MAX {
+            self.stacks.clear();
+        }
+        let stack = Arc::new(PackedStack::new(write_frames(frames)));
+        self.stacks.insert(key, Arc::clone(&stack));
+        Some(stack)
     }
 }
 
@@ -136,7 +198,7 @@ fn unpackable(source: std::io::Error) -> Error {
 }
 
 /// A payload as it lies in its row.
-pub(super) struct Packed<'r> {
+pub(super) struct PackedRow<'r> {
     pub(super) codec: i64,
     pub(super) data: &'r [u8],
     pub(super) stacks: &'r [u8],
@@ -173,9 +235,8 @@ impl Decoder {
     }
 
     /// The event of a payload, its stacks put back.
-    pub(super) fn event(&self, conn: &Connection, packed: &Packed<'_>) -> Result<Event> {
-        let json = self.json(conn, packed.codec, packed.data)?;
-        let mut event = Event::from_json(&json)?;
+    pub(super) fn event(&self, conn: &Connection, packed: &PackedRow<'_>) -> Result<Event> {
+        let mut event = self.event_apart(conn, packed)?;
         if !packed.stacks.is_empty() {
             let ids = stack_ids(packed.stacks);
             let stacks: Vec<Option<Arc<[Frame]>>> = ids
@@ -184,6 +245,11 @@ impl Decoder {
             event.join(stacks.iter().map(Option::as_deref));
         }
         Ok(event)
+    }
+
+    /// The same without what its stacks share with others.
+    pub(super) fn event_apart(&self, conn: &Connection, packed: &PackedRow<'_>) -> Result<Event> {
+        Event::from_json(&self.json(conn, packed.codec, packed.data)?)
     }
 
     /// The JSON text of a payload without its stacks, its checksum compared.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::{Committed, NewEvent, id_of_reaction};
+use super::super::{Committed, Packed, id_of_reaction};
 use super::Failed;
 use super::derive::HOUR;
 use super::read;
@@ -124,7 +124,7 @@ pub(super) fn refresh(conn: &Connection, side: Side, issue: i64) -> Result<Issue
 /// Lets the events of a batch reopen what was resolved or ignored. `before` is the last event that was there before it.
 pub(super) fn to_events(
     conn: &Connection,
-    events: &[NewEvent],
+    events: &[Packed],
     committed: &Committed,
     touched: &[(i64, bool)],
     before: i64,
@@ -153,17 +153,17 @@ fn status(conn: &Connection, issue: i64) -> rusqlite::Result<Status> {
 fn to_issue(
     conn: &Connection,
     issue: i64,
-    events: &[NewEvent],
+    events: &[Packed],
     committed: &Committed,
     before: i64,
 ) -> Result<(), Failed> {
     let number = read::unsigned(issue)?;
     let outcomes = committed.outcomes.iter().zip(events);
-    let new: Vec<&NewEvent> = outcomes
+    let new: Vec<&Packed> = outcomes
         .filter(|(outcome, _)| outcome.issue_number == number && !outcome.is_known)
         .map(|(_, new)| new)
         .collect();
-    let Some(last) = new.iter().max_by_key(|new| new.time()) else {
+    let Some(last) = new.iter().max_by_key(|new| new.time) else {
         return Ok(());
     };
     let state = fold(&read::activities(conn, issue)?);
@@ -177,7 +177,7 @@ fn to_issue(
         .iter()
         .map(|new| sights.seen(new))
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    let (seen_count, day_count) = counts(conn, issue, last.time())?;
+    let (seen_count, day_count) = counts(conn, issue, last.time)?;
     let Some(deed) = state.reaction(seen.into_iter(), seen_count, day_count) else {
         return Ok(());
     };
@@ -205,12 +205,12 @@ struct Sights<'c, 'e> {
 }
 
 impl<'e> Sights<'_, 'e> {
-    fn seen(&mut self, new: &'e NewEvent) -> rusqlite::Result<Seen<'e>> {
-        let release = new.event.release.as_deref();
-        let asked = release.filter(|release| self.state.asks_first_sight(release, new.time()));
+    fn seen(&mut self, new: &'e Packed) -> rusqlite::Result<Seen<'e>> {
+        let release = new.release.as_deref();
+        let asked = release.filter(|release| self.state.asks_first_sight(release, new.time));
         Ok(Seen {
-            event: new.event.event_id,
-            time: new.time(),
+            event: new.event_id,
+            time: new.time,
             release,
             release_first_seen: match asked {
                 Some(release) => self.early(&new.join.project, release)?,

@@ -13,7 +13,7 @@ use super::Failed;
 use super::derive::HOUR;
 use super::issue_sql::{self, Sql};
 use super::open::SCHEMA_VERSION;
-use super::payload::{Decoder, Packed};
+use super::payload::{Decoder, PackedRow};
 use crate::error::Result;
 use crate::event::{EventId, Level};
 use crate::issue::{
@@ -199,7 +199,7 @@ pub(super) struct RawEvent {
 
 impl RawEvent {
     pub(super) fn decode(self, conn: &Connection, decoder: &Decoder) -> Result<StoredEvent> {
-        let packed = Packed {
+        let packed = PackedRow {
             codec: self.codec,
             data: &self.data,
             stacks: &self.stacks,

@@ -3,9 +3,9 @@
 //! The new tables are filled in short transactions and take the place of the old in one. A process that is killed before
 //! leaves tables that nobody reads; the next rebuild drops them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, Transaction, params};
 
 use super::derive::Deriver;
 use super::ground::{self, Damaged, Owned};
@@ -100,6 +100,8 @@ struct Aside {
     reached: i64,
     moves: HashMap<EventId, i64>,
     stacks: HashSet<i64>,
+    /// Issues that do not show their newest event yet.
+    faceless: BTreeSet<i64>,
 }
 
 impl Aside {
@@ -125,6 +127,7 @@ impl Aside {
             // The last one of an event counts.
             moves: act::moves(conn)?.into_iter().collect(),
             stacks: HashSet::new(),
+            faceless: BTreeSet::new(),
         })
     }
 
@@ -138,12 +141,18 @@ impl Aside {
             // Read and unpacked before the transaction begins: others wait for the inserts alone.
             let events = self.next_events(conn, decoder)?;
             if events.is_empty() {
-                return Ok(());
+                break;
             }
             let transaction = write::begin(conn)?;
             self.derive(&transaction, &events)?;
             transaction.commit()?;
         }
+        while !self.faceless.is_empty() {
+            let transaction = write::begin(conn)?;
+            self.put_faces(&transaction, decoder, STEP_EVENTS)?;
+            transaction.commit()?;
+        }
+        Ok(())
     }
 
     /// Takes in what is left, and what does not come from events.
@@ -155,6 +164,7 @@ impl Aside {
             }
             self.derive(transaction, &events)?;
         }
+        self.put_faces(transaction, decoder, usize::MAX)?;
         self.add_residue(transaction)?;
         let mut decided = transaction.prepare("SELECT DISTINCT issue FROM activity")?;
         let decided: Vec<i64> = decided
@@ -167,9 +177,16 @@ impl Aside {
     }
 
     fn next_events(&self, conn: &Connection, decoder: &Decoder) -> Result<Vec<Owned>, Failed> {
-        let mut events = ground::events(conn, decoder, self.reached, STEP_EVENTS, self.damaged)?;
+        let mut events = ground::events(
+            conn,
+            decoder,
+            self.reached,
+            STEP_EVENTS,
+            self.damaged,
+            &self.stacks,
+        )?;
         for owned in &mut events {
-            if let Some(issue) = self.moves.get(&owned.event.event_id) {
+            if let Some(issue) = self.moves.get(&owned.event_id) {
                 owned.issue = *issue;
                 owned.is_moved = true;
             }
@@ -180,13 +197,48 @@ impl Aside {
     fn derive(&mut self, transaction: &Transaction<'_>, events: &[Owned]) -> Result<(), Failed> {
         let mut deriver = Deriver::new(transaction, self.side, &mut self.names);
         for owned in events {
-            let item = owned.item();
-            let stacks = item.stacks.clone();
-            deriver.add(item, |id| !self.stacks.contains(&id))?;
-            self.stacks.extend(stacks);
+            for (id, frames) in &owned.new_stacks {
+                if self.stacks.insert(*id) {
+                    deriver.add_stack(*id, frames);
+                }
+            }
+            deriver.add(&owned.item())?;
         }
-        deriver.finish()?;
+        let touched = deriver.finish()?;
+        self.faceless.extend(touched.iter().map(|(issue, _)| issue));
         self.reached = events.last().map_or(self.reached, |owned| owned.sequence);
+        Ok(())
+    }
+
+    /// Lets issues show their newest events, which only now are known to be so.
+    fn put_faces(
+        &mut self,
+        transaction: &Transaction<'_>,
+        decoder: &Decoder,
+        count_max: usize,
+    ) -> Result<(), Failed> {
+        for _ in 0..count_max {
+            let Some(issue) = self.faceless.pop_first() else {
+                break;
+            };
+            let newest = transaction
+                .prepare_cached(
+                    &self
+                        .side
+                        .sql("SELECT last_event FROM derived_issue WHERE number = ?1"),
+                )?
+                .query_row([issue], |row| row.get(0))?;
+            let face = ground::face(transaction, decoder, EventId::from_bytes(newest))?;
+            let sql = self.side.sql(
+                "UPDATE derived_issue SET platform = ?2, title = ?3, culprit = ?4 WHERE number = ?1",
+            );
+            transaction.prepare_cached(&sql)?.execute(params![
+                issue,
+                face.platform,
+                face.title,
+                face.culprit
+            ])?;
+        }
         Ok(())
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Failed;
-use super::derive::{Deriver, Face, HOUR, Item, document, shelf};
+use super::derive::{Deriver, HOUR, Item, document, shelf};
+use super::gist::NO_FACE;
 use super::names::Names;
 use super::payload::Decoder;
 use super::side::Side;
@@ -75,12 +76,12 @@ impl<'c> Remover<'c> {
                 params![
                     shelf(item.variant, item.issue, item.is_moved),
                     item.time.div_euclid(HOUR),
-                    item.event.level as u8,
+                    item.gist.level as u8,
                     item.time
                 ],
             )?;
         }
-        let id = item.event.event_id;
+        let id = item.event_id;
         let attachments = self.run(
             "DELETE FROM attachment WHERE event_id = ?1",
             [id.as_bytes()],
@@ -109,8 +110,7 @@ impl<'c> Remover<'c> {
             None => ground::home(self.conn, owned.variant)?,
         };
         let mut deriver = Deriver::new(self.conn, Side::Live, self.names);
-        // Its stacks have been read as words already.
-        deriver.add(owned.item(), |_| false)?;
+        deriver.add(&owned.item())?;
         for (issue, is_new) in deriver.finish()? {
             if is_new {
                 react::refresh(self.conn, Side::Live, issue)?;
@@ -153,15 +153,12 @@ impl<'c> Remover<'c> {
             shelf(item.variant, item.issue, item.is_moved),
             item.sequence,
         );
-        let values = facts::values(item.event);
-        for (fact, text) in values
-            .into_iter()
-            .filter(|(fact, _)| facts::is_counted(*fact))
-        {
+        let values = item.gist.values();
+        for (fact, text) in values.filter(|(fact, _)| facts::is_counted(*fact)) {
             let key = self
                 .names
                 .key(self.conn, Side::Live, fact.is_tag, fact.name)?;
-            let value = self.names.value(self.conn, Side::Live, key, &text)?;
+            let value = self.names.value(self.conn, Side::Live, key, text)?;
             self.run(
                 "UPDATE derived_issue_value SET count = count - 1 WHERE issue = ?1 AND value = ?2",
                 [item.issue, value],
@@ -171,11 +168,11 @@ impl<'c> Remover<'c> {
                 [item.issue, value],
             )?;
         }
-        if let Some((fact, text)) = facts::user(item.event) {
+        if let Some((fact, text)) = item.gist.user() {
             let key = self
                 .names
                 .key(self.conn, Side::Live, fact.is_tag, fact.name)?;
-            let user = self.names.value(self.conn, Side::Live, key, &text)?;
+            let user = self.names.value(self.conn, Side::Live, key, text)?;
             self.run(
                 "UPDATE derived_issue_user SET count = count - 1 WHERE issue = ?1 AND value = ?2",
                 [item.issue, user],
@@ -228,7 +225,7 @@ impl<'c> Remover<'c> {
             return Ok(());
         };
         let owned = ground::event(self.conn, self.decoder, newest)?;
-        let face = Face::of(&owned.event);
+        let face = owned.face.as_ref().unwrap_or(&NO_FACE);
         self.run(
             "UPDATE derived_issue SET last_seen = ?2, last_event = ?3, platform = ?4, title = ?5,
                  culprit = ?6,
@@ -247,7 +244,7 @@ impl<'c> Remover<'c> {
             params![
                 issue,
                 owned.time,
-                owned.event.event_id.as_bytes(),
+                owned.event_id.as_bytes(),
                 face.platform,
                 face.title,
                 face.culprit

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::Failed;
-use super::payload::{CODEC_WHOLE, Decoder, Encoder, Packed, is_damage};
+use super::payload::{CODEC_WHOLE, Decoder, Encoder, PackedRow, is_damage};
 use super::write;
 
 /// Payloads read together.
@@ -21,13 +21,13 @@ pub(super) fn repack(conn: &Connection, decoder: &Decoder) -> Result<(), Failed>
         }
         for (event, data) in step {
             reached = event;
-            let packed = Packed {
+            let packed = PackedRow {
                 codec: CODEC_WHOLE,
                 data: &data,
                 stacks: &[],
             };
             let read = decoder.event(conn, &packed);
-            match read.and_then(|event| encoder.encode_one(&event)) {
+            match read.and_then(|event| encoder.encode(&event)) {
                 Ok(payload) => write::replace_payload(conn, &mut encoder, event, &payload)?,
                 Err(error) if is_damage(&error) => {}
                 Err(error) => return Err(error.into()),

@@ -11,7 +11,7 @@ use zstd::zstd_safe;
 
 use super::carve::{Cell, Pages};
 use super::open::{beside, open_immutable};
-use super::payload::{CODEC_APART, CODEC_WHOLE, Decoder, JSON_BYTES_MAX, Packed, stack_ids};
+use super::payload::{CODEC_APART, CODEC_WHOLE, Decoder, JSON_BYTES_MAX, PackedRow, stack_ids};
 use crate::error::{Error, Result};
 use crate::event::{Event, Frame, read_frames};
 
@@ -167,8 +167,8 @@ impl Rescue<'_> {
         let Ok(sequence) = row.get::<_, i64>(0) else {
             return Ok(None);
         };
-        let packed = || -> rusqlite::Result<Packed<'_>> {
-            Ok(Packed {
+        let packed = || -> rusqlite::Result<PackedRow<'_>> {
+            Ok(PackedRow {
                 codec: row.get(1)?,
                 data: row.get_ref(2)?.as_blob()?,
                 stacks: row.get_ref(3)?.as_blob()?,

@@ -7,7 +7,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::issue::Status;
 use crate::store::IssueSort;
-use crate::store::testkit::{batch, conformance, new_event};
+use crate::store::testkit::{batch, conformance, keep, new_event, try_keep};
 
 /// A store in a directory that goes with it.
 struct Fresh {
@@ -61,7 +61,7 @@ conformance!(fresh);
 fn closed_vault(events: u32) -> (crate::scratch::Scratch, PathBuf) {
     let mut vault = fresh();
     let events = (1..=events).map(|n| new_event(n, (n % 5) as u8)).collect();
-    vault.commit(&batch(events)).unwrap();
+    keep(&mut *vault, events);
     vault.close()
 }
 
@@ -162,10 +162,7 @@ fn an_empty_file_becomes_a_vault() {
     let directory = crate::scratch::scratch();
     let path = directory.path().join("vault.db");
     fs::write(&path, "").unwrap();
-    open(&path)
-        .unwrap()
-        .commit(&batch(vec![new_event(1, 1)]))
-        .unwrap();
+    keep(&mut open(&path).unwrap(), vec![new_event(1, 1)]);
     assert_eq!(open_read_only(&path).unwrap().stats().unwrap().events, 1);
 }
 
@@ -189,7 +186,7 @@ fn a_file_that_was_not_finished_is_empty() {
 fn a_file_emptied_beside_its_log_is_refused_and_the_log_kept() {
     let (_directory, path) = closed_vault(1);
     let mut store = open(&path).unwrap();
-    store.commit(&batch(vec![new_event(2, 2)])).unwrap();
+    keep(&mut store, vec![new_event(2, 2)]);
     keep_log(&store.conn);
     drop(store);
     fs::write(&path, "").unwrap();
@@ -223,7 +220,7 @@ fn reading_makes_no_vault() {
 fn a_reader_may_not_write() {
     let (_directory, path) = closed_vault(3);
     let mut reader = open_read_only(&path).unwrap();
-    let error = reader.commit(&batch(vec![new_event(9, 1)])).unwrap_err();
+    let error = try_keep(&mut reader, vec![new_event(9, 1)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ReadOnly);
     assert!(!error.is_retryable());
     assert_eq!(reader.stats().unwrap().events, 3);
@@ -233,7 +230,7 @@ fn a_reader_may_not_write() {
 fn a_reader_sees_what_a_writer_adds_later() {
     let mut vault = fresh();
     let reader = open_read_only(&vault.path()).unwrap();
-    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    keep(&mut *vault, vec![new_event(1, 1)]);
     assert_eq!(reader.stats().unwrap().events, 1);
 }
 
@@ -241,10 +238,7 @@ fn a_reader_sees_what_a_writer_adds_later() {
 fn names_with_odd_characters_are_opened() {
     let directory = crate::scratch::scratch();
     let path = directory.path().join("a b?c#d%41é.db");
-    open(&path)
-        .unwrap()
-        .commit(&batch(vec![new_event(1, 1)]))
-        .unwrap();
+    keep(&mut open(&path).unwrap(), vec![new_event(1, 1)]);
     assert_eq!(open(&path).unwrap().stats().unwrap().events, 1);
 }
 
@@ -272,7 +266,7 @@ fn a_vault_is_made_as_documented() {
 fn a_vault_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let mut vault = fresh();
-    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    keep(&mut *vault, vec![new_event(1, 1)]);
     for file in fs::read_dir(vault.directory.path()).unwrap() {
         let file = file.unwrap();
         let mode = file.metadata().unwrap().permissions().mode();
@@ -283,9 +277,7 @@ fn a_vault_is_private() {
 #[test]
 fn numbers_are_not_reused_after_a_delete() {
     let mut vault = fresh();
-    vault
-        .commit(&batch(vec![new_event(1, 1), new_event(2, 2)]))
-        .unwrap();
+    keep(&mut *vault, vec![new_event(1, 1), new_event(2, 2)]);
     vault
         .conn
         .execute_batch(
@@ -294,7 +286,7 @@ fn numbers_are_not_reused_after_a_delete() {
              DELETE FROM variant_join WHERE issue = 2; DELETE FROM issue_number WHERE number = 2;",
         )
         .unwrap();
-    let committed = vault.commit(&batch(vec![new_event(3, 3)])).unwrap();
+    let committed = keep(&mut *vault, vec![new_event(3, 3)]);
     assert_eq!(committed.issues_new, [3]);
     let kept = vault.event(new_event(3, 3).event.event_id).unwrap();
     assert_eq!(kept.ingest_sequence, 3);
@@ -469,7 +461,7 @@ fn a_damaged_payload_of_format_1_does_not_keep_the_vault_closed() {
     let findings = store.check().unwrap();
     let names = |words: &str| findings.iter().any(|finding| finding.contains(words));
     assert!(names("event 07070707070707070707070700000003: the payload"));
-    let again = store.commit(&batch(vec![damaged])).unwrap();
+    let again = keep(&mut store, vec![damaged]);
     assert_eq!((again.events_known, again.events_new), (1, 0));
     assert_eq!(again.outcomes[0].issue_number, 1);
     assert_eq!(store.rebuild().unwrap_err().kind(), ErrorKind::Corrupt);
@@ -479,9 +471,7 @@ fn a_damaged_payload_of_format_1_does_not_keep_the_vault_closed() {
 fn counts_that_disagree_are_found() {
     let check = |sql: &str, expected: &str| {
         let mut vault = fresh();
-        vault
-            .commit(&batch((1..9).map(|n| new_event(n, 1)).collect()))
-            .unwrap();
+        keep(&mut *vault, (1..9).map(|n| new_event(n, 1)).collect());
         vault
             .conn
             .pragma_update(None, "foreign_keys", false)
@@ -529,7 +519,7 @@ fn eight_threads_make_one_vault() {
                 scope.spawn(move || {
                     start.wait();
                     let mut store = open(path).unwrap();
-                    store.commit(&batch(vec![new_event(n, 1)])).unwrap();
+                    keep(&mut store, vec![new_event(n, 1)]);
                 });
             }
         });
@@ -551,13 +541,12 @@ fn two_writers_lose_nothing() {
                 for n in 1..=500 {
                     // Half of the variants are shared, so that both race to create issues.
                     let new = new_event(writer * 1000 + n, (n % 100) as u8 + writer as u8 * 50);
-                    store
-                        .commit(&Batch {
-                            events: vec![new],
-                            offsets: vec![(format!("segment {writer}"), n.into())],
-                            counters: vec![("commits".into(), 1)],
-                        })
-                        .unwrap();
+                    let batch = Batch {
+                        offsets: vec![(format!("segment {writer}"), n.into())],
+                        counters: vec![("commits".into(), 1)],
+                        ..batch(&mut store, vec![new])
+                    };
+                    store.commit(&batch).unwrap();
                 }
             });
         }
@@ -581,26 +570,27 @@ fn a_writer_that_does_not_finish_makes_others_busy() {
         .conn
         .busy_timeout(std::time::Duration::from_millis(20))
         .unwrap();
-    let error = vault.commit(&batch(vec![new_event(1, 1)])).unwrap_err();
+    let error = try_keep(&mut *vault, vec![new_event(1, 1)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Busy);
     assert!(error.is_retryable());
     drop(other);
-    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    keep(&mut *vault, vec![new_event(1, 1)]);
 }
 
 /// The store gets full at each possible page of one commit; each time nothing of the batch may be left.
 #[test]
 fn a_full_store_keeps_nothing_of_the_batch() {
     let mut vault = fresh();
-    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    keep(&mut *vault, vec![new_event(1, 1)]);
     let pages: u32 = vault
         .conn
         .pragma_query_value(None, "page_count", |row| row.get(0))
         .unwrap();
+    let events = (2..400).map(|n| new_event(n, n as u8)).collect();
     let big = Batch {
-        events: (2..400).map(|n| new_event(n, n as u8)).collect(),
         offsets: vec![("segment".into(), 7)],
         counters: vec![("commits".into(), 1)],
+        ..batch(&mut *vault, events)
     };
     let mut failed = 0;
     for room in 0.. {
@@ -626,11 +616,11 @@ fn a_full_store_keeps_nothing_of_the_batch() {
 #[test]
 fn a_commit_that_fails_halfway_keeps_nothing() {
     let mut vault = fresh();
-    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    keep(&mut *vault, vec![new_event(1, 1)]);
     let next = Batch {
-        events: vec![new_event(2, 1), new_event(3, 2)],
         offsets: vec![("segment".into(), 7)],
         counters: vec![("commits".into(), 1)],
+        ..batch(&mut *vault, vec![new_event(2, 1), new_event(3, 2)])
     };
     let writes = [
         "INSERT ON issue_number",
@@ -665,7 +655,7 @@ fn a_commit_that_fails_halfway_keeps_nothing() {
 #[test]
 fn sync_waits_for_the_disk_once_and_leaves_commits_quick() {
     let mut vault = fresh();
-    vault.commit(&batch(vec![new_event(1, 1)])).unwrap();
+    keep(&mut *vault, vec![new_event(1, 1)]);
     vault.sync().unwrap();
     let synchronous: i64 = vault
         .conn

@@ -1,18 +1,20 @@
 //! Everything that changes the database, each call in one transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::super::{Batch, Committed, NewEvent, Outcome};
+use super::super::{Batch, Committed, Contents, Outcome, Packed};
 use super::derive::{Deriver, Item, SEQUENCE_MAX};
 use super::names::Names;
-use super::payload::{CODEC_APART, Encoder, PackedStack, Payload};
+use super::payload::{CODEC_APART, Encoder, PackedStack, Parts, Payload};
 use super::read::{signed, unsigned};
 use super::records::{EventRow, JoinRow};
 use super::side::Side;
 use super::{Failed, react};
 use crate::error::{Error, ErrorKind};
+use crate::event::read_frames;
 use crate::issue::{IssueId, Join, VariantKey};
 
 pub(super) fn commit(
@@ -20,14 +22,13 @@ pub(super) fn commit(
     names: &mut Names,
     encoder: &mut Encoder,
     batch: &Batch,
-    payloads: &[Payload],
 ) -> Result<Committed, Failed> {
     let transaction = begin(conn)?;
     names.refresh(&transaction)?;
     let before = newest(&transaction)?;
     let mut keeper = Keeper::new(&transaction, names, encoder)?;
-    for (new, payload) in batch.events.iter().zip(payloads) {
-        keeper.keep(new, payload)?;
+    for new in &batch.events {
+        keeper.keep(new)?;
     }
     let (committed, touched) = keeper.finish()?;
     react::to_events(&transaction, &batch.events, &committed, &touched, before)?;
@@ -148,7 +149,8 @@ impl<'a> Keeper<'a> {
         })
     }
 
-    fn keep(&mut self, new: &'a NewEvent, payload: &Payload) -> Result<(), Failed> {
+    fn keep(&mut self, new: &'a Packed) -> Result<(), Failed> {
+        let parts = parts(new)?;
         if let Some(issue) = self.known_issue(new)? {
             self.committed.events_known += 1;
             return Ok(self.report(new, issue, false, true)?);
@@ -156,11 +158,15 @@ impl<'a> Keeper<'a> {
         let project = self.project(&new.join.project)?;
         let issues_before = self.committed.issues_new.len();
         let joined = self.join(project, &new.join)?;
-        let (stacks, new_stacks) = self.stacks(&payload.stacks)?;
-        let item = self.insert(new, joined, payload, stacks)?;
-        self.deriver.add(item, |id| new_stacks.contains(&id))?;
-        self.in_batch
-            .insert(*new.event.event_id.as_bytes(), joined.issue);
+        let stacks = stacks(
+            self.transaction,
+            self.encoder,
+            &mut self.deriver,
+            &parts.payload.stacks,
+        )?;
+        let item = self.insert(new, parts, joined, stacks)?;
+        self.deriver.add(&item)?;
+        self.in_batch.insert(*new.event_id.as_bytes(), joined.issue);
         self.committed.events_new += 1;
         let is_new_issue = self.committed.issues_new.len() > issues_before;
         Ok(self.report(new, joined.issue, is_new_issue, false)?)
@@ -168,13 +174,13 @@ impl<'a> Keeper<'a> {
 
     fn report(
         &mut self,
-        new: &NewEvent,
+        new: &Packed,
         issue: i64,
         is_new_issue: bool,
         is_known: bool,
     ) -> rusqlite::Result<()> {
         self.committed.outcomes.push(Outcome {
-            event: new.event.event_id,
+            event: new.event_id,
             issue_number: unsigned(issue)?,
             is_new_issue,
             is_known,
@@ -183,8 +189,8 @@ impl<'a> Keeper<'a> {
     }
 
     /// The issue of an event that is here; 0 for one that was deleted and must not come back.
-    fn known_issue(&self, new: &NewEvent) -> rusqlite::Result<Option<i64>> {
-        let id = new.event.event_id;
+    fn known_issue(&self, new: &Packed) -> rusqlite::Result<Option<i64>> {
+        let id = new.event_id;
         if let Some(issue) = self.in_batch.get(id.as_bytes()) {
             return Ok(Some(*issue));
         }
@@ -250,45 +256,19 @@ impl<'a> Keeper<'a> {
         Ok(Joined { join: id, issue })
     }
 
-    /// The ids of an event's stacks, and those that are new.
-    fn stacks(
-        &mut self,
-        stacks: &[Option<PackedStack>],
-    ) -> Result<(Vec<i64>, HashSet<i64>), Failed> {
-        let mut ids = Vec::with_capacity(stacks.len());
-        let mut new = HashSet::new();
-        for stack in stacks {
-            let Some(stack) = stack else {
-                ids.push(0);
-                continue;
-            };
-            let known = self.deriver.names().stack(&stack.hash);
-            let id = match known {
-                Some(id) => id,
-                None => {
-                    let (id, is_new) = put_stack(self.transaction, self.encoder, stack)?;
-                    self.deriver.names().remember_stack(stack.hash, id);
-                    new.extend(is_new.then_some(id));
-                    id
-                }
-            };
-            ids.push(id);
-        }
-        Ok((ids, new))
-    }
-
     fn insert(
         &mut self,
-        new: &'a NewEvent,
+        new: &Packed,
+        parts: &'a Parts,
         joined: Joined,
-        payload: &Payload,
         stacks: Vec<i64>,
     ) -> Result<Item<'a>, Failed> {
-        let time = new.time().as_nanos();
+        let time = new.time.as_nanos();
+        let payload = &parts.payload;
         let row = EventRow {
-            event_id: new.event.event_id.as_bytes(),
+            event_id: new.event_id.as_bytes(),
             variant: joined.join,
-            level: i64::from(new.event.level as u8),
+            level: i64::from(parts.gist.level as u8),
             time,
             received_at: new.received_at.as_nanos(),
             process: &new.process,
@@ -297,7 +277,9 @@ impl<'a> Keeper<'a> {
         let sequence = put_event(self.transaction, None, &row, payload, &stacks)?;
         Ok(Item {
             sequence,
-            event: &new.event,
+            event_id: new.event_id,
+            gist: &parts.gist,
+            face: Some(&parts.face),
             time,
             process: new.process,
             process_sequence: row.sequence,
@@ -380,6 +362,51 @@ pub(super) fn put_join(
         row.joined_at,
         row.crc(),
     ])
+}
+
+fn parts(new: &Packed) -> Result<&Parts, Failed> {
+    match &new.contents {
+        Contents::Parts(parts) => Ok(parts),
+        #[cfg(test)]
+        Contents::Whole(_) => {
+            let message = "the event was packed for another store";
+            Err(Error::new(ErrorKind::Internal, "commit", message).into())
+        }
+    }
+}
+
+/// The ids of an event's stacks, each kept where it is new.
+pub(super) fn stacks(
+    conn: &Connection,
+    encoder: &mut Encoder,
+    deriver: &mut Deriver<'_, '_>,
+    stacks: &[Option<Arc<PackedStack>>],
+) -> Result<Vec<i64>, Failed> {
+    let mut ids = Vec::with_capacity(stacks.len());
+    for stack in stacks {
+        ids.push(match stack {
+            Some(stack) => known_or_new(conn, encoder, deriver, stack)?,
+            None => 0,
+        });
+    }
+    Ok(ids)
+}
+
+fn known_or_new(
+    conn: &Connection,
+    encoder: &mut Encoder,
+    deriver: &mut Deriver<'_, '_>,
+    stack: &PackedStack,
+) -> Result<i64, Failed> {
+    if let Some(id) = deriver.names().stack(&stack.hash) {
+        return Ok(id);
+    }
+    let (id, is_new) = put_stack(conn, encoder, stack)?;
+    deriver.names().remember_stack(stack.hash, id);
+    if is_new {
+        deriver.add_stack(id, &read_frames(&stack.json)?);
+    }
+    Ok(id)
 }
 
 /// The row of a stack, made where it is missing, and whether it is new.
