@@ -35,6 +35,22 @@ impl Times {
         self.wall += begun.elapsed();
         done
     }
+
+    /// Both together.
+    pub fn with(self, more: Self) -> Self {
+        Self {
+            wall: self.wall + more.wall,
+            cpu: self.cpu + more.cpu,
+        }
+    }
+
+    /// Without a part of it. (The processor's time is told in coarse steps: a part can seem longer than the whole.)
+    pub fn without(self, part: Self) -> Self {
+        Self {
+            wall: self.wall.saturating_sub(part.wall),
+            cpu: self.cpu.saturating_sub(part.cpu),
+        }
+    }
 }
 
 /// Forgets the peak of memory so far, where the system lets us; else the peak is that since the process began.

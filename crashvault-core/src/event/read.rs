@@ -18,7 +18,12 @@ impl Event {
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let invalid = |reason: String| Error::new(ErrorKind::InvalidInput, "read event", reason);
         let patched;
-        let raw = match serde_json::from_slice(json) {
+        // As one text: then its strings need no look of their own whether they are UTF-8.
+        let read = match std::str::from_utf8(json) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(json),
+        };
+        let raw = match read {
             Ok(raw) => raw,
             Err(first) => {
                 patched = patch_json(&String::from_utf8_lossy(json));

@@ -231,7 +231,7 @@ fn numbered(store: &dyn Store, number: u64) -> Issue {
 }
 
 /// Decision number `decision` about issue `issue`, at that second.
-fn decision(decision: u8, issue: u8, second: i64, deed: Deed) -> Decision {
+pub(crate) fn decision(decision: u8, issue: u8, second: i64, deed: Deed) -> Decision {
     Decision {
         id: ActivityId::from_bytes([decision; 16]),
         vault: [3; 16],

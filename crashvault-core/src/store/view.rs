@@ -76,8 +76,12 @@ impl IssueView {
     }
 }
 
-/// At most [`LINE_CHARS_MAX`] characters, the last one a mark if something was cut.
+/// At most [`LINE_CHARS_MAX`] characters, the last one a mark if something was cut. Without NUL, at which patterns would
+/// end.
 pub(super) fn line(mut text: String) -> String {
+    if text.contains('\0') {
+        text = text.replace('\0', "\u{fffd}");
+    }
     if text.char_indices().nth(LINE_CHARS_MAX).is_none() {
         return text;
     }

@@ -22,7 +22,7 @@ use crate::time::{Clock, SystemClock, Timestamp};
 pub const READER_DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// Events added in one transaction.
-const BATCH_EVENTS_MAX: usize = 1024;
+const BATCH_EVENTS_MAX: usize = 4096;
 
 /// How long another process may hold the lease without taking anything in.
 const LEASE_PATIENCE: Duration = Duration::from_secs(60);

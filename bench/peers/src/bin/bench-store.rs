@@ -33,8 +33,8 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 const VERIFIED_EVENTS_MAX: u64 = 20_000;
 const SEED: u64 = 1;
 const EVENTS: u64 = 100_000;
-/// Events that are read, and given to the vault, at once.
-const CHUNK: usize = 1024;
+/// Events given to the vault with one call; it divides them into batches by itself.
+const CHUNK: usize = 8192;
 /// Queries of each kind; those before them only fill the caches.
 const QUERIES: usize = 200;
 const WARM_UPS: usize = 20;
@@ -239,38 +239,87 @@ fn fill(options: &Options, home: &Path) -> Outcome<Filled> {
     let mut random = Random::of(SEED, &[1]);
     let mut first = 0;
     loop {
-        let begun = Instant::now();
-        let chunk: Vec<String> = lines.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
-        filled.generation += begun.elapsed();
-        if chunk.is_empty() {
+        let mut source = Reading {
+            lines: &mut *lines,
+            random: &mut random,
+            count: options.count,
+            aside: Times::default(),
+            filled: &mut filled,
+            read: 0,
+            broken: None,
+        };
+        let mut spent = Times::default();
+        let added = spent.add(|| {
+            vault.add_all((0..CHUNK).map_while(|_| source.next_event(first)))
+        })?;
+        let (aside, read, broken) = (source.aside, source.read, source.broken);
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        if read == 0 {
             break;
         }
-        let before = filled.times;
-        let added = filled.times.add(|| take_in(&mut vault, &chunk, first))?;
+        let spent = spent.without(aside);
+        filled.generation += aside.wall;
+        filled.times = filled.times.with(spent);
         if first * 10 >= options.count * 9 {
-            filled.last_tenth += filled.times.wall - before.wall;
-            filled.last_tenth_events += chunk.len() as u64;
+            filled.last_tenth += spent.wall;
+            filled.last_tenth_events += read;
         }
-        if added.len() != chunk.len() {
-            return Err(format!("{} of {} events were answered", added.len(), chunk.len()).into());
+        if added.len() as u64 != read {
+            return Err(format!("{} of {read} events were answered", added.len()).into());
         }
-        filled.note(first, &chunk, &added, options.count, &mut random)?;
-        progress(first, chunk.len() as u64, options.count, &filled);
-        first += chunk.len() as u64;
+        filled.note(first, &added, options.count, &mut random);
+        progress(first, read, options.count, &filled);
+        first += read;
     }
     // Closing writes the log back into the database: a part of the work.
     filled.times.add(|| drop(vault));
     Ok(filled)
 }
 
-/// What is timed: text in, event in the vault and found by all its indexes.
-fn take_in(vault: &mut Vault, chunk: &[String], first: u64) -> Outcome<Vec<Added>> {
-    let mut events = Vec::with_capacity(chunk.len());
-    for (number, line) in (first..).zip(chunk) {
-        let event = Event::from_json(line.as_bytes());
-        events.push(event.map_err(|error| format!("line {}: {error}", number + 1))?);
+/// Events as the vault asks for them. Reading the text is a part of what is timed; making it is not.
+struct Reading<'r> {
+    lines: &'r mut dyn Iterator<Item = std::io::Result<String>>,
+    random: &'r mut Random,
+    count: u64,
+    aside: Times,
+    filled: &'r mut Filled,
+    read: u64,
+    broken: Option<Box<dyn Error>>,
+}
+
+impl Reading<'_> {
+    fn next_event(&mut self, first: u64) -> Option<Event> {
+        let mut aside = self.aside;
+        let line = aside.add(|| self.next_line());
+        self.aside = aside;
+        let event = line
+            .transpose()?
+            .and_then(|line| Ok(Event::from_json(line.as_bytes())?));
+        match event {
+            Ok(event) => {
+                self.read += 1;
+                Some(event)
+            }
+            Err(error) => {
+                self.broken = Some(format!("line {}: {error}", first + self.read + 1).into());
+                None
+            }
+        }
     }
-    Ok(vault.add_all(events)?)
+
+    fn next_line(&mut self) -> Outcome<Option<String>> {
+        let Some(line) = self.lines.next().transpose()? else {
+            return Ok(None);
+        };
+        self.filled.json_bytes += line.len() as u64;
+        if self.random.below(self.count) < PACKED {
+            self.filled.packed += 1;
+            self.filled.packed_bytes += packed_bytes(&line)?;
+        }
+        Ok(Some(line))
+    }
 }
 
 fn progress(first: u64, length: u64, count: u64, filled: &Filled) {
@@ -282,21 +331,9 @@ fn progress(first: u64, length: u64, count: u64, filled: &Filled) {
 }
 
 impl Filled {
-    fn note(
-        &mut self,
-        first: u64,
-        chunk: &[String],
-        added: &[Added],
-        count: u64,
-        random: &mut Random,
-    ) -> Outcome {
-        for ((number, line), added) in (first..).zip(chunk).zip(added) {
+    fn note(&mut self, first: u64, added: &[Added], count: u64, random: &mut Random) {
+        for (number, added) in (first..).zip(added) {
             self.events += u64::from(!added.is_known);
-            self.json_bytes += line.len() as u64;
-            if random.below(count) < PACKED {
-                self.packed += 1;
-                self.packed_bytes += packed_bytes(line)?;
-            }
             if random.below(count) < KNOWN && !added.is_known {
                 self.taken.push(Taken {
                     number,
@@ -305,7 +342,6 @@ impl Filled {
                 });
             }
         }
-        Ok(())
     }
 
     fn report(&self, options: &Options, report: &mut Report) {

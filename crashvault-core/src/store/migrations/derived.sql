@@ -66,12 +66,15 @@ CREATE TABLE derived_key (
     name   TEXT NOT NULL,
     UNIQUE (is_tag, name)
 ) STRICT;
+-- `hash` is the first 8 bytes of BLAKE3 of the text (`names.rs`): an index of the texts themselves would say them again,
+-- and many are of one event alone.
 CREATE TABLE derived_value (
     id   INTEGER PRIMARY KEY,
     key  INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    UNIQUE (key, text)
+    hash INTEGER NOT NULL,
+    text TEXT NOT NULL
 ) STRICT;
+CREATE INDEX generation_value_by_key ON derived_value (key, hash);
 
 -- Which documents have a stack. (Which have a value stands in the full-text index: there a value's documents are
 -- gathered in memory and written in order, while here each would land on a page of its own.)
@@ -127,3 +130,6 @@ CREATE VIRTUAL TABLE derived_stack_text USING fts5 (
 -- Short pages: the index keeps a list of where to begin only for what takes four of them or more; in shorter lists it
 -- reads from the start whatever it is asked.
 INSERT INTO derived_text (derived_text, rank) VALUES ('pgsz', 1000);
+-- One segment for each batch, and fewer rounds of merging them.
+INSERT INTO derived_text (derived_text, rank) VALUES ('hashsize', 67108864);
+INSERT INTO derived_text (derived_text, rank) VALUES ('automerge', 8);

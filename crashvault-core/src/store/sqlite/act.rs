@@ -9,7 +9,7 @@ use super::Failed;
 use super::names::Names;
 use super::payload::Decoder;
 use super::react::{self, Unrecorded};
-use super::remove::{Removal, Remover};
+use super::remove::Remover;
 use super::side::Side;
 use super::{read, write};
 use crate::error::{Error, ErrorKind};
@@ -166,8 +166,9 @@ fn delete_issue(
         .collect::<rusqlite::Result<_>>()?;
     let mut remover = Remover::new(conn, names, decoder);
     for event in events {
-        remover.remove(event, Removal::Delete, decision.at)?;
+        remover.delete_unread(event, decision.at)?;
     }
+    remover.forget_values(issue)?;
     remover.forget_residue(issue)?;
     remover.finish()
 }

@@ -61,7 +61,7 @@ const COLUMNS: &str =
 
 /// One event, in the issue it is placed in.
 pub(super) fn event(conn: &Connection, decoder: &Decoder, sequence: i64) -> Result<Owned, Failed> {
-    let mut owned = {
+    let owned = {
         let mut find =
             conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE e.ingest_sequence = ?1"))?;
         let mut rows = find.query([sequence])?;
@@ -69,13 +69,10 @@ pub(super) fn event(conn: &Connection, decoder: &Decoder, sequence: i64) -> Resu
         let (event, packed) = whole(conn, decoder, row)?;
         Owned {
             face: Some(Face::of(&event)),
-            ..owned(&event, &packed, row)?
+            ..owned(Gist::of(&event), &packed, row)?
         }
     };
-    (owned.issue, owned.is_moved) = conn
-        .prepare_cached("SELECT issue, is_moved FROM derived_placement WHERE event = ?1")?
-        .query_row([sequence], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(owned)
+    placed(conn, owned)
 }
 
 /// What is to be done about an event whose payload is damaged.
@@ -85,6 +82,23 @@ pub(super) enum Damaged {
     Refused,
     /// It is left out.
     Skipped,
+}
+
+/// One event whose payload cannot be read: what its rows say of it, in the issue it is placed in.
+pub(super) fn unread(conn: &Connection, sequence: i64) -> Result<Owned, Failed> {
+    let mut find =
+        conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE e.ingest_sequence = ?1"))?;
+    let mut rows = find.query([sequence])?;
+    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    placed(conn, owned(Gist::default(), &packed(row)?, row)?)
+}
+
+/// In the issue it is placed in.
+fn placed(conn: &Connection, mut owned: Owned) -> Result<Owned, Failed> {
+    (owned.issue, owned.is_moved) = conn
+        .prepare_cached("SELECT issue, is_moved FROM derived_placement WHERE event = ?1")?
+        .query_row([owned.sequence], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(owned)
 }
 
 /// What an issue shows of one of its events.
@@ -135,7 +149,7 @@ fn without_known(
 ) -> Result<Owned, Failed> {
     let packed = packed(row)?;
     let event = named(row, decoder.event_apart(conn, &packed))?;
-    let mut owned = owned(&event, &packed, row)?;
+    let mut owned = owned(Gist::of(&event), &packed, row)?;
     for id in &owned.stacks {
         if *id != 0 && !known.contains(id) {
             let frames = named(row, decoder.stack(conn, *id))?;
@@ -172,10 +186,10 @@ fn named<T>(row: &Row<'_>, read: crate::error::Result<T>) -> Result<T, Failed> {
     Ok(read.map_err(|error| error.with_context("event", id))?)
 }
 
-fn owned(event: &Event, packed: &PackedRow<'_>, row: &Row<'_>) -> rusqlite::Result<Owned> {
+fn owned(gist: Gist, packed: &PackedRow<'_>, row: &Row<'_>) -> rusqlite::Result<Owned> {
     Ok(Owned {
         event_id: EventId::from_bytes(row.get(1)?),
-        gist: Gist::of(event),
+        gist,
         face: None,
         new_stacks: Vec::new(),
         sequence: row.get(0)?,

@@ -9,6 +9,38 @@ use super::side::Side;
 /// Values remembered; then all are forgotten and found again.
 const VALUES_MAX: usize = 50_000;
 
+/// The id of a key, if some event has or had it.
+pub(super) fn find_key(
+    conn: &Connection,
+    side: Side,
+    is_tag: bool,
+    name: &str,
+) -> rusqlite::Result<Option<i64>> {
+    let find = "SELECT id FROM derived_key WHERE is_tag = ?1 AND name = ?2";
+    conn.prepare_cached(&side.sql(find))?
+        .query_row(params![is_tag, name], |row| row.get(0))
+        .optional()
+}
+
+/// The id of a value, if some event has or had it.
+pub(super) fn find_value(
+    conn: &Connection,
+    side: Side,
+    key: i64,
+    text: &str,
+) -> rusqlite::Result<Option<i64>> {
+    let find = "SELECT id FROM derived_value WHERE key = ?1 AND hash = ?2 AND text = ?3";
+    conn.prepare_cached(&side.sql(find))?
+        .query_row(params![key, hash(text), text], |row| row.get(0))
+        .optional()
+}
+
+fn hash(text: &str) -> i64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..8]);
+    i64::from_le_bytes(first)
+}
+
 /// Ids found in this connection. Worthless once another connection has deleted rows, or a transaction was rolled back.
 #[derive(Default)]
 pub(super) struct Names {
@@ -51,15 +83,13 @@ impl Names {
         if let Some(id) = known.get(name) {
             return Ok(*id);
         }
-        let find = side.sql("SELECT id FROM derived_key WHERE is_tag = ?1 AND name = ?2");
-        let add = side.sql("INSERT INTO derived_key (is_tag, name) VALUES (?1, ?2)");
-        let found = conn
-            .prepare_cached(&find)?
-            .query_row(params![is_tag, name], |row| row.get(0))
-            .optional()?;
-        let id = match found {
+        let id = match find_key(conn, side, is_tag, name)? {
             Some(id) => id,
-            None => conn.prepare_cached(&add)?.insert(params![is_tag, name])?,
+            None => {
+                let add = "INSERT INTO derived_key (is_tag, name) VALUES (?1, ?2)";
+                conn.prepare_cached(&side.sql(add))?
+                    .insert(params![is_tag, name])?
+            }
         };
         // Keys come from outside too.
         if known.len() < VALUES_MAX {
@@ -79,15 +109,13 @@ impl Names {
         if let Some(&id) = known.get(text) {
             return Ok(id);
         }
-        // Most that are not remembered are new: trying to add them first saves looking for them.
-        let add = side.sql("INSERT OR IGNORE INTO derived_value (key, text) VALUES (?1, ?2)");
-        let id = match conn.prepare_cached(&add)?.execute(params![key, text])? {
-            0 => {
-                let find = side.sql("SELECT id FROM derived_value WHERE key = ?1 AND text = ?2");
-                conn.prepare_cached(&find)?
-                    .query_row(params![key, text], |row| row.get(0))?
+        let id = match find_value(conn, side, key, text)? {
+            Some(id) => id,
+            None => {
+                let add = "INSERT INTO derived_value (key, hash, text) VALUES (?1, ?2, ?3)";
+                conn.prepare_cached(&side.sql(add))?
+                    .insert(params![key, hash(text), text])?
             }
-            _ => conn.last_insert_rowid(),
         };
         known.insert(text.into(), id);
         self.value_count += 1;

@@ -7,9 +7,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::{Committed, Packed, id_of_reaction};
 use super::Failed;
 use super::derive::HOUR;
+use super::names::{find_key, find_value};
 use super::read;
 use super::records::ActivityRow;
 use super::side::Side;
+use super::terms;
 use crate::error::{Error, ErrorKind};
 use crate::event::EventId;
 use crate::issue::{
@@ -239,17 +241,24 @@ fn early(
     before: i64,
 ) -> rusqlite::Result<Option<Timestamp>> {
     let since = since.map_or(i64::MIN, Timestamp::as_nanos);
+    let Some(key) = find_key(conn, Side::Live, false, "release")? else {
+        return Ok(None);
+    };
+    let Some(value) = find_value(conn, Side::Live, key, release)? else {
+        return Ok(None);
+    };
     let found: Option<i64> = conn
         .prepare_cached(
-            "SELECT p.time FROM derived_key k
-             CROSS JOIN derived_value v ON v.key = k.id AND v.text = ?2
-             CROSS JOIN derived_text o ON o.derived_text MATCH (char(57347) || v.id)
+            "SELECT p.time FROM derived_text o
              CROSS JOIN derived_placement p ON p.event = o.rowid & 4294967295
              CROSS JOIN issue_number n ON n.number = p.issue
-             WHERE NOT k.is_tag AND k.name = 'release' AND p.event <= ?3 AND p.time <= ?4
+             WHERE o.derived_text MATCH ?2 AND p.event <= ?3 AND p.time <= ?4
                  AND n.project = (SELECT id FROM project WHERE name = ?1) LIMIT 1",
         )?
-        .query_row(params![project, release, before, since], |row| row.get(0))
+        .query_row(
+            params![project, terms::value(value), before, since],
+            |row| row.get(0),
+        )
         .optional()?;
     Ok(found.map(Timestamp::from_nanos))
 }

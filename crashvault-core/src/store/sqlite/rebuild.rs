@@ -44,7 +44,11 @@ pub(super) fn rebuild(conn: &mut Connection, decoder: &Decoder) -> Result<Rebuil
         let report = report(&transaction)?;
         put_in_place(&transaction)?;
         transaction.commit()?;
-        sweep(conn)?;
+        match sweep(conn) {
+            // The rebuild is done; the next one sweeps up behind it.
+            Err(source) if is_busy(&source) => {}
+            swept => swept?,
+        }
         return Ok(report);
     }
     Err(outdated())
@@ -84,6 +88,14 @@ pub(super) fn derive_in_place(
         ..Aside::new(transaction, Side::Live)?
     };
     aside.complete(transaction, decoder)
+}
+
+fn is_busy(source: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(
+        source.sqlite_error_code(),
+        Some(DatabaseBusy | DatabaseLocked)
+    )
 }
 
 fn outdated() -> Failed {

@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Failed;
 use super::derive::{Deriver, HOUR, Item, document, shelf};
 use super::gist::NO_FACE;
+use super::ground::Owned;
 use super::names::Names;
-use super::payload::Decoder;
+use super::payload::{Decoder, is_damage};
 use super::side::Side;
 use super::{ground, react};
 use crate::store::facts;
@@ -62,6 +63,20 @@ impl<'c> Remover<'c> {
         at: Timestamp,
     ) -> Result<(), Failed> {
         let owned = ground::event(self.conn, self.decoder, sequence)?;
+        self.remove_owned(&owned, how, at)
+    }
+
+    /// Deletes an event of an issue of which nothing is to remain, even if the event cannot be read.
+    pub(super) fn delete_unread(&mut self, sequence: i64, at: Timestamp) -> Result<(), Failed> {
+        let owned = match ground::event(self.conn, self.decoder, sequence) {
+            Err(Failed::Own(error)) if is_damage(&error) => ground::unread(self.conn, sequence)?,
+            owned => owned?,
+        };
+        self.remove_owned(&owned, Removal::Delete, at)
+    }
+
+    fn remove_owned(&mut self, owned: &Owned, how: Removal, at: Timestamp) -> Result<(), Failed> {
+        let sequence = owned.sequence;
         let item = owned.item();
         self.take_out(&item, how != Removal::Retire)?;
         match how {
@@ -117,6 +132,13 @@ impl<'c> Remover<'c> {
             }
             self.issues.insert(issue);
         }
+        Ok(())
+    }
+
+    /// Forgets the values and users of an issue whose events were all deleted, also of those that could not be read.
+    pub(super) fn forget_values(&self, issue: i64) -> Result<(), Failed> {
+        self.run("DELETE FROM derived_issue_value WHERE issue = ?1", [issue])?;
+        self.run("DELETE FROM derived_issue_user WHERE issue = ?1", [issue])?;
         Ok(())
     }
 

@@ -18,8 +18,10 @@ use super::super::{
 use super::Failed;
 use super::derive::{document, shelf};
 use super::issue_sql::{self, Sql};
+use super::names::{find_key, find_value};
 use super::postings::{Chunked, Postings, Reach, Union, Within};
 use super::read;
+use super::side::Side;
 use super::terms;
 use crate::error::{Error, ErrorKind};
 use crate::issue::Issue;
@@ -34,6 +36,8 @@ const STRIDE: usize = 128;
 /// Values in one expression of the full-text index, and values that a wildcard may stand for.
 const TERMS_TOGETHER_MAX: usize = 200;
 const WILD_VALUES_MAX: usize = 20_000;
+/// Values of a key that are sought one by one; of more, it is quicker to read all values there are in a row.
+const SOUGHT_VALUES_MAX: i64 = 5_000;
 /// Levels of one expression; the index's reader keeps a stack of a hundred, of which each takes several.
 const EXPRESSION_DEPTH_MAX: usize = 8;
 /// Pieces of a wildcard's words in one expression.
@@ -666,20 +670,13 @@ fn value_terms(conn: &Connection, key: &Key, pattern: &Pattern) -> Result<Vec<St
             }
         };
     }
-    let key: Option<i64> = conn
-        .prepare_cached("SELECT id FROM derived_key WHERE is_tag = ?1 AND name = ?2")?
-        .query_row(params![is_tag, name], |row| row.get(0))
-        .optional()?;
-    let Some(key) = key else {
+    let Some(key) = find_key(conn, Side::Live, is_tag, name)? else {
         return Ok(Vec::new());
     };
     match pattern {
         Pattern::Any => Ok(vec![terms::key(key)]),
         Pattern::Exact(text) => {
-            let found: Option<i64> = conn
-                .prepare_cached("SELECT id FROM derived_value WHERE key = ?1 AND text = ?2")?
-                .query_row(params![key, text], |row| row.get(0))
-                .optional()?;
+            let found = find_value(conn, Side::Live, key, text)?;
             Ok(found.map(terms::value).into_iter().collect())
         }
         Pattern::Glob(glob) => values_like(conn, key, glob),
@@ -687,7 +684,15 @@ fn value_terms(conn: &Connection, key: &Key, pattern: &Pattern) -> Result<Vec<St
 }
 
 fn values_like(conn: &Connection, key: i64, glob: &str) -> Result<Vec<String>, Failed> {
-    let mut all = conn.prepare_cached("SELECT id, text FROM derived_value WHERE key = ?1")?;
+    let count: i64 = conn
+        .prepare_cached(
+            "SELECT count(*) FROM (SELECT 1 FROM derived_value WHERE key = ?1 LIMIT ?2)",
+        )?
+        .query_row(params![key, SOUGHT_VALUES_MAX + 1], |row| row.get(0))?;
+    let mut all = conn.prepare_cached(match count > SOUGHT_VALUES_MAX {
+        true => "SELECT id, text FROM derived_value NOT INDEXED WHERE key = ?1",
+        false => "SELECT id, text FROM derived_value WHERE key = ?1",
+    })?;
     let mut rows = all.query([key])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

@@ -5,9 +5,9 @@ use std::thread;
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::issue::Status;
+use crate::issue::{Deed, Status};
 use crate::store::IssueSort;
-use crate::store::testkit::{batch, conformance, keep, new_event, try_keep};
+use crate::store::testkit::{batch, conformance, decision, keep, new_event, try_keep};
 
 /// A store in a directory that goes with it.
 struct Fresh {
@@ -671,4 +671,22 @@ fn a_vault_without_a_log_is_readable_as_it_lies() {
     let conn = open::open_immutable(&path).unwrap();
     assert_eq!(read::stats(&conn).unwrap().events, 12);
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+fn an_issue_with_an_event_that_cannot_be_read_can_be_deleted() {
+    let mut vault = fresh();
+    keep(&mut *vault, (1..4).map(|n| new_event(n, 1)).collect());
+    keep(&mut *vault, vec![new_event(4, 2)]);
+    vault
+        .conn
+        .execute_batch("UPDATE event_payload SET data = zeroblob(length(data)) WHERE event = 2")
+        .unwrap();
+    let deleted = decision(9, 1, 50, Deed::Tombstone);
+    vault.act(&[deleted]).unwrap();
+    let stats = vault.stats().unwrap();
+    assert_eq!((stats.events, stats.issues), (1, 1));
+    assert_eq!(vault.check().unwrap(), [""; 0]);
+    assert_eq!(vault.verify().unwrap(), [""; 0]);
+    assert!(vault.event(new_event(2, 1).event.event_id).is_err());
 }
