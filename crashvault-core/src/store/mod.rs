@@ -195,7 +195,7 @@ pub(crate) trait Store: Send {
     /// Sets a counter that is no sum.
     fn set_counter(&mut self, name: &str, value: u64) -> Result<()>;
 
-    /// Does what has come due: learns what payloads have in common. To be called when a batch of work is done.
+    /// Does what has come due: learns what payloads have in common, gives back room. To be called when a batch of work is done.
     fn tend(&mut self, now: Timestamp) -> Result<()>;
 
     /// Makes derived state again from the ground records, while others read and write, and puts it in the place of the

@@ -9,6 +9,7 @@ mod attach;
 mod carve;
 mod check;
 mod collect;
+mod compile;
 mod derive;
 mod dictionary;
 mod dump;
@@ -375,7 +376,8 @@ impl Store for SqliteStore {
 
     fn tend(&mut self, now: Timestamp) -> Result<()> {
         let done = dictionary::train_if_due(&mut self.conn, &self.decoder, now);
-        done.map_err(self.told("train dictionary"))
+        done.map_err(self.told("train dictionary"))?;
+        space::tend(&self.conn).map_err(self.named("shrink"))
     }
 
     fn rebuild(&mut self) -> Result<RebuildReport> {

@@ -84,6 +84,15 @@ CREATE TABLE derived_posting (
     PRIMARY KEY (stack, document)
 ) STRICT, WITHOUT ROWID;
 
+-- The stacks of each shelf, and the first document of the shelf that has the stack.
+CREATE TABLE derived_shelf_stack (
+    shelf INTEGER NOT NULL,
+    stack INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    PRIMARY KEY (shelf, stack)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX generation_shelf_stack_by_stack ON derived_shelf_stack (stack);
+
 -- How many of an issue's events have a value. Trace ids and what says who a user is are not counted here.
 CREATE TABLE derived_issue_value (
     issue INTEGER NOT NULL,

@@ -9,7 +9,7 @@ use super::records::{ActivityRow, EventRow, JoinRow};
 const FINDINGS_MAX: usize = 20;
 
 /// Each lists rows that should not exist, as one text each.
-const CONTRADICTIONS: [&str; 11] = [
+const CONTRADICTIONS: [&str; 12] = [
     "SELECT 'row ' || coalesce(rowid, '?') || ' of ' || \"table\" || ' names a missing row of ' || parent
      FROM pragma_foreign_key_check",
     "SELECT 'event ' || lower(hex(e.event_id)) || ' has no payload' FROM event e
@@ -32,6 +32,9 @@ const CONTRADICTIONS: [&str; 11] = [
      GROUP BY i.number HAVING i.seen_count <> sum(h.count)",
     "SELECT 'document ' || o.document || ' of a stack is no event' FROM derived_posting o
      WHERE NOT EXISTS (SELECT 1 FROM derived_placement p WHERE p.event = o.document & 4294967295)",
+    "SELECT 'shelf ' || s.shelf || ' says it has stack ' || s.stack || ' from another document on than it has'
+     FROM derived_shelf_stack s WHERE s.first IS NOT (SELECT min(o.document) FROM derived_posting o
+         WHERE o.stack = s.stack AND o.document BETWEEN s.shelf << 32 AND (s.shelf << 32) + 4294967295)",
     "SELECT 'a value of issue #' || c.issue || ' is missing' FROM derived_issue_value c
      WHERE NOT EXISTS (SELECT 1 FROM derived_value v WHERE v.id = c.value)",
     "SELECT 'issue #' || i.number || ' names a last event that is missing' FROM derived_issue i

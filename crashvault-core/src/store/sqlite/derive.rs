@@ -295,8 +295,18 @@ impl<'c, 'e> Deriver<'c, 'e> {
         postings.sort_unstable();
         let mut put =
             self.prepared("INSERT INTO derived_posting (stack, document) VALUES (?1, ?2)")?;
-        for (term, document) in postings {
-            put.execute([term, document])?;
+        let mut put_first = self.prepared(
+            "INSERT INTO derived_shelf_stack (shelf, stack, first) VALUES (?1, ?2, ?3)
+             ON CONFLICT (shelf, stack) DO UPDATE SET first = excluded.first
+                 WHERE excluded.first < first",
+        )?;
+        let mut last = None;
+        for (stack, document) in postings {
+            put.execute([stack, document])?;
+            let place = (stack, document >> 32);
+            if last.replace(place) != Some(place) {
+                put_first.execute([document >> 32, stack, document])?;
+            }
         }
         Ok(())
     }

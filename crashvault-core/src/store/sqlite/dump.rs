@@ -56,7 +56,7 @@ const GROUND: [(&str, &str); 11] = [
 ];
 
 /// Derived state, likewise.
-const DERIVED: [(&str, &str); 12] = [
+const DERIVED: [(&str, &str); 13] = [
     ("placement", "SELECT event, issue, time, is_moved FROM derived_placement ORDER BY event"),
     (
         "shelf",
@@ -86,6 +86,7 @@ const DERIVED: [(&str, &str); 12] = [
          ORDER BY c.issue, k.name, v.text",
     ),
     ("posting", "SELECT stack, document FROM derived_posting ORDER BY stack, document"),
+    ("shelf_stack", "SELECT shelf, stack, first FROM derived_shelf_stack ORDER BY shelf, stack"),
     ("total", "SELECT events, payload_bytes, json_bytes FROM derived_total"),
     ("text", "SELECT term, doc, col, offset FROM temp.dump_text WHERE col <> 'term'"),
     (

@@ -3,9 +3,10 @@
 //! Every list answers one question: which is its first document from here on? Lists are joined by asking them in turn,
 //! so that what fits nowhere is passed over without being read.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::derive::document;
 
@@ -40,6 +41,8 @@ pub(super) struct Reach {
     pub(super) deadline: Option<Instant>,
     /// Whether it was: then the answer says only that nothing lies before it.
     pub(super) is_late: bool,
+    /// Whether any document of the first shelf that has one will do.
+    pub(super) is_coarse: bool,
 }
 
 impl Reach {
@@ -54,7 +57,24 @@ impl Reach {
             until,
             deadline: None,
             is_late: false,
+            is_coarse: false,
         }
+    }
+
+    /// Where only shelves matter.
+    pub(super) fn coarse(self) -> Self {
+        Self {
+            is_coarse: true,
+            ..self
+        }
+    }
+
+    /// Lets lists be asked for the very next document.
+    fn exactly<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
+        let is_coarse = std::mem::replace(&mut self.is_coarse, false);
+        let answer = ask(self);
+        self.is_coarse = is_coarse;
+        answer
     }
 
     /// Whether there is no use in going on from `at`.
@@ -80,14 +100,18 @@ impl Postings {
                 let place = documents.partition_point(|document| *document < from);
                 Ok(documents.get(place).copied())
             }
-            Self::Source(source) => source.seek(conn, from),
+            Self::Source(source) => source.seek(conn, from, reach),
             Self::Union(union) => union.seek(conn, from),
-            Self::Time(within) => within.seek(conn, from, reach),
-            Self::All(lists) => seek_all(lists, conn, from, reach),
+            Self::Time(within) => reach.exactly(|reach| within.seek(conn, from, reach)),
+            Self::All(lists) => reach.exactly(|reach| seek_all(lists, conn, from, reach)),
             Self::Any(lists) => {
                 let mut first: Option<i64> = None;
                 for list in lists {
                     let found = list.seek(conn, from, reach)?;
+                    let is_near = found.is_some_and(|found| found >> 32 == from >> 32);
+                    if reach.is_coarse && is_near {
+                        return Ok(found);
+                    }
                     first = match (first, found) {
                         (Some(first), Some(found)) => Some(first.min(found)),
                         (first, found) => first.or(found),
@@ -95,7 +119,9 @@ impl Postings {
                 }
                 Ok(first)
             }
-            Self::Except(list, not) => seek_except(list, not, conn, from, reach),
+            Self::Except(list, not) => {
+                reach.exactly(|reach| seek_except(list, not, conn, from, reach))
+            }
         }
     }
 
@@ -121,7 +147,7 @@ impl Postings {
                 all.dedup();
                 Ok(Self::List(all))
             }
-            Self::Any(lists) if lists.len() == 1 => Ok(lists.swap_remove(0)),
+            Self::Any(lists) | Self::All(lists) if lists.len() == 1 => Ok(lists.swap_remove(0)),
             // The shortest first: it says where the others are to be asked.
             Self::All(lists) => {
                 lists.sort_by_key(|list| match list {
@@ -207,10 +233,11 @@ fn seek_except(
 /// A list that is read from the database in pieces, which grow while it is read in order.
 pub(super) struct Chunked {
     expression: String,
-    /// `documents` are all from here up to their last, or to the end if `is_whole`.
+    /// `documents` are all from here up to their last, or to `until` if `is_whole`.
     from: i64,
     documents: Vec<i64>,
     is_whole: bool,
+    until: i64,
     chunk: usize,
     /// How often the documents at hand held the answer.
     hits: usize,
@@ -223,20 +250,31 @@ impl Chunked {
             from: i64::MAX,
             documents: Vec::new(),
             is_whole: false,
+            until: i64::MAX,
             chunk: CHUNK_MIN,
             hits: 0,
         }
     }
 
-    fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
-        if !self.holds(from) {
+    fn seek(
+        &mut self,
+        conn: &Connection,
+        from: i64,
+        reach: &Reach,
+    ) -> rusqlite::Result<Option<i64>> {
+        if !self.holds(from, reach) && reach.is_coarse && reach.until != i64::MAX {
+            // One shelf is asked for, and the next question is about another.
+            self.chunk = 1;
+            self.hits = 0;
+            self.read(conn, from, reach.until)?;
+        } else if !self.holds(from, reach) {
             // Whoever found more than one place in what was read is likely to find the next in what follows.
             self.chunk = match self.hits {
                 0 | 1 => CHUNK_MIN,
                 _ => (self.chunk * 4).min(CHUNK_MAX),
             };
             self.hits = 0;
-            self.read(conn, from)?;
+            self.read(conn, from, reach.until)?;
         }
         self.hits += 1;
         let place = self.documents.partition_point(|document| *document < from);
@@ -246,142 +284,173 @@ impl Chunked {
     /// Its first documents.
     fn beginning(&mut self, conn: &Connection, count: usize) -> rusqlite::Result<Vec<i64>> {
         self.chunk = count;
-        self.read(conn, 0)?;
+        self.read(conn, 0, i64::MAX)?;
         Ok(self.documents.clone())
     }
 
-    fn holds(&self, from: i64) -> bool {
-        let reaches = self.is_whole || self.documents.last().is_some_and(|last| from <= *last);
-        from >= self.from && reaches
+    fn holds(&self, from: i64, reach: &Reach) -> bool {
+        let is_read = self.documents.last().is_some_and(|last| from <= *last);
+        let is_all = self.is_whole && reach.until <= self.until;
+        from >= self.from && (is_read || is_all)
     }
 
-    fn read(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<()> {
+    fn read(&mut self, conn: &Connection, from: i64, until: i64) -> rusqlite::Result<()> {
         let limit = self.chunk as i64;
         self.documents.clear();
         let mut find = conn.prepare_cached(
-            "SELECT rowid FROM derived_text WHERE derived_text MATCH ?1 AND rowid >= ?2
-             ORDER BY rowid LIMIT ?3",
+            "SELECT rowid FROM derived_text WHERE derived_text MATCH ?1 AND rowid BETWEEN ?2 AND ?3
+             ORDER BY rowid LIMIT ?4",
         )?;
-        for found in find.query_map(params![self.expression, from, limit], |row| row.get(0))? {
+        let place = params![self.expression, from, until, limit];
+        for found in find.query_map(place, |row| row.get(0))? {
             self.documents.push(found?);
         }
         self.from = from;
+        self.until = until;
         self.is_whole = self.documents.len() < self.chunk;
         Ok(())
     }
 }
 
-/// Many stacks as one list.
+/// Stacks whose shelves are asked for at once; those of more are looked up where they are needed.
+const FEW_STACKS: usize = 500;
+
+/// Many stacks as one list. It knows which shelf has which of them, and most have few.
 pub(super) struct Union {
-    stacks: Vec<i64>,
-    ends: Option<Ends>,
+    stacks: HashSet<i64>,
+    /// What shelves have of the stacks, by shelf.
+    ends: Vec<End>,
+    /// The first and the last shelf of which `ends` tells all.
+    known: Option<(i64, i64)>,
 }
 
-/// Where each stack begins and ends. Most lie on one shelf, so that few need to be asked for any place.
-struct Ends {
-    /// Those on one shelf, by their first documents.
-    narrow: Vec<End>,
-    wide: Vec<End>,
-}
-
+/// What a shelf has of one stack.
 #[derive(Clone, Copy)]
 struct End {
+    shelf: i64,
     stack: i64,
     first: i64,
-    last: i64,
     /// The answer given last: from here on, the next document is that.
     known: (i64, i64),
 }
 
+/// Behind all documents.
+const NEVER: i64 = i64::MAX;
+
 impl End {
-    fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
-        if from > self.last {
-            return Ok(None);
-        }
+    /// The first document of the shelf from here on; [`NEVER`] if there is none.
+    fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<i64> {
         if from <= self.first {
-            return Ok(Some(self.first));
+            return Ok(self.first);
         }
         if !(self.known.0 <= from && from <= self.known.1) {
-            let next = next_of(conn, self.stack, from)?;
-            self.known = (from, next.unwrap_or(self.last));
+            let next = next_of(conn, self.stack, from, document(self.shelf + 1, 0))?;
+            self.known = (from, next.unwrap_or(NEVER));
         }
-        Ok(Some(self.known.1))
+        Ok(self.known.1)
     }
 }
 
 impl Union {
     pub(super) fn new(stacks: Vec<i64>) -> Self {
-        Self { stacks, ends: None }
+        Self {
+            stacks: stacks.into_iter().collect(),
+            ends: Vec::new(),
+            known: None,
+        }
     }
 
     fn seek(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
-        let ends = match &mut self.ends {
-            Some(ends) => ends,
-            none => none.insert(Ends::of(conn, &self.stacks)?),
-        };
-        let mut found = ends.seek_narrow(conn, from)?;
-        for end in &mut ends.wide {
-            // One that begins behind what was found has nothing better.
-            if found.is_none_or(|found| end.first < found) {
-                let next = end.seek(conn, from)?;
-                found = found.into_iter().chain(next).min();
+        let mut at = from;
+        loop {
+            let ends = self.shelf(conn, at >> 32)?;
+            let Some(shelf) = ends.first().map(|end| end.shelf) else {
+                return Ok(None);
+            };
+            let mut found = NEVER;
+            for end in ends {
+                found = found.min(end.seek(conn, at)?);
             }
+            if found != NEVER {
+                return Ok(Some(found));
+            }
+            at = document(shelf + 1, 0);
         }
-        Ok(found)
     }
-}
 
-impl Ends {
-    /// Asked for all stacks at once.
-    fn of(conn: &Connection, stacks: &[i64]) -> rusqlite::Result<Self> {
-        let stacks: Vec<String> = stacks.iter().map(i64::to_string).collect();
+    /// What the first shelf from here on has that has any of the stacks.
+    fn shelf(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<&mut [End]> {
+        let is_known = |(first, last)| first <= from && from <= last;
+        if !self.known.is_some_and(is_known) {
+            self.look_up(conn, from)?;
+        }
+        let begin = self.ends.partition_point(|end| end.shelf < from);
+        let shelf = self.ends.get(begin).map(|end| end.shelf);
+        let length = self.ends[begin..].partition_point(|end| Some(end.shelf) == shelf);
+        Ok(&mut self.ends[begin..begin + length])
+    }
+
+    fn look_up(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<()> {
+        if self.stacks.len() <= FEW_STACKS {
+            self.ends = self.of_few(conn)?;
+            self.known = Some((i64::MIN, i64::MAX));
+        } else {
+            self.ends = self.of_shelf(conn, from)?;
+            let last = self.ends.first().map_or(i64::MAX, |end| end.shelf);
+            self.known = Some((from, last));
+        }
+        Ok(())
+    }
+
+    fn of_few(&self, conn: &Connection) -> rusqlite::Result<Vec<End>> {
+        let stacks: Vec<String> = self.stacks.iter().map(i64::to_string).collect();
         let mut find = conn.prepare_cached(
-            "SELECT j.value, (SELECT min(document) FROM derived_posting WHERE stack = j.value),
-                 (SELECT max(document) FROM derived_posting WHERE stack = j.value)
-             FROM json_each(?1) j",
+            "SELECT s.shelf, s.stack, s.first FROM json_each(?1) j
+             CROSS JOIN derived_shelf_stack s ON s.stack = j.value",
         )?;
-        let mut rows = find.query([format!("[{}]", stacks.join(","))])?;
-        let (mut narrow, mut wide) = (Vec::new(), Vec::new());
-        while let Some(row) = rows.next()? {
-            if let (Some(first), Some(last)) = (row.get(1)?, row.get(2)?) {
-                let end = End {
-                    stack: row.get(0)?,
-                    first,
-                    last,
-                    known: (first, first),
-                };
-                match first >> 32 == last >> 32 {
-                    true => narrow.push(end),
-                    false => wide.push(end),
-                }
-            }
-        }
-        narrow.sort_unstable_by_key(|end| end.first);
-        wide.sort_unstable_by_key(|end| end.first);
-        Ok(Self { narrow, wide })
+        let ends = find.query_map([format!("[{}]", stacks.join(","))], end)?;
+        let mut ends: Vec<End> = ends.collect::<rusqlite::Result<_>>()?;
+        ends.sort_unstable_by_key(|end| end.shelf);
+        Ok(ends)
     }
 
-    fn seek_narrow(&mut self, conn: &Connection, from: i64) -> rusqlite::Result<Option<i64>> {
-        let shelf = document(from >> 32, 0);
-        let begin = self.narrow.partition_point(|end| end.first < shelf);
-        let mut found: Option<i64> = None;
-        for end in &mut self.narrow[begin..] {
-            if found.is_some_and(|found| found <= end.first) {
+    fn of_shelf(&self, conn: &Connection, from: i64) -> rusqlite::Result<Vec<End>> {
+        let mut find = conn.prepare_cached(
+            "SELECT shelf, stack, first FROM derived_shelf_stack WHERE shelf >= ?1
+             ORDER BY shelf, stack",
+        )?;
+        let mut rows = find.query([from])?;
+        let mut ends: Vec<End> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let end = end(row)?;
+            if ends.first().is_some_and(|first| first.shelf < end.shelf) {
                 break;
             }
-            let next = end.seek(conn, from)?;
-            found = found.into_iter().chain(next).min();
+            if self.stacks.contains(&end.stack) {
+                ends.push(end);
+            }
         }
-        Ok(found)
+        Ok(ends)
     }
 }
 
-fn next_of(conn: &Connection, stack: i64, from: i64) -> rusqlite::Result<Option<i64>> {
+fn end(row: &Row<'_>) -> rusqlite::Result<End> {
+    let first = row.get(2)?;
+    Ok(End {
+        shelf: row.get(0)?,
+        stack: row.get(1)?,
+        first,
+        known: (first, first),
+    })
+}
+
+fn next_of(conn: &Connection, stack: i64, from: i64, end: i64) -> rusqlite::Result<Option<i64>> {
     let mut find = conn.prepare_cached(
-        "SELECT document FROM derived_posting WHERE stack = ?1 AND document >= ?2
+        "SELECT document FROM derived_posting WHERE stack = ?1 AND document >= ?2 AND document < ?3
          ORDER BY document LIMIT 1",
     )?;
-    find.query_row([stack, from], |row| row.get(0)).optional()
+    find.query_row([stack, from, end], |row| row.get(0))
+        .optional()
 }
 
 /// Documents of a span of time: those of another list whose events happened in it.

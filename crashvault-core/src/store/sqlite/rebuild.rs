@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::EventId;
 
 /// Events taken in by one transaction: others wait to write for so long.
-const STEP_EVENTS: usize = 1000;
+const STEP_EVENTS: usize = 4096;
 
 /// How often a rebuild begins anew because events left their places meanwhile.
 const ATTEMPTS_MAX: usize = 3;

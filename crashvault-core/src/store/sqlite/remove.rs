@@ -209,6 +209,7 @@ impl<'c> Remover<'c> {
                 "DELETE FROM derived_posting WHERE stack = ?1 AND document = ?2",
                 [*stack, document],
             )?;
+            self.take_out_first(*stack, document)?;
         }
         self.run("DELETE FROM derived_text WHERE rowid = ?1", [document])?;
         if from_hour {
@@ -231,6 +232,29 @@ impl<'c> Remover<'c> {
                  json_bytes = json_bytes - ?2",
             [item.payload_bytes, item.json_bytes],
         )?;
+        Ok(())
+    }
+
+    /// The first document of a shelf that has the stack is another one now, or there is none.
+    fn take_out_first(&self, stack: i64, document: i64) -> Result<(), Failed> {
+        let shelf = document >> 32;
+        let next: Option<i64> = self
+            .conn
+            .prepare_cached(
+                "SELECT min(document) FROM derived_posting
+                 WHERE stack = ?1 AND document BETWEEN ?2 << 32 AND (?2 << 32) + 4294967295",
+            )?
+            .query_row([stack, shelf], |row| row.get(0))?;
+        match next {
+            Some(next) => self.run(
+                "UPDATE derived_shelf_stack SET first = ?3 WHERE shelf = ?1 AND stack = ?2",
+                [shelf, stack, next],
+            )?,
+            None => self.run(
+                "DELETE FROM derived_shelf_stack WHERE shelf = ?1 AND stack = ?2",
+                [shelf, stack],
+            )?,
+        };
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 const DERIVED: &str = include_str!("../migrations/derived.sql");
 
 /// The tables of derived state.
-pub(super) const TABLES: [&str; 13] = [
+pub(super) const TABLES: [&str; 14] = [
     "text",
     "stack_text",
     "placement",
@@ -17,6 +17,7 @@ pub(super) const TABLES: [&str; 13] = [
     "key",
     "value",
     "posting",
+    "shelf_stack",
     "issue_value",
     "issue_user",
     "hour",

@@ -5,6 +5,30 @@ use rusqlite::Connection;
 /// Pages given back in one step: others can write in between.
 const STEP_PAGES: i64 = 2_000;
 
+/// Free pages that a file may keep for what comes next: a share of all, and never fewer than that.
+const KEPT_SHARE: i64 = 25;
+const KEPT_PAGES_MIN: i64 = 512;
+/// Pages given back between batches.
+const TENDED_PAGES: i64 = 8_000;
+
+/// Gives some free pages back if there are many: merging the full-text index frees whole segments at once.
+pub(super) fn tend(conn: &Connection) -> rusqlite::Result<()> {
+    let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let kept = (pragma("page_count")? / KEPT_SHARE).max(KEPT_PAGES_MIN);
+    let excess = pragma("freelist_count")? - kept;
+    match excess > 0 {
+        true => give_back(conn, excess.min(TENDED_PAGES)),
+        false => Ok(()),
+    }
+}
+
+fn give_back(conn: &Connection, pages: i64) -> rusqlite::Result<()> {
+    let mut step = conn.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = step.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
 /// Gives free pages back to the file system.
 pub(super) fn shrink(conn: &Connection) -> rusqlite::Result<()> {
     loop {
@@ -12,10 +36,7 @@ pub(super) fn shrink(conn: &Connection) -> rusqlite::Result<()> {
         if free == 0 {
             return Ok(());
         }
-        let mut step = conn.prepare(&format!("PRAGMA incremental_vacuum({STEP_PAGES})"))?;
-        let mut rows = step.query([])?;
-        while rows.next()?.is_some() {}
-        drop(rows);
+        give_back(conn, STEP_PAGES)?;
         let left: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
         if left >= free {
             return Ok(());
