@@ -434,7 +434,7 @@ fn a_frame_of_a_newer_kind_stays_with_its_segment() {
     let mut writer = Writer::new(8);
     let newer = [
         writer.frame(77, 0, 1, b"of a kind to come"),
-        writer.frame(5, 0, 1, b"reserved for additions"),
+        writer.frame(6, 0, 1, b"of another kind to come"),
         writer.frame_of(2, 1, 0, 2, 0, b"of a version to come"),
         writer.frame_of(1, 1, 0, 3, 9, b"sealed"),
     ];
@@ -617,4 +617,93 @@ fn addresses_lie_in_the_module_table_before_their_event() {
             ["/nowhere/old.so", "/nowhere/program"]
         ]
     );
+}
+
+const LAST_WORDS: u16 = 2;
+const MARKED: u16 = 4;
+const FORKED: u16 = 8;
+
+/// Drains a place for last words that was left with this mark, and tells the titles and levels of its events.
+fn check_end(flags: u16, mark: u32, frames: &[u8], expected: &[(&str, Level)]) {
+    let place = Place::new();
+    let writer = Writer::new(9);
+    let mut head = writer.head(PREALLOCATED | LAST_WORDS | flags, 0, 0, 0);
+    head[456..460].copy_from_slice(&mark.to_le_bytes());
+    place.put(&writer.name(), &[&head, frames, &[0; 4096]].concat());
+    let (vault, report) = place.drained();
+    assert_eq!((report.torn_count, report.segments_removed), (0, 1));
+    let events = events(&vault);
+    let found: Vec<(String, Level)> = events.iter().map(|e| (e.title(), e.level)).collect();
+    let found: Vec<(&str, Level)> = found
+        .iter()
+        .map(|(title, l)| (title.as_str(), *l))
+        .collect();
+    assert_eq!(found, expected);
+}
+
+const WITHOUT_NOTICE: (&str, Level) = (
+    "ended without notice: killed, _exit or exec",
+    Level::Warning,
+);
+
+#[test]
+fn a_process_that_promised_a_mark_and_left_none_is_a_warning() {
+    check_end(MARKED, 0, b"", &[WITHOUT_NOTICE]);
+}
+
+#[test]
+fn a_process_that_ended_well_or_was_asked_to_leaves_nothing() {
+    check_end(MARKED, 1, b"", &[]);
+    check_end(MARKED, 2, b"", &[]);
+}
+
+#[test]
+fn a_process_that_promised_no_mark_leaves_nothing() {
+    check_end(0, 0, b"", &[]);
+}
+
+#[test]
+fn a_forked_child_ends_without_a_mark_in_the_usual_way() {
+    check_end(MARKED | FORKED, 0, b"", &[]);
+}
+
+/// The record of a signal: what happened in a first frame, registers and stack in a second one that adds to it.
+#[test]
+fn a_signal_is_one_event_with_its_registers() {
+    let mut writer = Writer::new(9);
+    let signal = [
+        field(1, &11u64.to_le_bytes()),
+        field(2, &1u64.to_le_bytes()),
+        field(3, &0x10u64.to_le_bytes()),
+        field(6, &4712u64.to_le_bytes()),
+        field(7, b"worker"),
+        field(8, &0x5555_0000u64.to_le_bytes()),
+    ]
+    .concat();
+    let first = [field(2, &[4]), field(25, &signal)].concat();
+    let first = writer.frame(1, FATAL, 7, &first);
+    let title = "SIGSEGV / SEGV_MAPERR: nothing is mapped at 0x0000000000000010";
+    check_end(MARKED, 3, &first, &[(title, Level::Fatal)]);
+
+    let mut registers = vec![1];
+    for number in 0..17u64 {
+        registers.extend((0x5555_0000 + number).to_le_bytes());
+    }
+    let stack = [&0x7000u64.to_le_bytes()[..], &[0; 64]].concat();
+    let second = [field(26, &registers), field(27, &stack)].concat();
+    let second = writer.frame(5, FATAL, 7, &second);
+    let place = Place::new();
+    let head = writer.head(PREALLOCATED | LAST_WORDS, 0, 0, 0);
+    place.put(&writer.name(), &[head, first, second].concat());
+    let (vault, _) = place.drained();
+    let event = events(&vault).remove(0);
+    let exception = event.primary_exception().unwrap();
+    let trace = exception.stacktrace.as_ref().unwrap();
+    assert_eq!(trace.other["registers"]["rip"], "0x0000000055550000");
+    assert_eq!(
+        trace.frames.last().unwrap().instruction_addr,
+        Some(0x5555_0000)
+    );
+    assert_eq!(exception.thread_id.as_deref(), Some("4712"));
+    assert_eq!(event.threads[0].name.as_deref(), Some("worker"));
 }

@@ -187,7 +187,11 @@ fn a_living_writers_segment_is_read_and_stays() {
     let (mut holder, ready) = start(home.path(), "hold");
     assert_eq!(ready, "ready");
     assert_eq!(messages(home.path()), ["message 0"]);
-    assert_eq!(segments(home.path()), 1);
+    assert_eq!(
+        segments(home.path()),
+        2,
+        "one for events, one for last words"
+    );
     assert_eq!(
         messages(home.path()),
         ["message 0"],
@@ -254,7 +258,7 @@ fn two_pid_namespaces_share_a_vault() {
         .collect();
     assert_eq!(names.len(), 1, "both have the same pid: {names:?}");
     assert_eq!(messages(home.path()), ["message 0", "message 0"]);
-    assert_eq!(segments(home.path()), 2);
+    assert_eq!(segments(home.path()), 4);
     both.iter_mut().for_each(|child| {
         drop(child.stdin.take());
         child.wait().unwrap();

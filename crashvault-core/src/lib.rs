@@ -25,13 +25,17 @@
 //! - It opens no connection to anywhere. Nothing leaves the machine.
 //! - It brings no async runtime, no logger, no allocator, no code before `main`.
 //! - It never panics into the host, never writes to stderr, and never makes a capture wait for the vault's database.
-//! - It does not see crashes that no panic hook sees (signals, `abort`, out of memory): not yet.
+//! - It does not see crashes by signals on other systems than Linux.
 //!
 //! # Features
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
+//! | `native` | yes | crashes by signals (SIGSEGV, SIGABRT …), on Linux; brings no dependency |
 //! | `store` | yes | the vault: SQLite, grouping, symbolication, settings, the in-process drainer |
+//!
+//! A process that ends without notice (SIGKILL, `_exit`) leaves a warning with its last breadcrumbs; see
+//! [`Options::black_box`].
 //!
 //! Without `store` a program only captures; any vault that is opened in the same place takes its events in.
 #![deny(missing_docs)]

@@ -15,10 +15,14 @@ use crate::run::{self, cargo};
 use crate::usage::{self, Answer, Usage};
 
 /// The benchmarks and what each shows. The program is `bench-NAME` in `bench/peers`.
-const BENCHES: [(&str, &str); 3] = [
+const BENCHES: [(&str, &str); 4] = [
     (
         "capture",
         "microseconds and allocations of each capture verb",
+    ),
+    (
+        "native",
+        "microseconds of a signal's handler, breadcrumbs into the black box, memory, forks",
     ),
     (
         "store",

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::blackbox;
 use crate::event::Breadcrumb;
 use crate::event::limits::{BREADCRUMBS_BYTES_MAX, BREADCRUMBS_MAX};
 use crate::event::wire::{self, Encoder};
@@ -42,6 +43,7 @@ impl Crumbs {
         if length > BREADCRUMBS_BYTES_MAX || count_max == 0 {
             return;
         }
+        blackbox::note_crumb(&self.scratch);
         if self.ring.is_empty() {
             self.ring.resize(BREADCRUMBS_BYTES_MAX, 0);
             self.entries.reserve(BREADCRUMBS_MAX + 1);

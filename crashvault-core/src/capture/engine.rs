@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, RwLock, RwLockReadGuard, TryLockError};
 
 use super::options::Options;
@@ -11,11 +11,11 @@ use super::process::{self, ProcessInfo};
 use super::scope::Scope;
 use super::symbols::SymbolsLink;
 use super::throttle::{Throttle, Verdict};
-use super::{built, chain, health, local};
+use super::{blackbox, built, chain, health, local, native};
 use crate::event::wire::{self, Encoder, Field};
 use crate::event::{Event, EventId, Flaw, Level, limits};
 use crate::journal::{
-    Durability, Entry, FRAME_HEADER_BYTES, Flags, Fullness, Journal, Kind, Limits,
+    Durability, Entry, FRAME_HEADER_BYTES, Flags, Fullness, Journal, Kind, Limits, Place,
 };
 use crate::time::Timestamp;
 
@@ -52,6 +52,43 @@ pub(super) fn installed() -> Option<&'static Engine> {
     ENGINE.get()
 }
 
+/// The place for this process's last words, if it has one by now. Async-signal-safe.
+pub(super) fn place() -> Option<&'static Place> {
+    place_of(platform::fork_generation())
+}
+
+/// The same of the process that is `generation` forks away from the one that loaded the program.
+pub(super) fn place_of(generation: u64) -> Option<&'static Place> {
+    let engine = ENGINE.get().filter(|engine| !engine.is_closed())?;
+    engine.lineage.made(generation)?.place.as_ref()
+}
+
+/// How long fatal signals wait for the disk: not at all where the host asked for less than that.
+#[cfg(feature = "native")]
+pub(super) fn syncs_last_words() -> bool {
+    ENGINE
+        .get()
+        .is_some_and(|engine| matches!(engine.options.durability, None | Some(Durability::Data)))
+}
+
+/// From now on the end of the process is noticed, as far as the options want it.
+pub(super) fn watch_the_end() {
+    let Some(engine) = ENGINE.get() else { return };
+    if engine.wants_place() && place().is_some() {
+        platform::watch_exit();
+    }
+    if engine.options.native.unwrap_or(true) && place().is_some() {
+        native::install();
+    }
+}
+
+/// The process ends in the usual way.
+pub(super) fn note_exit() {
+    if let Some(place) = place() {
+        place.retire();
+    }
+}
+
 /// Installs the engine; false if there is one already.
 pub(super) fn install(options: Options, wiring: Wiring) -> bool {
     let mut global = Scope::default();
@@ -69,8 +106,11 @@ pub(super) fn install(options: Options, wiring: Wiring) -> bool {
     let is_first = ENGINE.set(engine).is_ok();
     if is_first {
         platform::watch_forks();
-        if let Some(state) = ENGINE.get().and_then(Engine::state) {
+        if let Some(engine) = ENGINE.get()
+            && let Some(state) = engine.state()
+        {
             state.prepare();
+            engine.configure_global(|_| ());
         }
     }
     is_first
@@ -92,6 +132,15 @@ impl Lineage {
         }
         lineage.state.get_or_init(make).as_ref()
     }
+
+    /// The state, if there is one by now.
+    fn made(&self, generation: u64) -> Option<&State> {
+        let mut lineage = self;
+        for _ in 0..generation {
+            lineage = lineage.next.get()?;
+        }
+        lineage.state.get()?.as_ref()
+    }
 }
 
 /// What one process writes with.
@@ -104,6 +153,7 @@ pub(super) struct State {
     has_linked: AtomicBool,
     has_flusher: AtomicBool,
     symbols_link: Option<SymbolsLink>,
+    pub(super) place: Option<Place>,
 }
 
 /// An event about to be captured, without what the engine adds.
@@ -141,21 +191,45 @@ impl Engine {
         let identity = process::identity(local::random_bytes(), self.wiring.vault_id, key);
         let info = Box::new(ProcessInfo::new(&self.options, &images, generation));
         let base = info.base_event();
+        let journal = Journal::new(
+            home.join("journal"),
+            Limits::default(),
+            identity,
+            info,
+            local::random_bytes,
+        );
+        let place = self.open_place(&journal);
         Some(State {
-            journal: Journal::new(
-                home.join("journal"),
-                Limits::default(),
-                identity,
-                info,
-                local::random_bytes,
-            ),
+            journal,
             counts: health::Counts::default(),
             throttle: Throttle::default(),
             base,
             has_linked: AtomicBool::new(false),
             has_flusher: AtomicBool::new(false),
             symbols_link,
+            place,
         })
+    }
+
+    fn wants_box(&self) -> bool {
+        platform::SEES_EXIT && self.options.black_box.unwrap_or(true)
+    }
+
+    fn wants_place(&self) -> bool {
+        self.wants_box() || (native::IS_BUILT && self.options.native.unwrap_or(true))
+    }
+
+    /// Where it cannot be had (a full disk, a read-only one), crashes by signals leave nothing; captures say why.
+    fn open_place(&self, journal: &Journal) -> Option<Place> {
+        if !self.wants_place() {
+            return None;
+        }
+        let is_forked = platform::fork_generation() > 0;
+        let place = journal.open_place(self.wants_box(), is_forked).ok()?;
+        if let Some(ring) = place.ring() {
+            blackbox::note_memory_group(ring);
+        }
+        Some(place)
     }
 
     /// The whole capture. Returns the nil id if the event was sampled out, throttled, refused or could not be written.
@@ -188,12 +262,12 @@ impl Engine {
             return None;
         };
         if !draft.is_fatal && self.is_sampled_out() {
-            self.count_suppressed(state, &state.counts.sampled);
+            self.count_suppressed(state, 1);
             return None;
         }
         let now = self.options.clock.now();
         if !self.is_admitted(state, draft, location, now) {
-            self.count_suppressed(state, &state.counts.throttled);
+            self.count_suppressed(state, 0);
             return None;
         }
         Some((state, now))
@@ -229,8 +303,9 @@ impl Engine {
 
     /// Counts one, and writes the counts down while there are few, later each 64: a process that is killed takes at most
     /// 63 of them along, and one write for 64 costs little.
-    fn count_suppressed(&self, state: &State, count: &AtomicU64) {
-        let count = count.fetch_add(1, Ordering::Relaxed) + 1;
+    fn count_suppressed(&self, state: &State, which: usize) {
+        let count = state.counts.suppressed()[which].fetch_add(1, Ordering::Relaxed) + 1;
+        blackbox::count_suppressed(state, which, 1, 0);
         if count.is_multiple_of(64) || (count < 64 && count.is_power_of_two()) {
             self.write_counts(state);
         }
@@ -252,7 +327,10 @@ impl Engine {
                 modules_generation: platform::modules_generation(),
             };
             if state.journal.append(frame, entry).is_err() {
-                state.counts.not_written(added);
+                return state.counts.not_written(added);
+            }
+            for (which, written) in added.into_iter().enumerate() {
+                blackbox::count_suppressed(state, which, 0, written);
             }
         });
     }
@@ -379,7 +457,7 @@ impl Engine {
                 Some(changed)
             }
             Some(None) => {
-                self.count_suppressed(state, &state.counts.refused);
+                self.count_suppressed(state, 2);
                 None
             }
             None => {
@@ -476,16 +554,19 @@ impl Engine {
         })
     }
 
-    #[cfg(feature = "store")]
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
     }
 
     pub(super) fn close(&'static self) {
+        let place = place();
         self.is_closed.store(true, Ordering::Relaxed);
         if let Some(state) = self.state() {
             self.write_counts(state);
             let _ = state.journal.close();
+        }
+        if let Some(place) = place {
+            place.retire();
         }
     }
 
@@ -499,6 +580,7 @@ impl Engine {
         };
         configure(&mut scope);
         scope.refresh();
+        blackbox::show_scope(0, &mut scope);
         for _ in 0..LOCK_ATTEMPTS {
             match self.global.try_write() {
                 Ok(mut global) => {

@@ -20,6 +20,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// Throttled, sampled, refused.
+    pub(super) fn suppressed(&self) -> [&AtomicU64; 3] {
+        [&self.throttled, &self.sampled, &self.refused]
+    }
+
     /// The body of a counts frame: keyed decimal numbers, what was added since the last one. Says what was added.
     pub(super) fn encode_new(&self, body: &mut Vec<u8>) -> [u64; 3] {
         let mut encoder = Encoder::new(body);

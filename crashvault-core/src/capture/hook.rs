@@ -4,7 +4,7 @@ use std::hash::Hash;
 use std::panic::PanicHookInfo;
 
 use super::engine::{self, Draft};
-use super::{chain, local};
+use super::{blackbox, chain, local};
 use crate::event::Level;
 use crate::event::limits;
 use crate::event::wire::{Field, Part};
@@ -18,8 +18,12 @@ pub(super) fn chain_panic_hook(captures: bool) {
         if local::is_guarded() || local::is_own_thread() {
             return;
         }
-        if captures && !is_aftermath(info) {
-            capture(info);
+        if captures {
+            match aftermath(info) {
+                None => capture(info),
+                Some(Aftermath::OfTwo) => blackbox::join_panics(),
+                Some(Aftermath::OfOne) => {}
+            }
         }
         previous(info);
     }));
@@ -27,14 +31,20 @@ pub(super) fn chain_panic_hook(captures: bool) {
 
 /// What the language itself says when a panic that was captured on this thread cannot go on: it tells nothing new, and one
 /// crash is one event.
-fn is_aftermath(info: &PanicHookInfo<'_>) -> bool {
-    const AFTERMATHS: [&str; 2] = [
-        "panic in a destructor during cleanup",
-        "panic in a function that cannot unwind",
-    ];
-    info.payload_as_str()
-        .is_some_and(|text| AFTERMATHS.contains(&text))
-        && local::has_captured_panic()
+enum Aftermath {
+    /// A panic reached a function that cannot unwind.
+    OfOne,
+    /// A panic left a destructor that ran because of another one.
+    OfTwo,
+}
+
+fn aftermath(info: &PanicHookInfo<'_>) -> Option<Aftermath> {
+    let aftermath = match info.payload_as_str()? {
+        "panic in a function that cannot unwind" => Aftermath::OfOne,
+        "panic in a destructor during cleanup" => Aftermath::OfTwo,
+        _ => return None,
+    };
+    local::has_captured_panic().then_some(aftermath)
 }
 
 #[inline(never)]
@@ -69,5 +79,5 @@ fn capture(info: &PanicHookInfo<'_>) {
         },
     };
     let id = engine.capture(&draft, location);
-    local::note_panic(!id.is_nil());
+    local::note_panic(id);
 }

@@ -3,8 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use super::blackbox;
 use super::platform::{self, Addresses, Walker};
 use super::scope::Scope;
+use crate::event::EventId;
 use crate::time::Timestamp;
 
 /// A thread keeps a buffer between captures up to this size, in bytes.
@@ -22,6 +24,31 @@ struct Local {
     is_own: Cell<bool>,
     is_guarded: Cell<bool>,
     has_captured_panic: Cell<bool>,
+    /// The kernel's id of the thread, and the fork generation it was asked in.
+    thread_id: Cell<(u32, u64)>,
+    in_box: InBox,
+}
+
+/// What the black box has of this thread.
+#[derive(Default)]
+struct InBox {
+    /// The place of its scope, and the fork generation whose box that is in.
+    slot: Cell<Option<(usize, u64)>>,
+    may_be_dying: Cell<bool>,
+    thread: Cell<u32>,
+}
+
+impl Drop for InBox {
+    fn drop(&mut self) {
+        if let Some((slot, generation)) = self.slot.get()
+            && generation == platform::fork_generation()
+        {
+            blackbox::release_slot(slot);
+        }
+        if self.may_be_dying.get() && !std::thread::panicking() {
+            blackbox::note_survival(self.thread.get());
+        }
+    }
 }
 
 thread_local!(static LOCAL: Local = Local::default());
@@ -30,6 +57,7 @@ thread_local!(static LOCAL: Local = Local::default());
 pub(super) fn with_scope_of_thread<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> {
     LOCAL
         .try_with(|local| {
+            local.in_box.look_alive();
             local
                 .scope
                 .try_borrow_mut()
@@ -92,9 +120,59 @@ pub(super) fn is_guarded() -> bool {
         .unwrap_or(false)
 }
 
-/// Remembers whether the thread's last panic was captured.
-pub(super) fn note_panic(is_captured: bool) {
-    let _ = LOCAL.try_with(|local| local.has_captured_panic.set(is_captured));
+/// Remembers the event of the thread's last panic; nil if it was not captured.
+pub(super) fn note_panic(id: EventId) {
+    let _ = LOCAL.try_with(|local| {
+        local.has_captured_panic.set(!id.is_nil());
+        local.in_box.may_be_dying.set(true);
+        local.in_box.thread.set(cached_thread_id());
+    });
+    blackbox::note_panic(id);
+}
+
+impl InBox {
+    /// A thread that comes here and does not panic has outlived its last panic.
+    fn look_alive(&self) {
+        if self.may_be_dying.get() && !std::thread::panicking() {
+            self.may_be_dying.set(false);
+            blackbox::note_survival(self.thread.get());
+        }
+    }
+}
+
+/// The kernel's id of this thread, asked once.
+pub(super) fn cached_thread_id() -> u32 {
+    let generation = platform::fork_generation();
+    LOCAL
+        .try_with(|local| {
+            let (id, asked_in) = local.thread_id.get();
+            if id != 0 && asked_in == generation {
+                return id;
+            }
+            let id = platform::thread_id() as u32;
+            local.thread_id.set((id, generation));
+            id
+        })
+        .unwrap_or_else(|_| platform::thread_id() as u32)
+}
+
+/// Shows the thread's scope in the black box, once there is something in it.
+pub(super) fn show_scope() {
+    let _ = LOCAL.try_with(|local| {
+        let Ok(mut scope) = local.scope.try_borrow_mut() else {
+            return;
+        };
+        let generation = platform::fork_generation();
+        let slot = match local.in_box.slot.get() {
+            Some((slot, of)) if of == generation => Some(slot),
+            _ if scope.is_bare() => None,
+            _ => blackbox::claim_slot(),
+        };
+        if let Some(slot) = slot {
+            local.in_box.slot.set(Some((slot, generation)));
+            blackbox::show_scope(slot, &mut scope);
+        }
+    });
 }
 
 pub(super) fn has_captured_panic() -> bool {

@@ -4,6 +4,7 @@
 //! Never: opens the store, takes a lock shared with it, resolves addresses, panics, writes to stderr, or makes the host
 //! wait for anything but one write.
 
+mod blackbox;
 mod built;
 mod chain;
 mod crumbs;
@@ -11,6 +12,7 @@ mod engine;
 mod health;
 mod hook;
 mod local;
+mod native;
 mod options;
 mod platform;
 mod process;
@@ -43,6 +45,7 @@ pub(crate) fn start(options: Options, wiring: Wiring) -> Installed {
     let is_first = engine::install(options, wiring);
     if is_first {
         hook::chain_panic_hook(captures_panics);
+        engine::watch_the_end();
     }
     let wiring = engine::installed().map(|engine| &engine.wiring);
     Installed {
@@ -230,6 +233,7 @@ pub fn breadcrumb(category: &str, message: &str) {
 pub fn configure_scope(configure: impl FnOnce(&mut Scope)) {
     if engine().is_some() {
         local::with_scope_of_thread(configure);
+        local::show_scope();
     }
 }
 

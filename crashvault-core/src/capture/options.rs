@@ -36,6 +36,8 @@ pub struct Options {
     pub(crate) durability: Option<Durability>,
     pub(crate) throttle: Option<bool>,
     pub(crate) drain: Option<bool>,
+    pub(crate) native: Option<bool>,
+    pub(crate) black_box: Option<bool>,
     pub(crate) stacks: bool,
     pub(crate) panic_hook: bool,
     pub(crate) before_send: Option<BeforeSend>,
@@ -58,6 +60,8 @@ impl Default for Options {
             durability: None,
             throttle: None,
             drain: None,
+            native: None,
+            black_box: None,
             stacks: true,
             panic_hook: true,
             before_send: None,
@@ -166,6 +170,23 @@ impl Options {
     #[must_use]
     pub fn drain(mut self, on: bool) -> Self {
         self.drain = Some(on);
+        self
+    }
+
+    /// Whether crashes by signals (SIGSEGV, SIGABRT …) are captured; the handlers that were there are called afterwards, and
+    /// the process ends as it would have. Needs the feature `native`. Default: true.
+    #[must_use]
+    pub fn native(mut self, on: bool) -> Self {
+        self.native = Some(on);
+        self
+    }
+
+    /// Whether the process keeps a black box: its scope and last breadcrumbs, for the case that it ends without notice
+    /// (SIGKILL, `_exit`). Such an end is then an event of level warning; a program that ends by `_exit` on purpose calls
+    /// [`close`](crate::close) before. Default: true.
+    #[must_use]
+    pub fn black_box(mut self, on: bool) -> Self {
+        self.black_box = Some(on);
         self
     }
 

@@ -166,8 +166,23 @@ impl Scope {
     /// The long fields, which come last in a record.
     pub(super) fn encode_tail(&self, encoder: &mut Encoder<'_>) {
         self.crumbs.encode(encoder);
+        self.encode_data(encoder);
+    }
+
+    /// Contexts and extra.
+    pub(super) fn encode_data(&self, encoder: &mut Encoder<'_>) {
         encoder.encoded(&self.encoded.contexts);
         encoder.encoded(&self.encoded.extra);
+    }
+
+    /// Whether there is nothing that [`Scope::encode_head`] and its kin would write.
+    pub(super) fn is_bare(&self) -> bool {
+        self.tags.is_empty()
+            && self.user.is_none()
+            && self.contexts.is_empty()
+            && self.extra.is_empty()
+            && self.fingerprint.is_empty()
+            && self.transaction.is_none()
     }
 
     pub(super) fn encode_fingerprint(&self, encoder: &mut Encoder<'_>) {
@@ -337,6 +352,7 @@ pub(super) struct Entered<'s> {
 impl<'s> Entered<'s> {
     pub(super) fn enter(scope: &'s mut Scope) -> Self {
         let is_swapped = local::swap_scope(scope);
+        local::show_scope();
         Self { scope, is_swapped }
     }
 }
@@ -345,6 +361,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         if self.is_swapped {
             local::swap_scope(self.scope);
+            local::show_scope();
         }
     }
 }

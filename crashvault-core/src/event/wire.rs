@@ -39,6 +39,43 @@ pub(crate) enum Field {
     Flaw = 22,
     Image = 23,
     Location = 24,
+    Signal = 25,
+    #[cfg(any(feature = "native", feature = "store"))]
+    Registers = 26,
+    #[cfg(any(feature = "native", feature = "store"))]
+    Stack = 27,
+    #[cfg(any(feature = "native", feature = "store"))]
+    Maps = 28,
+    Absorbed = 29,
+}
+
+/// The fields inside [`Field::Signal`].
+#[cfg(any(feature = "native", feature = "store"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum SignalPart {
+    Number = 1,
+    Code = 2,
+    Address = 3,
+    SenderPid = 4,
+    SenderUid = 5,
+    Thread = 6,
+    ThreadName = 7,
+    Pc = 8,
+    Text = 9,
+}
+
+/// What the machine was, in [`Field::Registers`].
+#[cfg(any(feature = "native", feature = "store"))]
+#[cfg_attr(
+    not(feature = "store"),
+    expect(dead_code, reason = "a program writes one of them, a vault reads all")
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Machine {
+    X86_64 = 1,
+    Aarch64 = 2,
 }
 
 /// The fields inside [`Field::Exception`] and [`Field::Thread`].
@@ -108,6 +145,16 @@ impl<'b> Encoder<'b> {
     /// For a record that already holds `used` bytes.
     pub(crate) fn with_used(buffer: &'b mut Vec<u8>, used: usize) -> Self {
         let end_max = buffer.len() + RECORD_BYTES_MAX.saturating_sub(used + 2 * CUT_FIELD_BYTES);
+        Self {
+            buffer,
+            end_max,
+            dropped: 0,
+        }
+    }
+
+    /// For at most `bytes_max` more bytes.
+    pub(crate) fn within(buffer: &'b mut Vec<u8>, bytes_max: usize) -> Self {
+        let end_max = buffer.len() + bytes_max;
         Self {
             buffer,
             end_max,
@@ -385,6 +432,8 @@ fn decode_field(event: &mut Event, tag: u8, payload: &[u8]) {
         t if is(t, Field::Sdk) => event.sdk = json(payload).as_object().cloned(),
         t if is(t, Field::Project) => event.set_own("project", text(payload)),
         t if is(t, Field::Location) => event.set_own("location", text(payload)),
+        // Read by `last_words`: they mean nothing one by one.
+        t if (Field::Signal as u8..=Field::Absorbed as u8).contains(&t) => {}
         t if is(t, Field::Cut) => {
             let count = number(payload).unwrap_or_default();
             let reason = format!("{count} parts did not fit into {RECORD_BYTES_MAX} bytes");
@@ -552,6 +601,89 @@ fn decode_image(payload: &[u8], flaws: &mut Vec<Flaw>) -> Image {
         }
     }
     image
+}
+
+/// What the handler of a signal wrote about the end of its process.
+#[cfg(feature = "store")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LastWords<'b> {
+    pub(crate) signal: Option<SignalFacts>,
+    /// The machine's number, program counter, and the general registers by their DWARF numbers.
+    pub(crate) registers: Option<(u8, u64, Vec<u64>)>,
+    /// The address of the first byte of the stack, and its bytes.
+    pub(crate) stack: Option<(u64, &'b [u8])>,
+    /// `/proc/self/maps`.
+    pub(crate) maps: Option<&'b [u8]>,
+    /// The event that tells of the same end and is to be a part of this one.
+    pub(crate) absorbed: Option<[u8; 16]>,
+}
+
+/// A signal as the kernel reported it.
+#[cfg(feature = "store")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SignalFacts {
+    pub(crate) number: i32,
+    pub(crate) code: i32,
+    pub(crate) address: Option<u64>,
+    /// Who sent it, where somebody did.
+    pub(crate) sender_pid: Option<u64>,
+    pub(crate) sender_uid: Option<u64>,
+    pub(crate) thread: Option<u64>,
+    pub(crate) thread_name: Option<String>,
+    pub(crate) pc: Option<u64>,
+    /// What the C library said before it aborted.
+    pub(crate) text: Option<String>,
+}
+
+#[cfg(feature = "store")]
+impl<'b> LastWords<'b> {
+    /// Adds what a body says; later bodies win.
+    pub(crate) fn read(&mut self, body: &'b [u8]) {
+        for (tag, payload) in Fields::new(body, &mut Vec::new()) {
+            match tag {
+                t if t == Field::Signal as u8 => self.signal = Some(SignalFacts::read(payload)),
+                t if t == Field::Registers as u8 => self.registers = read_registers(payload),
+                t if t == Field::Stack as u8 => {
+                    self.stack = payload
+                        .split_at_checked(8)
+                        .and_then(|(base, bytes)| Some((number(base)?, bytes)));
+                }
+                t if t == Field::Maps as u8 => self.maps = Some(payload),
+                t if t == Field::Absorbed as u8 => self.absorbed = payload.try_into().ok(),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(feature = "store")]
+fn read_registers(payload: &[u8]) -> Option<(u8, u64, Vec<u64>)> {
+    let (machine, words) = payload.split_first()?;
+    let mut words = words.chunks_exact(8).filter_map(number);
+    Some((*machine, words.next()?, words.collect()))
+}
+
+#[cfg(feature = "store")]
+impl SignalFacts {
+    fn read(payload: &[u8]) -> Self {
+        let mut facts = Self::default();
+        for (tag, payload) in Fields::new(payload, &mut Vec::new()) {
+            let signed = || number(payload).unwrap_or_default() as i32;
+            match tag {
+                t if t == SignalPart::Number as u8 => facts.number = signed(),
+                t if t == SignalPart::Code as u8 => facts.code = signed(),
+                t if t == SignalPart::Address as u8 => facts.address = number(payload),
+                t if t == SignalPart::SenderPid as u8 => facts.sender_pid = number(payload),
+                t if t == SignalPart::SenderUid as u8 => facts.sender_uid = number(payload),
+                t if t == SignalPart::Thread as u8 => facts.thread = number(payload),
+                t if t == SignalPart::ThreadName as u8 => facts.thread_name = Some(text(payload)),
+                t if t == SignalPart::Pc as u8 => facts.pc = number(payload),
+                t if t == SignalPart::Text as u8 => facts.text = Some(text(payload)),
+                _ => {}
+            }
+        }
+        facts
+    }
 }
 
 /// The fields of a body; a length beyond the end becomes a flaw and ends the walk.

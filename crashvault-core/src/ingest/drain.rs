@@ -1,9 +1,11 @@
 //! Moving the journal into the store.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::ending::{self, Ending};
 use super::{Origin, Walk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Flaw, Image, wire};
@@ -75,6 +77,7 @@ pub(crate) fn drain(
         now,
         report: DrainReport::default(),
         finished: Vec::new(),
+        ending: Ending::default(),
     };
     let offsets = drain.store.offsets()?;
     let segments = journal::list(directory)?;
@@ -95,11 +98,13 @@ pub(crate) fn drain(
                     offset,
                     number: header.number,
                     created_at_ns: header.created_at_ns,
+                    is_place: header.is_place,
                 }),
             Err(fault) => drain.report.faults.push(fault),
         }
     }
     for pending in in_order_of_start(processes) {
+        drain.ending = read_ending(&pending);
         for window in pending.chunks(WINDOW_SEGMENTS) {
             drain.window(window)?;
         }
@@ -113,6 +118,19 @@ struct Pending {
     offset: u64,
     number: u32,
     created_at_ns: i64,
+    is_place: bool,
+}
+
+/// What the places for last words say is needed for events in any of the process's segments. One that cannot be read is
+/// a fault when its turn comes.
+fn read_ending(pending: &[Pending]) -> Ending {
+    let mut ending = Ending::default();
+    for place in pending.iter().filter(|pending| pending.is_place) {
+        if let Ok(scan) = place.file.scan() {
+            ending.add(scan);
+        }
+    }
+    ending
 }
 
 /// The segments of each process by number, and the processes by the time of their first segment: so that issues found
@@ -133,6 +151,8 @@ struct Drain<'d> {
     now: Timestamp,
     report: DrainReport,
     finished: Vec<SegmentFile>,
+    /// Of the process whose segments are being drained.
+    ending: Ending,
 }
 
 /// A segment being drained, with what its events share.
@@ -155,6 +175,7 @@ struct Waiting {
     source: usize,
     index: usize,
     sequence: u64,
+    id: [u8; 16],
 }
 
 impl Source {
@@ -176,7 +197,7 @@ impl Source {
                     source.tables.push((frame.end, source.images.len()));
                 }
                 Kind::Event => source.taken.push((frame.end, frame.end <= pending.offset)),
-                Kind::Counts => {}
+                Kind::Counts | Kind::Amend => {}
             }
         }
         source
@@ -224,6 +245,14 @@ impl Source {
         counters
     }
 
+    /// What the process suppressed and had not yet written down.
+    fn suppressed(&self) -> Vec<(String, u64)> {
+        let counts = self.scan.black_box().map(|content| content.suppressed());
+        let names = ["throttled", "sampled", "refused"].map(str::to_owned);
+        let counts = names.into_iter().zip(counts.unwrap_or_default());
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
     fn torn(&self, from: u64, to: u64) -> (u64, u64) {
         let torn = self
             .scan
@@ -267,7 +296,10 @@ impl Drain<'_> {
                 Err(fault) => self.report.faults.push(fault),
             }
         }
-        let waiting = in_order(&sources);
+        let (held, waiting): (Vec<_>, Vec<_>) = in_order(&sources)
+            .into_iter()
+            .partition(|waiting| self.is_held(&sources[waiting.source], waiting));
+        self.report.waiting_count += held.len() as u64;
         let mut rest = waiting.as_slice();
         while !rest.is_empty() {
             if self.limit.is_over() {
@@ -279,6 +311,11 @@ impl Drain<'_> {
             rest = later;
         }
         self.close(sources)
+    }
+
+    fn is_held(&self, source: &Source, waiting: &Waiting) -> bool {
+        let is_place = source.scan.header.is_place;
+        !source.scan.is_ownerless && self.ending.holds(is_place, waiting.id, self.now)
     }
 
     fn batch(&mut self, sources: &mut [Source], waiting: &[Waiting]) -> Result<()> {
@@ -381,13 +418,16 @@ impl Drain<'_> {
                 .filter(|frame| frame.kind == Kind::Event)
                 .enumerate();
             for (place, frame) in frames.filter(|(place, _)| wanted.contains(place)) {
-                let event = read_event(source, &frame);
+                if self.ending.is_absorbed(frame.id) {
+                    continue;
+                }
+                let (event, images) = self.whole_event(sources, source, &frame);
                 let origin = Origin {
                     received_at: self.now,
                     process: source.scan.header.identity.process,
                     sequence: frame.sequence,
                 };
-                let new = self.walk.digest(event, source.images_at(frame.end), origin);
+                let new = self.walk.digest(event, &images, origin);
                 match self.pack(new)? {
                     Some(packed) => drop(by_source.insert((index, place), packed)),
                     None => unstorable += 1,
@@ -397,6 +437,56 @@ impl Drain<'_> {
         let packed = waiting.iter();
         let packed = packed.filter_map(|w| by_source.remove(&(w.source, w.index)));
         Ok((packed.collect(), unstorable))
+    }
+
+    /// An event with what the place for last words adds to it, and the binaries of its process.
+    fn whole_event<'s>(
+        &mut self,
+        sources: &'s [Source],
+        source: &'s Source,
+        frame: &journal::Frame<'_>,
+    ) -> (Event, Cow<'s, [Image]>) {
+        let mut event = read_event(source, frame);
+        let images = source.images_at(frame.end);
+        for part in self.ending.parts_of(frame.id) {
+            let found = sources.iter().find_map(|source| {
+                let mut frames = source.scan.frames();
+                let frame = frames.find(|frame| frame.kind == Kind::Event && frame.id == part)?;
+                Some(read_event(source, &frame))
+            });
+            if let Some(part) = found {
+                ending::absorb(&mut event, part);
+            }
+        }
+        if !self.ending.concerns(source.scan.header.is_place, frame.id) {
+            return (event, Cow::Borrowed(images));
+        }
+        let body = if frame.flags.contains(Flags::JSON) {
+            &[]
+        } else {
+            frame.body
+        };
+        let mut images = images.to_vec();
+        let symbolizer = &mut self.walk.symbolizer;
+        self.ending
+            .complete(&mut event, frame.id, body, &mut images, symbolizer);
+        (event, Cow::Owned(images))
+    }
+
+    /// The event of a process that ended without notice, if this is its place for last words.
+    fn end_without_notice(&mut self, source: &Source) -> Result<Option<Packed>> {
+        let id = id_of_place(source.scan.header.segment, 0);
+        let Some(event) = ending::without_notice(&source.scan, &source.base, id) else {
+            return Ok(None);
+        };
+        let origin = Origin {
+            received_at: self.now,
+            process: source.scan.header.identity.process,
+            // After all others of the process.
+            sequence: u64::from(u32::MAX),
+        };
+        let new = self.walk.digest(event, &source.images, origin);
+        self.pack(new)
     }
 
     /// Writes down the rest of sources that are wholly drained; those whose writer has ended can go.
@@ -410,7 +500,12 @@ impl Drain<'_> {
                 // Frames of a newer version or a sealed vault: a later reader can still use them.
                 continue;
             }
+            if source.scan.header.is_place && ending::is_still_there(&source.scan.header.identity) {
+                continue;
+            }
             let mut batch = Batch::default();
+            batch.events.extend(self.end_without_notice(&source)?);
+            batch.counters.extend(source.suppressed());
             batch
                 .offsets
                 .push((source.file.stem.clone(), source.offset | CLOSED));
@@ -422,7 +517,8 @@ impl Drain<'_> {
                     batch.counters.push((format!("lost_errno:{errno}"), lost));
                 }
             }
-            self.store.commit(&batch)?;
+            let committed = self.store.commit(&batch)?;
+            self.count(committed);
             self.finished.push(source.file);
         }
         Ok(())
@@ -467,6 +563,7 @@ fn in_order(sources: &[Source]) -> Vec<Waiting> {
                 source,
                 index,
                 sequence: frame.sequence,
+                id: frame.id,
             });
         }
     }
@@ -621,6 +718,7 @@ mod tests {
             now: Timestamp::now(),
             report: DrainReport::default(),
             finished: Vec::new(),
+            ending: Ending::default(),
         };
         let packed = events.into_iter().map(|new| drain.pack(new).unwrap());
         let packed: Vec<Option<Packed>> = packed.collect();

@@ -7,6 +7,8 @@
 //! (whoever calls holds the vault's lease).
 
 mod drain;
+mod ending;
+mod last_words;
 
 pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};

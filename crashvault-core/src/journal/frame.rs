@@ -5,6 +5,7 @@ pub(super) const MAGIC: [u8; 4] = [0xC5, b'v', 0xF7, 0x1A];
 pub(super) const VERSION: u8 = 1;
 /// Bytes before the body.
 pub(crate) const HEADER_BYTES: usize = 48;
+
 /// What a frame's body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -17,6 +18,8 @@ pub(crate) enum Kind {
     Modules = 3,
     /// Counters of what was suppressed since the process's last such frame.
     Counts = 4,
+    /// What is to be added to the event that the frame's id names.
+    Amend = 5,
 }
 
 /// Bits that say how to read a body.
@@ -66,6 +69,17 @@ pub(super) fn seal(frame: &mut [u8], head: Head, seed: u32) {
     frame[44..48].fill(0);
     let checksum = checksum(frame, seed);
     frame[12..16].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// Seals a run of sealed frames anew, for another segment.
+#[cfg(feature = "native")]
+pub(super) fn reseal(mut frames: &mut [u8], seed: u32) {
+    while let Some(length) = length_at(frames).filter(|length| *length <= frames.len()) {
+        let (frame, rest) = frames.split_at_mut(length);
+        let checksum = checksum(frame, seed);
+        frame[12..16].copy_from_slice(&checksum.to_le_bytes());
+        frames = rest;
+    }
 }
 
 /// Bytes of the sealed frame at the start of `frames`; `None` if there is not even a head.

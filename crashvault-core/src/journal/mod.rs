@@ -5,26 +5,34 @@
 //!
 //! Never: looks into a body, touches the store, truncates a live segment, or blocks on another process.
 
+mod boxed;
 mod frame;
 mod held;
 #[cfg(feature = "store")]
 mod parse;
+mod place;
 #[cfg(feature = "store")]
 mod reader;
+mod ring;
 mod segment;
 #[cfg(all(test, feature = "store"))]
 mod tests;
 mod writer;
 
+#[cfg(feature = "store")]
+pub(crate) use boxed::{BoxContent, BoxCrumb};
+pub(crate) use boxed::{DYING_MAX, PANE_BYTES};
 pub(crate) use frame::{Flags, HEADER_BYTES as FRAME_HEADER_BYTES, Kind};
 #[cfg(feature = "store")]
 pub(crate) use held::Held;
 pub(crate) use held::held_descriptors;
+pub(crate) use place::Place;
 #[cfg(feature = "store")]
 pub(crate) use reader::{Frame, Scan, SegmentFile, list, remove_stale_temporaries};
-pub(crate) use segment::Identity;
+pub(crate) use ring::Ring;
 #[cfg(feature = "store")]
 pub(crate) use segment::directory_bytes;
+pub(crate) use segment::{Identity, Mark};
 pub(crate) use writer::{Entry, Fullness, Journal, Limits, Preamble};
 
 /// What a person can do about an error number that writing the journal met.

@@ -2,8 +2,9 @@
 
 use super::frame::{Flags, HEADER_BYTES, Head, Kind, MAGIC, VERSION, checksum};
 use super::segment::{
-    self, CHECKSUM_AT, COUNTERS_AT, FLAG_PREALLOCATED, Identity, SYMBOLS_KEY_AT,
-    SYMBOLS_KEY_BYTES_MAX, SegmentHeader,
+    self, BOX_BYTES_AT, CHECKSUM_AT, COUNTERS_AT, FLAG_FORKED, FLAG_MARKED, FLAG_PLACE,
+    FLAG_PREALLOCATED, Identity, MARK_AT, Mark, SYMBOLS_KEY_AT, SYMBOLS_KEY_BYTES_MAX,
+    SegmentHeader,
 };
 
 /// Longest body a reader believes in, in bytes.
@@ -11,9 +12,15 @@ pub(super) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 impl Kind {
     fn from_number(number: u8) -> Option<Self> {
-        [Self::Event, Self::Process, Self::Modules, Self::Counts]
-            .into_iter()
-            .find(|kind| *kind as u8 == number)
+        [
+            Self::Event,
+            Self::Process,
+            Self::Modules,
+            Self::Counts,
+            Self::Amend,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == number)
     }
 }
 
@@ -98,6 +105,7 @@ impl SegmentHeader {
         let key_length = usize::from(bytes[SYMBOLS_KEY_AT]).min(SYMBOLS_KEY_BYTES_MAX);
         let key = &bytes[SYMBOLS_KEY_AT + 1..SYMBOLS_KEY_AT + 1 + key_length];
         let counters = COUNTERS_AT as usize;
+        let flags = u16::from_le_bytes(array_at(bytes, 10));
         Ok(Self {
             identity: Identity {
                 process: array_at(bytes, 32),
@@ -110,7 +118,12 @@ impl SegmentHeader {
             segment: array_at(bytes, 16),
             number: u32_at(bytes, 84),
             created_at_ns: i64::from_le_bytes(array_at(bytes, 96)),
-            is_preallocated: u16::from_le_bytes(array_at(bytes, 10)) & FLAG_PREALLOCATED != 0,
+            is_preallocated: flags & FLAG_PREALLOCATED != 0,
+            is_place: flags & FLAG_PLACE != 0,
+            has_mark: flags & FLAG_MARKED != 0,
+            is_forked: flags & FLAG_FORKED != 0,
+            box_bytes: u32_at(bytes, BOX_BYTES_AT),
+            mark: Mark::from_number(u32_at(bytes, MARK_AT as usize)),
             lost_count: u64::from_le_bytes(array_at(bytes, counters)),
             last_errno: u32_at(bytes, counters + 8),
         })

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::boxed::BoxContent;
 use super::frame::{self, Flags, Kind};
 use super::parse::{HeaderFault, Parsed, parse};
 use super::segment::{self, EXTENSION, SegmentHeader, TEMPORARY_PREFIX};
@@ -45,6 +46,8 @@ pub(crate) struct Scan {
     /// Whether its writer has ended; then nothing will be added.
     pub(crate) is_ownerless: bool,
     bytes: Vec<u8>,
+    /// The black box behind the frames.
+    black_box: Vec<u8>,
     frames: Vec<(frame::Head, Range<usize>)>,
     /// Up to here everything is read or known to be bad.
     pub(crate) end: u64,
@@ -55,6 +58,11 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// What the writer's black box holds, if it has a whole one.
+    pub(crate) fn black_box(&self) -> Option<BoxContent<'_>> {
+        BoxContent::read(&self.black_box)
+    }
+
     /// The frames, in the order of the file.
     pub(crate) fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
         self.frames.iter().filter_map(|(head, body)| {
@@ -198,12 +206,15 @@ impl SegmentFile {
     }
 }
 
-fn scan(header: SegmentHeader, bytes: Vec<u8>, is_ownerless: bool) -> Scan {
+fn scan(header: SegmentHeader, mut bytes: Vec<u8>, is_ownerless: bool) -> Scan {
     let seed = header.seed();
+    let box_at = bytes.len().saturating_sub(header.box_bytes as usize);
+    let black_box = bytes.split_off(box_at.max(segment::HEADER_BYTES));
     let mut scan = Scan {
         header,
         is_ownerless,
         bytes: Vec::new(),
+        black_box,
         frames: Vec::new(),
         end: 0,
         skipped: Vec::new(),

@@ -17,6 +17,44 @@ pub(super) const COUNTERS_AT: u64 = 440;
 pub(super) const SYMBOLS_KEY_AT: usize = 104;
 pub(super) const SYMBOLS_KEY_BYTES_MAX: usize = 71;
 pub(super) const FLAG_PREALLOCATED: u16 = 1;
+/// It is the place for its process's last words.
+pub(super) const FLAG_PLACE: u16 = 2;
+/// Its writer says how it ends.
+pub(super) const FLAG_MARKED: u16 = 4;
+/// Its writer was forked from one that captured.
+pub(super) const FLAG_FORKED: u16 = 8;
+/// Where the length of the black box at the end of the file stands.
+pub(super) const BOX_BYTES_AT: usize = 452;
+/// Where the writer says how it ended.
+pub(super) const MARK_AT: u64 = 456;
+
+/// How a writer said that it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[repr(u32)]
+pub(crate) enum Mark {
+    /// It did not, or it is still there.
+    #[default]
+    None = 0,
+    /// In the usual way: `close()`, `exit`, the end of `main`.
+    Ended = 1,
+    /// It was asked to end (SIGTERM, SIGINT, SIGHUP, SIGPIPE), and did or was about to.
+    Asked = 2,
+    /// A fatal record of its end is in this segment.
+    #[cfg(any(feature = "native", feature = "store"))]
+    Recorded = 3,
+}
+
+#[cfg(feature = "store")]
+impl Mark {
+    pub(super) fn from_number(number: u32) -> Self {
+        match number {
+            1 => Self::Ended,
+            2 => Self::Asked,
+            3 => Self::Recorded,
+            _ => Self::None,
+        }
+    }
+}
 
 /// Which process writes: the same in all its segments.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -53,6 +91,16 @@ pub(crate) struct SegmentHeader {
     pub(crate) created_at_ns: i64,
     /// The file has its final size; frames may be written out of order, unused space is zero.
     pub(crate) is_preallocated: bool,
+    /// The place for its process's last words.
+    pub(crate) is_place: bool,
+    /// The writer says how it ends.
+    pub(crate) has_mark: bool,
+    /// The writer was forked from one that captured.
+    pub(crate) is_forked: bool,
+    /// Bytes of the black box at the end of the file; 0 if there is none.
+    pub(crate) box_bytes: u32,
+    /// How the writer ended, as far as it said.
+    pub(crate) mark: Mark,
     /// Captures that could not be kept, as far as the writer could still say.
     pub(crate) lost_count: u64,
     /// The operating system's last error number, 0 if none.
@@ -73,6 +121,11 @@ impl SegmentHeader {
             number,
             created_at_ns,
             is_preallocated,
+            is_place: false,
+            has_mark: false,
+            is_forked: false,
+            box_bytes: 0,
+            mark: Mark::None,
             lost_count: 0,
             last_errno: 0,
         }
@@ -88,6 +141,18 @@ impl SegmentHeader {
         format!("{}{}", self.identity.stem_prefix(), uuid.as_simple())
     }
 
+    fn flags(&self) -> u16 {
+        [
+            (self.is_preallocated, FLAG_PREALLOCATED),
+            (self.is_place, FLAG_PLACE),
+            (self.has_mark, FLAG_MARKED),
+            (self.is_forked, FLAG_FORKED),
+        ]
+        .into_iter()
+        .filter(|(is_set, _)| *is_set)
+        .fold(0, |flags, (_, flag)| flags | flag)
+    }
+
     pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         let identity = &self.identity;
@@ -96,10 +161,7 @@ impl SegmentHeader {
         };
         put(0, &MAGIC);
         put(8, &VERSION.to_le_bytes());
-        put(
-            10,
-            &(u16::from(self.is_preallocated) * FLAG_PREALLOCATED).to_le_bytes(),
-        );
+        put(10, &self.flags().to_le_bytes());
         put(12, &(HEADER_BYTES as u32).to_le_bytes());
         put(16, &self.segment);
         put(32, &identity.process);
@@ -116,8 +178,27 @@ impl SegmentHeader {
         }
         let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
         bytes[CHECKSUM_AT..CHECKSUM_AT + 4].copy_from_slice(&checksum.to_le_bytes());
+        bytes[BOX_BYTES_AT..BOX_BYTES_AT + 4].copy_from_slice(&self.box_bytes.to_le_bytes());
         bytes
     }
+}
+
+/// Turns the encoded head of a place for last words into that of a forked child's, which leaves no mark.
+#[cfg(feature = "native")]
+pub(super) fn adopt(head: &mut [u8], pid: u32, segment: [u8; 16], created_at_ns: u64) {
+    let mut put = |at: usize, bytes: &[u8]| head[at..at + bytes.len()].copy_from_slice(bytes);
+    put(
+        10,
+        &(FLAG_PREALLOCATED | FLAG_PLACE | FLAG_FORKED).to_le_bytes(),
+    );
+    put(16, &segment);
+    // The process's own name: its only segment's will do.
+    put(32, &segment);
+    put(80, &pid.to_le_bytes());
+    put(84, &[0; 12]);
+    put(96, &created_at_ns.to_le_bytes());
+    let checksum = crc32c::crc32c(&head[..CHECKSUM_AT]);
+    head[CHECKSUM_AT..CHECKSUM_AT + 4].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// Makes a segment: under a temporary name, locked, headed, filled with `content` and `zeros` bytes of nothing, then

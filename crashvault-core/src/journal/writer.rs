@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::Durability;
 use super::frame::{self, Flags, Head, Kind};
 use super::held::Held;
+use super::place::{self, Place};
 use super::segment::{self, COUNTERS_AT, HEADER_BYTES, Identity, SegmentHeader};
 use crate::time::Timestamp;
 
@@ -76,7 +77,8 @@ pub(crate) struct Journal {
     identity: Identity,
     preamble: Box<dyn Preamble>,
     random: fn() -> [u8; 16],
-    sequence: AtomicU64,
+    /// Shared with the place for last words.
+    sequence: Arc<AtomicU64>,
     segments_made: AtomicU32,
     appended_count: AtomicU64,
     append: RwLock<Option<Segment>>,
@@ -154,7 +156,7 @@ impl Journal {
             identity,
             preamble,
             random,
-            sequence: AtomicU64::new(0),
+            sequence: Arc::default(),
             segments_made: AtomicU32::new(0),
             appended_count: AtomicU64::new(0),
             append: RwLock::new(None),
@@ -439,7 +441,7 @@ impl Journal {
 
     fn open_append(&self) -> io::Result<Segment> {
         // The first one comes right after `prepare`, as a rule.
-        let is_first = self.segments_made.load(Ordering::Relaxed) == 0;
+        let is_first = self.appended_count.load(Ordering::Relaxed) <= 1;
         if !is_first || self.is_measurement_old() {
             self.measure();
         }
@@ -477,10 +479,20 @@ impl Journal {
     }
 
     fn open(&self, is_preallocated: bool) -> io::Result<Segment> {
+        self.attempt(|| self.try_open(is_preallocated))
+    }
+
+    /// Makes the place for the process's last words, with a black box if asked.
+    pub(crate) fn open_place(&self, has_box: bool, is_forked: bool) -> io::Result<Place> {
+        self.attempt(|| self.try_open_place(has_box, is_forked))
+    }
+
+    /// Tries to make a segment, several times where a cleaner may have been in the way.
+    fn attempt<T>(&self, make: impl Fn() -> io::Result<T>) -> io::Result<T> {
         let mut last = io::Error::from(io::ErrorKind::Other);
         for _ in 0..CREATE_ATTEMPTS {
-            match self.try_open(is_preallocated) {
-                Ok(segment) => return Ok(segment),
+            match make() {
+                Ok(made) => return Ok(made),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     make_private_directory(&self.directory)?;
                     last = error;
@@ -497,16 +509,34 @@ impl Journal {
         Err(last)
     }
 
-    fn try_open(&self, is_preallocated: bool) -> io::Result<Segment> {
-        let number = self.segments_made.fetch_add(1, Ordering::Relaxed);
-        let created_at = Timestamp::now().as_nanos();
-        let header = SegmentHeader::new(
+    fn new_header(&self, is_preallocated: bool) -> SegmentHeader {
+        SegmentHeader::new(
             &self.identity,
-            number,
-            created_at,
+            self.segments_made.fetch_add(1, Ordering::Relaxed),
+            Timestamp::now().as_nanos(),
             is_preallocated,
             (self.random)(),
-        );
+        )
+    }
+
+    fn try_open_place(&self, has_box: bool, is_forked: bool) -> io::Result<Place> {
+        let mut header = self.new_header(true);
+        let seed = header.seed();
+        let (content, _) = self.preamble(seed);
+        let used = (HEADER_BYTES + content.len()) as u64;
+        let (length, box_at) = place::sizes(used, has_box);
+        header.is_place = true;
+        header.has_mark = has_box;
+        header.is_forked = is_forked;
+        header.box_bytes = (length - box_at) as u32;
+        let zeros = length - used;
+        let made = segment::create(&self.directory, &header, &content, zeros)?;
+        let sequence = Arc::clone(&self.sequence);
+        Ok(Place::new(made, &header, content, box_at, sequence))
+    }
+
+    fn try_open(&self, is_preallocated: bool) -> io::Result<Segment> {
+        let header = self.new_header(is_preallocated);
         let seed = header.seed();
         let (content, generation) = self.preamble(seed);
         let used = (HEADER_BYTES + content.len()) as u64;

@@ -4,18 +4,24 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::binary::{Binary, Detail, RawCall};
 use super::elf::Elf;
 use super::file::{RegularFile, Unreadable};
 use super::rules::{is_system_library, is_virtual};
+use super::unwind::Code;
 use crate::event::Image;
 
 /// Binaries whose debug information is held in memory at once.
 const LOADED_MAX: usize = 4;
 /// Their debug information together, in bytes; the one in use may be larger.
 const LOADED_BYTES_MAX: u64 = 1 << 30;
+/// Binaries whose unwind tables are held in memory at once.
+const CODES_MAX: usize = 64;
+/// Their tables together, in bytes; those in use may be larger.
+const CODES_BYTES_MAX: u64 = 256 << 20;
 /// Binaries remembered at once, loaded or not.
 const KNOWN_MAX: usize = 1024;
 /// After this time a binary that could not be used is looked for again.
@@ -34,6 +40,7 @@ pub(super) struct Binaries {
     known: HashMap<BinaryId, Known>,
     /// The loaded ones, the one used last at the end.
     loaded: Vec<BinaryId>,
+    codes: HashMap<BinaryId, Arc<Code>>,
     next_id: u64,
 }
 
@@ -60,6 +67,7 @@ impl Binaries {
             ids: HashMap::new(),
             known: HashMap::new(),
             loaded: Vec::new(),
+            codes: HashMap::new(),
             next_id: 0,
         }
     }
@@ -77,6 +85,7 @@ impl Binaries {
             self.ids.clear();
             self.known.clear();
             self.loaded.clear();
+            self.codes.clear();
         }
         let id = BinaryId(self.next_id);
         self.next_id += 1;
@@ -96,6 +105,20 @@ impl Binaries {
             State::Loaded(binary) => Some(binary.calls(offset)),
             State::Unloaded | State::Failed(_) => None,
         }
+    }
+
+    /// The code of `image`'s binary; `None` if it cannot be used.
+    pub fn code(&mut self, id: BinaryId, image: &Image) -> Option<Arc<Code>> {
+        if let Some(code) = self.codes.get(&id) {
+            return Some(code.clone());
+        }
+        let code = Arc::new(Code::load(self.find(image).ok()?));
+        let bytes: u64 = self.codes.values().map(|code| code.len()).sum();
+        if self.codes.len() >= CODES_MAX || bytes + code.len() > CODES_BYTES_MAX {
+            self.codes.clear();
+        }
+        self.codes.insert(id, code.clone());
+        Some(code)
     }
 
     fn load(&mut self, id: BinaryId, image: &Image) {

@@ -223,7 +223,7 @@ fn context(elf: &Elf) -> Option<Context<Reader>> {
 }
 
 /// The distribution's file of debug information for this binary, if it is installed and carries the same build id.
-fn separate_debug(elf: &Elf) -> Option<Elf> {
+pub(super) fn separate_debug(elf: &Elf) -> Option<Elf> {
     let build_id = elf.build_id.as_deref()?;
     let (head, tail) = build_id.split_at_checked(2)?;
     let path = PathBuf::from(format!("{DEBUG_ROOT}/{head}/{tail}.debug"));

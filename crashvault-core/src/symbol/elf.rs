@@ -13,6 +13,7 @@ use object::read::{CompressedData, CompressionFormat};
 use object::{Endianness, pod};
 
 use super::file::RegularFile;
+use super::unwind::Arch;
 
 /// Program headers of one file.
 const SEGMENTS_MAX: u16 = 4096;
@@ -41,17 +42,40 @@ pub(super) struct Elf {
     pub lowest_vaddr: u64,
     /// The build id, lower-case hex.
     pub build_id: Option<String>,
+    /// The machine it is made for, where we can walk its stacks.
+    pub arch: Option<Arch>,
     sections: Vec<Section>,
+    segments: Vec<Segment>,
 }
 
 #[derive(Debug)]
 struct Section {
     name: String,
+    address: u64,
     ty: elf::SectionType,
     compressed: bool,
     offset: u64,
     len: u64,
     link: u32,
+}
+
+/// A loaded segment, or the one that tells where the index of unwind tables lies.
+#[derive(Debug)]
+struct Segment {
+    ty: elf::ProgramType,
+    address: u64,
+    offset: u64,
+    len: u64,
+    is_code: bool,
+}
+
+impl Segment {
+    /// Where the byte of an address stands in the file, and how many follow it.
+    fn place(&self, address: u64) -> Option<(u64, u64)> {
+        let into = address.checked_sub(self.address)?;
+        let rest = self.len.checked_sub(into).filter(|rest| *rest > 0)?;
+        Some((self.offset.checked_add(into)?, rest))
+    }
 }
 
 /// A function of a symbol table.
@@ -120,6 +144,49 @@ impl Elf {
             Cow::Borrowed(bytes) => Some(bytes.into()),
             Cow::Owned(bytes) => Some(bytes.into()),
         }
+    }
+
+    /// A section's first address as the file counts them.
+    pub fn section_address(&self, name: &str) -> Option<u64> {
+        Some(self.section(name)?.address)
+    }
+
+    /// Whether code is loaded to this address.
+    pub fn is_code(&self, address: u64) -> bool {
+        let mut loaded = self.loaded();
+        loaded.any(|segment| segment.is_code && segment.place(address).is_some())
+    }
+
+    /// `len` loaded bytes as the file holds them.
+    pub fn loaded_bytes(&self, address: u64, len: u64) -> Option<Vec<u8>> {
+        let (offset, rest) = self.loaded().find_map(|segment| segment.place(address))?;
+        (len <= rest).then(|| self.file.read(offset, len))?
+    }
+
+    /// `.eh_frame` and its address, found as the loader finds it: also without section headers. It is taken to reach to the
+    /// end of its segment (it ends itself).
+    pub fn loaded_eh_frame(&self, len_max: u64) -> Option<(u64, Arc<[u8]>)> {
+        const PCREL_SDATA4: u8 = 0x1b;
+        let index = self
+            .segments
+            .iter()
+            .find(|s| s.ty == elf::PT_GNU_EH_FRAME)?;
+        let head = self.file.read(index.offset, 8)?;
+        let [1, PCREL_SDATA4, _, _, distance @ ..] = head.as_slice() else {
+            return None;
+        };
+        let distance = i32::from_le_bytes(distance.try_into().ok()?);
+        let start = index
+            .address
+            .wrapping_add(4)
+            .wrapping_add_signed(distance.into());
+        let (offset, rest) = self.loaded().find_map(|segment| segment.place(start))?;
+        let bytes = (rest <= len_max).then(|| self.file.read_shared(offset, rest))??;
+        Some((start, bytes))
+    }
+
+    fn loaded(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().filter(|s| s.ty == elf::PT_LOAD)
     }
 
     /// Whether the full symbol table is there, not only the dynamic one.
@@ -220,7 +287,23 @@ fn read_as<Header: FileHeader<Endian = Endianness>>(file: RegularFile, head: &[u
         endian,
         lowest_vaddr: lowest_vaddr & !(PAGE_BYTES - 1),
         build_id: build_id::<Header>(&file, endian, segments, sections),
+        arch: match header.e_machine(endian) {
+            elf::EM_X86_64 => Some(Arch::X86_64),
+            elf::EM_AARCH64 => Some(Arch::Aarch64),
+            _ => None,
+        },
         sections: named_sections(&file, header, endian, sections),
+        segments: segments
+            .iter()
+            .filter(|segment| matches!(segment.p_type(endian), elf::PT_LOAD | elf::PT_GNU_EH_FRAME))
+            .map(|segment| Segment {
+                ty: segment.p_type(endian),
+                address: segment.p_vaddr(endian).into(),
+                offset: segment.p_offset(endian).into(),
+                len: segment.p_filesz(endian).into(),
+                is_code: segment.p_flags(endian).contains(elf::PF_X),
+            })
+            .collect(),
         file,
     })
 }
@@ -267,6 +350,7 @@ fn named_sections<Header: FileHeader<Endian = Endianness>>(
         .iter()
         .map(|section| Section {
             name: name_at(&names, section.sh_name(endian)).into_owned(),
+            address: section.sh_addr(endian).into(),
             ty: section.sh_type(endian),
             compressed: section.sh_flags(endian).contains(elf::SHF_COMPRESSED),
             offset: section.sh_offset(endian).into(),

@@ -15,6 +15,7 @@ mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unwind;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use source::Sources;
 use table::{Hit, ImageTable};
 
 pub(crate) use rules::InAppRules;
+pub(crate) use unwind::{Arch, Registers, Snapshot};
 
 use crate::event::{Event, Flaw, Frame, Image, Stacktrace};
 use crate::time::Timestamp;

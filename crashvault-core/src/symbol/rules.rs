@@ -101,10 +101,64 @@ const MACHINERY: &[&str] = &[
     "std::alloc::default_alloc_error_hook",
     "std::alloc::handle_alloc_error",
     "alloc::alloc::handle_alloc_error",
+    "alloc::raw_vec::handle_error",
+    "std::process::abort",
+    "std::sys::abort_internal",
+    "std::sys::pal::unix::abort_internal",
+    "__rustc::__rust_alloc_error_handler",
+    "__rustc::__rdl_oom",
 ];
 
 /// The same as whole symbols: as starts they would take a program named `rust_panic`.
 const MACHINERY_SYMBOLS: &[&str] = &["rust_begin_unwind", "rust_panic", "rust_panic_with_hook"];
+
+/// Functions of the system's libraries, and of no others, that end the program for their callers.
+const ABORTING: &[&str] = &[
+    "__pthread_kill_implementation",
+    "__pthread_kill_internal",
+    "pthread_kill",
+    "__pthread_kill",
+    "gsignal",
+    "raise",
+    "__GI_raise",
+    "abort",
+    "__GI_abort",
+    "__assert_fail",
+    "__GI___assert_fail",
+    "__assert_fail_base",
+    "__assert_fail_base.cold",
+    "__assert_perror_fail",
+    "__libc_message",
+    "__libc_message_impl",
+    "__libc_fatal",
+    "malloc_printerr",
+    "__fortify_fail",
+    "__fortify_fail_abort",
+    "__chk_fail",
+    "__stack_chk_fail",
+];
+
+/// Functions of the system's libraries that end the program where their caller broke the heap.
+const BLAMING_ALLOCATION: &[&str] = &[
+    "free",
+    "cfree",
+    "__libc_free",
+    "_int_free",
+    "_int_free_chunk",
+    "_int_free_merge_chunk",
+    "tcache_double_free_verify",
+    "unlink_chunk",
+    "unlink_chunk.isra.0",
+    "malloc",
+    "__libc_malloc",
+    "_int_malloc",
+    "realloc",
+    "__libc_realloc",
+    "_int_realloc",
+    "calloc",
+    "__libc_calloc",
+    "sysmalloc",
+];
 
 /// What the table above would take although user code runs inside it.
 const NOT_MACHINERY: &[&str] = &[
@@ -134,6 +188,7 @@ const BLAMING_CALLER: &[&str] = &[
     "core::str::traits::index_mut",
     "alloc::vec::remove",
     "alloc::vec::remove::assert_failed",
+    "alloc::vec::from_elem",
     "alloc::vec::insert",
     "alloc::vec::insert::assert_failed",
     "alloc::vec::swap_remove",
@@ -196,7 +251,11 @@ impl InAppRules {
                 role: Role::Work,
             };
         }
-        let role = parts.map_or(Role::Work, |parts| role(parts, path));
+        let role = match parts {
+            None => Role::Work,
+            Some(parts) if package.is_some_and(is_system_library) => system_role(parts, path),
+            Some(parts) => role(parts, path),
+        };
         let foreign = role != Role::Work
             || path.is_some_and(is_foreign_path)
             || package.is_some_and(is_system_library)
@@ -247,6 +306,17 @@ fn role(parts: &Parts, path: Option<&str>) -> Role {
         Role::BlamesCaller
     } else {
         Role::Work
+    }
+}
+
+fn system_role(parts: &Parts, path: Option<&str>) -> Role {
+    let name = parts.path.as_str();
+    if ABORTING.contains(&name) {
+        Role::Machinery
+    } else if BLAMING_ALLOCATION.contains(&name) {
+        Role::BlamesCaller
+    } else {
+        role(parts, path)
     }
 }
 

@@ -108,6 +108,8 @@ struct Capture {
     durability: Option<Durability>,
     throttle: Option<bool>,
     drain: Option<bool>,
+    native: Option<bool>,
+    black_box: Option<bool>,
 }
 
 const VAULT_TOML: &str = "\
@@ -184,6 +186,8 @@ impl Settings {
         options.durability = options.durability.or(capture.durability);
         options.throttle = options.throttle.or(capture.throttle);
         options.drain = options.drain.or(capture.drain);
+        options.native = options.native.or(capture.native);
+        options.black_box = options.black_box.or(capture.black_box);
         options
     }
 }
@@ -256,6 +260,20 @@ impl Reader {
             drain: self.parsed(
                 &mut capture,
                 "capture.drain",
+                "true",
+                "true or false",
+                as_bool,
+            ),
+            native: self.parsed(
+                &mut capture,
+                "capture.native",
+                "true",
+                "true or false",
+                as_bool,
+            ),
+            black_box: self.parsed(
+                &mut capture,
+                "capture.black_box",
                 "true",
                 "true or false",
                 as_bool,

@@ -16,9 +16,12 @@ use framehop::{
 
 use super::Addresses;
 
+#[path = "ending.rs"]
+mod ending;
 #[path = "gate.rs"]
 mod gate;
 
+pub(crate) use ending::{SEES_EXIT, watch_exit};
 pub(crate) use gate::outside_forks;
 
 #[cfg(target_arch = "aarch64")]

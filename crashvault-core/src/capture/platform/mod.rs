@@ -16,7 +16,8 @@ mod system;
 #[cfg(feature = "store")]
 pub(crate) use system::free_bytes;
 pub(crate) use system::{
-    Walker, fork_generation, modules, modules_generation, outside_forks, thread_id, watch_forks,
+    SEES_EXIT, Walker, fork_generation, modules, modules_generation, outside_forks, thread_id,
+    watch_exit, watch_forks,
 };
 
 /// Return addresses of a stack, innermost first.

@@ -8,6 +8,11 @@ pub(crate) fn fork_generation() -> u64 {
 
 pub(crate) fn watch_forks() {}
 
+/// Whether a good end of the process is noticed.
+pub(crate) const SEES_EXIT: bool = false;
+
+pub(crate) fn watch_exit() {}
+
 pub(crate) fn outside_forks<R>(work: impl FnOnce() -> R) -> R {
     work()
 }

@@ -1,0 +1,5 @@
+//! Without the feature `native`, or on a system where it is not built: signals are left alone.
+
+pub(in crate::capture) const IS_BUILT: bool = false;
+
+pub(in crate::capture) fn install() {}
