@@ -3,6 +3,7 @@
 //! Never: looks at a vault or prints.
 
 mod decide;
+mod foreign;
 mod room;
 mod values;
 
@@ -14,6 +15,7 @@ use clap::{Args as Group, ColorChoice, CommandFactory, FromArgMatches, Parser, S
 use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status as IssueStatus};
 
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
+pub use foreign::{Import, Symbols, SymbolsCommand};
 pub use room::{Archive, Gc, Prune, Restore};
 use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
 
@@ -97,6 +99,8 @@ pub enum Command {
     Demo(Demo),
     #[command(alias = "new")]
     Add(Add),
+    Import(Import),
+    Symbols(Symbols),
     #[command(alias = "ls")]
     List(List),
     #[command(alias = "sh")]

@@ -33,6 +33,7 @@
 //! |---|---|---|
 //! | `native` | yes | crashes by signals (SIGSEGV, SIGABRT …), on Linux; brings no dependency |
 //! | `store` | yes | the vault: SQLite, grouping, symbolication, settings, the in-process drainer |
+//! | `minidump` | no | `Vault::import_minidump`: crashes that other programs' handlers wrote as minidumps (57 crates more) |
 //!
 //! A process that ends without notice (SIGKILL, `_exit`) leaves a warning with its last breadcrumbs; see
 //! [`Options::black_box`].
@@ -87,8 +88,8 @@ pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 pub use vault::{
     Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, Finding,
     GarbageReport, IgnoreUntil, NewAttachment, PruneReport, PruneRule, READER_DRAIN_MAX,
-    RescueReport, RestoreReport, Setting, SettingSource, Severity, SpaceReport, Vault,
-    VaultOptions, VaultStatus,
+    RescueReport, RestoreReport, Setting, SettingSource, Severity, SpaceReport, SymbolsAdded,
+    SymbolsKind, Vault, VaultOptions, VaultStatus,
 };
 
 /// Starts capturing panics and makes the `capture_*` functions work, with default options.

@@ -16,17 +16,22 @@ const STACK_BYTES_MAX: u64 = 1024 * 1024;
 pub fn run(directory: &Path, add: &Add, screen: &mut Screen) -> Result<Done, Stop> {
     let event = event(add)?;
     let added = Vault::open(directory)?.add(event)?;
+    tell_added(&added, screen)?;
+    Ok(Done::Well)
+}
+
+/// Where an event came that was put in.
+pub fn tell_added(added: &Added, screen: &mut Screen) -> std::io::Result<()> {
     if screen.json {
         screen.value(&json!({
             "event_id": added.event_id.to_string(),
             "issue_number": added.issue_number,
             "is_new_issue": added.is_new_issue,
             "is_known": added.is_known,
-        }))?;
+        }))
     } else {
-        tell(&added, screen)?;
+        tell(added, screen)
     }
-    Ok(Done::Well)
 }
 
 /// In v1's words.

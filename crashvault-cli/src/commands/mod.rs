@@ -8,6 +8,7 @@ mod decide;
 mod demo;
 mod doctor;
 mod gc;
+mod import;
 mod list;
 mod prune;
 mod reading;
@@ -16,6 +17,7 @@ mod rescue;
 mod search;
 mod show;
 mod status;
+mod symbols;
 
 use std::process::ExitCode;
 
@@ -61,6 +63,8 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Demo(_) => demo::run(global, screen),
         Command::DemoChild(child) => Ok(crate::shop::run(child.kind, global.vault.as_deref())),
         Command::Add(add) => add::run(&place(global)?.directory, add, screen),
+        Command::Import(import) => import::run(&place(global)?.directory, import, screen),
+        Command::Symbols(symbols) => symbols::run(&place(global)?.directory, symbols, screen),
         Command::List(list) => list::run(&place(global)?, list, screen),
         Command::Show(show) => show::run(&place(global)?, show, screen),
         Command::Search(search) => search::run(&place(global)?, search, screen),

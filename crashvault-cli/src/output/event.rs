@@ -243,8 +243,21 @@ fn place(frame: &Frame) -> String {
             None => format!("{}:{line}", visible(file)),
         },
         (Some(file), None, _) => visible(file).into_owned(),
-        (None, _, Some(package)) => format!("in {}", visible(package)),
+        (None, _, Some(package)) => format!("in {}{}", visible(package), offset(frame)),
         (None, _, None) => String::new(),
+    }
+}
+
+/// How far into its binary a call without a name lies: what other tools ask for. Nothing where that is not known.
+fn offset(frame: &Frame) -> String {
+    let start = frame.other.get("image_addr").and_then(|start| {
+        let digits = start.as_str()?.strip_prefix("0x")?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    let offset = start.and_then(|start| frame.instruction_addr?.checked_sub(start));
+    match (&frame.function, offset) {
+        (None, Some(offset)) => format!(" + {offset:#x}"),
+        _ => String::new(),
     }
 }
 

@@ -153,6 +153,9 @@ pub fn advice(error: &Error) -> &'static str {
         ErrorKind::NotFound if error.operation() == "read archive" => {
             "`crashvault archive --list` shows the archives that there are"
         }
+        ErrorKind::NotFound if matches!(error.operation(), "import minidump" | "add symbols") => {
+            "name the file by its path"
+        }
         ErrorKind::NotFound => "`crashvault list` shows what there is",
         ErrorKind::InvalidInput if error.operation() == "read query" => {
             "`crashvault search --help` tells what a query can say"

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::dumps;
 use crate::run::{Place, Ran};
 
 /// The lines of the guide's blocks for a shell.
@@ -22,6 +23,11 @@ fn every_command_of_the_guide_works() {
     let place = Place::new();
     let vault = place.vault();
     place.ok(&["demo", "--vault", vault.to_str().unwrap()]);
+    // What the guide's examples find in the directory they are typed in.
+    let write = |name: &str, bytes: &[u8]| std::fs::write(place.path().join(name), bytes).unwrap();
+    write("crash.dmp", &dumps::shop(Some((11, 1, 0x10))));
+    write("shop.sym", dumps::shop_symbols().as_bytes());
+    std::fs::create_dir_all(place.path().join("build/symbols")).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_crashvault"));
     let search = std::env::var("PATH").unwrap();
     let search = format!("{}:{search}", program.parent().unwrap().display());

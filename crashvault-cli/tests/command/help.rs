@@ -34,6 +34,21 @@ fn of_add() {
 }
 
 #[test]
+fn of_import() {
+    check("import", &["import"]);
+}
+
+#[test]
+fn of_symbols() {
+    check("symbols", &["symbols"]);
+}
+
+#[test]
+fn of_symbols_add() {
+    check("symbols-add", &["symbols", "add"]);
+}
+
+#[test]
 fn of_list() {
     check("list", &["list"]);
 }

@@ -740,6 +740,22 @@ mod tests {
         check_stored(&[1, 0, 3], 2, Some(1));
     }
 
+    #[test]
+    fn symbols_that_somebody_added_outlive_the_links_of_programs() {
+        let home = crate::scratch::scratch();
+        let (journal, symbols) = (home.path().join("journal"), home.path().join("symbols"));
+        for directory in [&journal, &symbols] {
+            std::fs::create_dir(directory).unwrap();
+        }
+        let names = ["aa11", "aa11.debug", "aa11.elf", "bb22.sym"];
+        for name in names {
+            std::fs::write(symbols.join(name), "").unwrap();
+        }
+        remove_unused_symbols(&journal);
+        let left = names.map(|name| symbols.join(name).exists());
+        assert_eq!(left, [false, true, true, true]);
+    }
+
     struct Nothing;
 
     impl journal::Preamble for Nothing {

@@ -9,6 +9,8 @@
 mod drain;
 mod ending;
 mod last_words;
+#[cfg(feature = "minidump")]
+pub(crate) mod minidump;
 
 pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::binary::{Binary, Detail, RawCall};
+use super::binary::{Binary, Detail, RawCall, installed_debug};
 use super::elf::Elf;
 use super::file::{RegularFile, Unreadable};
+use super::library::{Holding, Library};
 use super::rules::{is_system_library, is_virtual};
 use super::unwind::Code;
 use crate::event::Image;
@@ -36,6 +37,8 @@ pub(super) struct BinaryId(u64);
 /// All binaries met so far.
 pub(super) struct Binaries {
     symbols_dir: Option<PathBuf>,
+    /// Files that somebody named for this one occasion.
+    library: Library,
     ids: HashMap<(String, String), BinaryId>,
     known: HashMap<BinaryId, Known>,
     /// The loaded ones, the one used last at the end.
@@ -64,12 +67,27 @@ impl Binaries {
         Self {
             // A vault may be named by a relative path; files are only opened by absolute ones.
             symbols_dir: symbols_dir.and_then(|dir| std::path::absolute(dir).ok()),
+            library: Library::default(),
             ids: HashMap::new(),
             known: HashMap::new(),
             loaded: Vec::new(),
             codes: HashMap::new(),
             next_id: 0,
         }
+    }
+
+    /// From now on these files are looked at too. What was found without them is forgotten.
+    #[cfg(feature = "minidump")]
+    pub fn set_library(&mut self, library: Library) {
+        self.library = library;
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.ids.clear();
+        self.known.clear();
+        self.loaded.clear();
+        self.codes.clear();
     }
 
     /// The number of an image's binary.
@@ -82,10 +100,7 @@ impl Binaries {
             return *id;
         }
         if self.ids.len() >= KNOWN_MAX {
-            self.ids.clear();
-            self.known.clear();
-            self.loaded.clear();
-            self.codes.clear();
+            self.forget();
         }
         let id = BinaryId(self.next_id);
         self.next_id += 1;
@@ -112,7 +127,8 @@ impl Binaries {
         if let Some(code) = self.codes.get(&id) {
             return Some(code.clone());
         }
-        let code = Arc::new(Code::load(self.find(image).ok()?));
+        let elf = self.find(image).ok()?;
+        let code = Arc::new(Code::load(elf, |elf| self.separate(elf)));
         let bytes: u64 = self.codes.values().map(|code| code.len()).sum();
         if self.codes.len() >= CODES_MAX || bytes + code.len() > CODES_BYTES_MAX {
             self.codes.clear();
@@ -131,7 +147,8 @@ impl Binaries {
             Ok(elf) => {
                 let has_symbols = elf.has_symbols();
                 let path = package(image).unwrap_or_default();
-                let (binary, detail) = Binary::load(elf, is_system_library(path));
+                let separate = self.separate(&elf);
+                let (binary, detail) = Binary::load(elf, separate, is_system_library(path));
                 Known {
                     note: note(path, detail, has_symbols),
                     state: State::Loaded(Box::new(binary)),
@@ -188,15 +205,39 @@ impl Binaries {
                 "nothing in the event tells which build of {path} it was; lines cannot be told"
             )));
         };
-        let kept = self.symbols_dir.as_deref().zip(image.symbols_key());
-        if let Some((dir, key)) = kept
-            && let Ok(elf) = identity.verified(&dir.join(key))
-        {
+        let key = image.symbols_key();
+        let of_key = |holding| self.holding(key.as_deref()?, holding);
+        let link = self.symbols_dir.as_deref().zip(key.as_deref());
+        let kept = of_key(Holding::Binary).or_else(|| {
+            let (dir, key) = link?;
+            identity.verified(&dir.join(key)).ok()
+        });
+        if let Some(elf) = kept {
             return Ok(elf);
         }
-        identity
-            .verified(Path::new(path))
-            .map_err(|mismatch| Some(mismatch.reason(path)))
+        identity.verified(Path::new(path)).or_else(|mismatch| {
+            // It has no code, but names and lines.
+            of_key(Holding::Debug).ok_or_else(|| Some(mismatch.reason(path)))
+        })
+    }
+
+    /// A file that somebody put there for a build id.
+    fn holding(&self, build_id: &str, holding: Holding) -> Option<Elf> {
+        let name = holding.file_name(build_id);
+        let added = self.symbols_dir.as_deref().map(|dir| dir.join(&name));
+        let named = self.library.find(&name).map(Path::to_owned);
+        let identity = Identity::BuildId(build_id.to_owned());
+        let mut paths = added.into_iter().chain(named);
+        paths.find_map(|path| identity.verified(&path).ok())
+    }
+
+    /// The debug information of a binary that has none itself.
+    fn separate(&self, elf: &Elf) -> Option<Elf> {
+        if elf.section_len(".debug_info") > 0 {
+            return None;
+        }
+        let added = self.holding(elf.build_id.as_deref()?, Holding::Debug);
+        added.or_else(|| installed_debug(elf))
     }
 }
 
@@ -280,7 +321,7 @@ fn note(path: &str, detail: Detail, has_symbols: bool) -> Option<String> {
             "{path} has no debug information: function names only (build with debug = \"limited\")"
         )),
         Detail::Names => Some(format!(
-            "{path} is stripped: addresses and exported functions only (build with debug = \"limited\" and strip = \"none\")"
+            "{path} is stripped: addresses and exported functions only (build with debug = \"limited\" and strip = \"none\", or keep its symbols with `crashvault symbols add`)"
         )),
         Detail::TooLarge => Some(format!(
             "{path} has more than 1 GB of debug information: function names only"

@@ -63,15 +63,11 @@ pub(super) struct RawCall {
 }
 
 impl Binary {
-    /// Reads the debug information, the binary's own or else the distribution's.
+    /// Reads the debug information, the binary's own or else that of `separate`.
     ///
-    /// Of the distribution's only function names are taken `for_names_only`: unpacking the C library's lines costs more than
+    /// Of `separate` only function names are taken `for_names_only`: unpacking the C library's lines costs more than
     /// all else, and nobody reads them.
-    pub fn load(elf: Elf, for_names_only: bool) -> (Self, Detail) {
-        let separate = match elf.section_len(".debug_info") {
-            0 => separate_debug(&elf),
-            _ => None,
-        };
+    pub fn load(elf: Elf, separate: Option<Elf>, for_names_only: bool) -> (Self, Detail) {
         let source = separate
             .as_ref()
             .filter(|_| !for_names_only)
@@ -223,7 +219,7 @@ fn context(elf: &Elf) -> Option<Context<Reader>> {
 }
 
 /// The distribution's file of debug information for this binary, if it is installed and carries the same build id.
-pub(super) fn separate_debug(elf: &Elf) -> Option<Elf> {
+pub(super) fn installed_debug(elf: &Elf) -> Option<Elf> {
     let build_id = elf.build_id.as_deref()?;
     let (head, tail) = build_id.split_at_checked(2)?;
     let path = PathBuf::from(format!("{DEBUG_ROOT}/{head}/{tail}.debug"));

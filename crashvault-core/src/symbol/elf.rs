@@ -189,6 +189,13 @@ impl Elf {
         self.segments.iter().filter(|s| s.ty == elf::PT_LOAD)
     }
 
+    /// Whether its code was taken out: a file of separate debug information.
+    pub fn is_debug_only(&self) -> bool {
+        let is_left_out =
+            |section: &Section| section.ty == elf::SHT_NOBITS && section.name == ".text";
+        self.sections.iter().any(is_left_out)
+    }
+
     /// Whether the full symbol table is there, not only the dynamic one.
     pub fn has_symbols(&self) -> bool {
         self.sections

@@ -9,6 +9,7 @@ mod binaries;
 mod binary;
 mod elf;
 mod file;
+mod library;
 mod name;
 mod rules;
 mod source;
@@ -27,8 +28,13 @@ use rules::{Role, Verdict};
 use source::Sources;
 use table::{Hit, ImageTable};
 
+#[cfg(feature = "minidump")]
+pub(crate) use library::Library;
+pub(crate) use library::{Holding, SymbolFile};
 pub(crate) use rules::InAppRules;
 pub(crate) use unwind::{Arch, Registers, Snapshot};
+#[cfg(feature = "minidump")]
+pub(crate) use unwind::{Callee, Memory};
 
 use crate::event::{Event, Flaw, Frame, Image, Stacktrace};
 use crate::time::Timestamp;
@@ -69,14 +75,38 @@ impl Symbolizer {
         }
     }
 
+    /// From now on these files are looked at too.
+    #[cfg(feature = "minidump")]
+    pub(crate) fn set_library(&mut self, library: Library) {
+        self.binaries.set_library(library);
+        self.calls.clear();
+        self.calls_len = 0;
+    }
+
+    /// Tells whose a frame is that came with its function.
+    #[cfg(feature = "minidump")]
+    pub(crate) fn judge(&self, frame: &mut Frame) {
+        let file = frame.abs_path.as_deref().or(frame.filename.as_deref());
+        let package = frame.package.as_deref();
+        let verdict = self.rules.judge(frame.function.as_deref(), file, package);
+        frame.in_app = Some(verdict.in_app);
+    }
+
     /// Resolves every frame that has an address and no function, and adds to `event.images` the images its frames lie in.
     ///
     /// Addresses are return addresses, so the call is one byte before them; a frame whose `addr_mode` is `exact` (where a
     /// signal struck) is taken as it is. Frames of the capture itself are removed from the innermost end. `images` is the
     /// module table of the process; where entries overlap the later one counts. Without a table nothing is done.
     pub(crate) fn symbolicate(&mut self, event: &mut Event, images: &[Image]) {
+        let notes = self.resolve(event, images);
+        let flaws = notes.into_iter().map(|note| Flaw::new("stacktrace", note));
+        event.flaws.extend(flaws);
+    }
+
+    /// As [`symbolicate`](Self::symbolicate), but what could not be told is told to the caller.
+    pub(crate) fn resolve(&mut self, event: &mut Event, images: &[Image]) -> Vec<String> {
         if images.is_empty() {
-            return;
+            return Vec::new();
         }
         let mut walk = Walk {
             table: ImageTable::new(images),
@@ -96,8 +126,7 @@ impl Symbolizer {
             }
         }
         let notes = ids.into_iter().filter_map(|id| self.binaries.note(id));
-        let flaws = notes.map(|note| Flaw::new("stacktrace", note));
-        event.flaws.extend(flaws);
+        notes.map(str::to_owned).collect()
     }
 
     /// The calls at an address, innermost first; `None` if the image's binary cannot be used.

@@ -27,6 +27,8 @@ mod find;
 mod garbage;
 #[cfg(feature = "store")]
 mod lineage;
+#[cfg(feature = "minidump")]
+mod minidump;
 #[cfg(feature = "store")]
 mod renew;
 #[cfg(feature = "store")]
@@ -39,6 +41,8 @@ mod settings;
 mod space;
 #[cfg(feature = "store")]
 mod status;
+#[cfg(feature = "store")]
+mod symbols;
 
 #[cfg(feature = "store")]
 pub use archive::{
@@ -64,3 +68,5 @@ pub use settings::{Setting, SettingSource};
 pub use space::SpaceReport;
 #[cfg(feature = "store")]
 pub use status::{Finding, Severity, VaultStatus};
+#[cfg(feature = "store")]
+pub use symbols::{SymbolsAdded, SymbolsKind};

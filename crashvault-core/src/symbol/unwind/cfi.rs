@@ -8,7 +8,7 @@ use gimli::{
 };
 
 use super::registers::{Arch, Known};
-use super::{Position, Stack};
+use super::{Memory, Position};
 
 /// Functions with unwind rules in one binary.
 const FUNCTIONS_MAX: usize = 4 << 20;
@@ -93,7 +93,7 @@ impl Tables {
         unwinder: &mut Unwinder,
         address: u64,
         callee: &Position,
-        stack: &Stack<'_>,
+        stack: &dyn Memory,
     ) -> Option<Caller> {
         let behind = self
             .functions
@@ -176,7 +176,7 @@ struct Question<'a> {
     entry: usize,
     address: u64,
     callee: &'a Position,
-    stack: &'a Stack<'a>,
+    stack: &'a dyn Memory,
 }
 
 impl Question<'_> {
@@ -244,7 +244,7 @@ struct Values<'a, 's, S: UnwindSection<Bytes<'s>>> {
     section: &'a S,
     encoding: gimli::Encoding,
     callee: &'a Known,
-    stack: &'a Stack<'a>,
+    stack: &'a dyn Memory,
     cfa: u64,
     reader: std::marker::PhantomData<Bytes<'s>>,
 }

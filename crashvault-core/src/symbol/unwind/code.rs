@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use super::cfi::{Caller, Tables, Unwinder};
 use super::trampoline;
-use super::{Arch, Position, Stack};
-use crate::symbol::binary::separate_debug;
+use super::{Arch, Memory, Position};
 use crate::symbol::elf::Elf;
 
 /// Unwind tables of one binary, in bytes; larger ones are not read.
@@ -17,12 +16,13 @@ pub(in crate::symbol) struct Code {
 }
 
 impl Code {
-    pub(in crate::symbol) fn load(elf: Elf) -> Self {
+    /// `separate` finds the binary's debug file; it is asked only if the binary has no tables of its own.
+    pub(in crate::symbol) fn load(elf: Elf, separate: impl FnOnce(&Elf) -> Option<Elf>) -> Self {
         let arch = elf
             .arch
             .filter(|_| elf.endian() == object::Endianness::Little);
         let tables = match arch {
-            Some(arch) => tables(&elf, arch),
+            Some(arch) => tables(&elf, arch, separate),
             None => Vec::new(),
         };
         Self { elf, arch, tables }
@@ -30,6 +30,11 @@ impl Code {
 
     pub(super) fn is_for(&self, arch: Arch) -> bool {
         self.arch == Some(arch)
+    }
+
+    /// Whether its instructions can be looked at; debug files have none.
+    pub(super) fn has_code(&self) -> bool {
+        !self.elf.is_debug_only()
     }
 
     /// Bytes of unwind tables held in memory.
@@ -48,10 +53,15 @@ impl Code {
         unwinder: &mut Unwinder,
         address: u64,
         callee: &Position,
-        stack: &Stack<'_>,
+        stack: &dyn Memory,
     ) -> Option<Caller> {
         let mut tables = self.tables.iter();
         tables.find_map(|tables| tables.caller(unwinder, address, callee, stack))
+    }
+
+    /// Whether anything can run there, for all that the file tells.
+    pub(super) fn may_run(&self, address: u64) -> bool {
+        !self.has_code() || self.elf.is_code(address)
     }
 
     /// The instructions at an address.
@@ -104,7 +114,7 @@ pub(super) enum Call {
     Somewhere,
 }
 
-fn tables(elf: &Elf, arch: Arch) -> Vec<Tables> {
+fn tables(elf: &Elf, arch: Arch, separate: impl FnOnce(&Elf) -> Option<Elf>) -> Vec<Tables> {
     let section = |elf: &Elf, name: &str| {
         let bytes = elf.section_bytes(name, TABLES_BYTES_MAX)?;
         let is_there = !bytes.is_empty();
@@ -115,9 +125,8 @@ fn tables(elf: &Elf, arch: Arch) -> Vec<Tables> {
     let loaded = loaded.map(|(at, bytes)| Tables::of_eh_frame(arch, at, text, bytes));
     let of_debugger = |bytes: Arc<[u8]>| Tables::of_debug_frame(arch, text, bytes);
     let kept = section(elf, ".debug_frame").or_else(|| {
-        // Only a binary without tables of its own sends us looking for its debug file.
         let is_needed = loaded.as_ref().is_none_or(|tables| tables.is_empty());
-        section(&is_needed.then(|| separate_debug(elf))??, ".debug_frame")
+        section(&is_needed.then(|| separate(elf))??, ".debug_frame")
     });
     let kept = kept.map(|(_, bytes)| of_debugger(bytes));
     loaded.into_iter().chain(kept).collect()

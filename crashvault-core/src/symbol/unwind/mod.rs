@@ -8,6 +8,8 @@
 
 mod cfi;
 mod code;
+#[cfg(feature = "minidump")]
+mod foreign;
 mod registers;
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub(super) use code::Code;
+#[cfg(feature = "minidump")]
+pub(crate) use foreign::Callee;
 pub(crate) use registers::{Arch, Registers};
 
 use self::cfi::Caller;
@@ -181,6 +185,17 @@ impl Position {
     }
 }
 
+/// What can still be read of a process.
+pub(crate) trait Memory {
+    /// `len` (1 to 8) bytes at an address, as a number.
+    fn read(&self, address: u64, len: usize) -> Option<u64>;
+
+    /// Eight of them.
+    fn word(&self, address: u64) -> Option<u64> {
+        self.read(address, 8)
+    }
+}
+
 /// The copied bytes.
 #[derive(Clone, Copy)]
 struct Stack<'a> {
@@ -188,18 +203,13 @@ struct Stack<'a> {
     bytes: &'a [u8],
 }
 
-impl Stack<'_> {
-    /// `len` (1 to 8) bytes at an address, as a number.
+impl Memory for Stack<'_> {
     fn read(&self, address: u64, len: usize) -> Option<u64> {
         let at = usize::try_from(address.checked_sub(self.base)?).ok()?;
         let bytes = self.bytes.get(at..at.checked_add(len)?)?;
         let mut word = [0; 8];
         word.get_mut(..len)?.copy_from_slice(bytes);
         Some(u64::from_le_bytes(word))
-    }
-
-    fn word(&self, address: u64) -> Option<u64> {
-        self.read(address, 8)
     }
 }
 
@@ -218,6 +228,14 @@ struct Covering {
     code: Option<(Arc<Code>, u64)>,
     /// Mapped by the kernel, without a file.
     is_virtual: bool,
+}
+
+impl Covering {
+    /// Data of a binary may have been called as well.
+    fn may_run(&self) -> bool {
+        let code = self.code.as_ref();
+        code.is_none_or(|(code, address)| code.may_run(*address))
+    }
 }
 
 impl Codes<'_> {
@@ -241,7 +259,8 @@ impl Codes<'_> {
 
     /// How likely it is that the call of `callee` returns to `address`.
     fn likeness(&mut self, address: u64, callee: Option<&Covering>) -> Option<Likeness> {
-        let Some((code, at)) = self.find(address.wrapping_sub(1))?.code else {
+        let covering = self.find(address.wrapping_sub(1))?;
+        let Some((code, at)) = covering.code.filter(|(code, _)| code.has_code()) else {
             return Some(Likeness::Unasked);
         };
         let callee = callee.and_then(|covering| covering.code.as_ref());
@@ -300,7 +319,7 @@ impl Walk<'_, '_> {
         {
             return self.interrupted(known);
         }
-        let covering = covering.as_ref();
+        let covering = covering.as_ref().filter(|covering| covering.may_run());
         let (known, trust) = match self.last_call(callee, covering) {
             Some(known) => (known, Trust::Cfi),
             None => match self.frame_pointer(&callee.known) {

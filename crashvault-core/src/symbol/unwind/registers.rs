@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use gimli::{AArch64, Register, X86_64};
 
 use super::Snapshot;
@@ -66,27 +68,30 @@ impl Arch {
     }
 }
 
+impl Arch {
+    /// The names of the registers by DWARF number.
+    pub(crate) fn register_names(self) -> impl Iterator<Item = Cow<'static, str>> {
+        (0..usize::from(self.registers_len())).map(move |number| match (self, number) {
+            (Self::X86_64, number) => NAMES_X86_64[number].into(),
+            (Self::Aarch64, 29) => "fp".into(),
+            (Self::Aarch64, 30) => "lr".into(),
+            (Self::Aarch64, 31) => "sp".into(),
+            (Self::Aarch64, number) => format!("x{number}").into(),
+        })
+    }
+}
+
 impl Registers {
     /// By the names of the machine's assembly, in the event payload's spelling.
     pub(crate) fn to_object(self, arch: Arch) -> Object {
-        let name = |number: usize| match arch {
-            Arch::X86_64 => NAMES_X86_64[number].to_owned(),
-            Arch::Aarch64 => match number {
-                29 => "fp".into(),
-                30 => "lr".into(),
-                31 => "sp".into(),
-                number => format!("x{number}"),
-            },
-        };
         let pc = match arch {
             Arch::X86_64 => "rip",
             Arch::Aarch64 => "pc",
         };
-        let general = (0..usize::from(arch.registers_len()))
-            .map(|number| (name(number), self.general[number]));
+        let general = arch.register_names().zip(self.general);
         general
-            .chain([(pc.to_owned(), self.pc)])
-            .map(|(name, value)| (name, format!("{value:#018x}").into()))
+            .chain([(pc.into(), self.pc)])
+            .map(|(name, value)| (name.into_owned(), format!("{value:#018x}").into()))
             .collect()
     }
 }

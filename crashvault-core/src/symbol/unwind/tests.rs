@@ -370,12 +370,43 @@ fn aarch64_signals_lead_back_through_the_kernels_trampoline() {
 /// `call .+5` and three bytes more: eight bytes after each start stands a return address.
 const CALL: u32 = 0x0000_00e8;
 
-/// A function of x86-64 with 24 bytes of stack, and the one that called it.
-fn x86_64_rules() -> [(u64, u32, &'static [u8]); 2] {
+/// Functions of x86-64: one with 24 bytes of stack; the one that called it; one whose frame lies where the second word
+/// on its stack says, and its return address below that.
+fn x86_64_rules() -> [(u64, u32, &'static [u8]); 3] {
+    const DEF_CFA_EXPRESSION: u8 = 0x0f;
+    const EXPRESSION: u8 = 0x10;
+    const BREG7: u8 = 0x77;
+    const DEREF: u8 = 0x06;
+    const PLUS_UCONST: u8 = 0x23;
     [
         (TEXT, 0x20, &[DEF_CFA_OFFSET, 32]),
         (TEXT + 0x20, 0x20, &[UNDEFINED, 16]),
+        (
+            TEXT + 0x40,
+            0x20,
+            &[
+                DEF_CFA_EXPRESSION,
+                3,
+                BREG7,
+                8,
+                DEREF,
+                // The saved rbx, four words above the frame.
+                EXPRESSION,
+                3,
+                2,
+                PLUS_UCONST,
+                32,
+            ],
+        ),
     ]
+}
+
+#[test]
+fn rules_may_be_expressions() {
+    let made = Made::new(binary(EM_X86_64, CALL, ".eh_frame", &x86_64_table()));
+    let words = [0, STACK + 32, 0, at(0x31), 0, 0, 0, 0, 77];
+    let left = left(Arch::X86_64, made.image(), 0x48, &words);
+    check_steps(&left, &[(0x48, Trust::Context), (0x31, Trust::Cfi)]);
 }
 
 fn check_x86_64(file: Vec<u8>) {
@@ -449,6 +480,23 @@ fn a_trampoline_without_a_table_is_known_by_its_instructions() {
         exact,
         [(0x8, true), (0x60, false), (0x10, true), (0x31, false)]
     );
+}
+
+#[test]
+fn a_binary_of_which_only_the_debug_file_is_left_forbids_nothing() {
+    let mut file = binary(EM_X86_64, CALL, ".debug_frame", &[]);
+    file[0x244..0x248].copy_from_slice(&8u32.to_le_bytes()); // .text is left out
+    file[64 + 32..64 + 40].fill(0); // and its segment holds nothing
+    let made = Made::new(file);
+    let words = [0, STACK + 32, at(0x55), 0, 0, at(0x66), 0];
+    let mut left = left(Arch::X86_64, made.image(), 0x8, &words);
+    left.registers.general[6] = STACK + 8;
+    let expected = [
+        (0x8, Trust::Context),
+        (0x55, Trust::FramePointer),
+        (0x66, Trust::FramePointer),
+    ];
+    check_steps(&left, &expected);
 }
 
 #[test]
@@ -541,7 +589,7 @@ fn any_tables_end_the_walk() {
                 // Headers, code and tables alike, mostly tables.
                 let place = match numbers.below(6) {
                     0 => numbers.below(0x300),
-                    _ => TABLES + numbers.below(0xa0),
+                    _ => TABLES + numbers.below(0xb0),
                 };
                 let byte = [numbers.next() as u8, 0xff, 0, 0x80][numbers.below(4) as usize];
                 made.file[place as usize] = byte;

@@ -3,7 +3,7 @@
 
 use gimli::Register;
 
-use super::Stack;
+use super::Memory;
 use super::registers::{Arch, Known};
 
 /// Bytes to look at.
@@ -34,7 +34,7 @@ pub(super) fn is_at(arch: Arch, bytes: &[u8]) -> bool {
 }
 
 /// The registers that were interrupted, from those in the trampoline.
-pub(super) fn interrupted(trampoline: &Known, stack: &Stack<'_>) -> Option<Known> {
+pub(super) fn interrupted(trampoline: &Known, stack: &dyn Memory) -> Option<Known> {
     let sp = trampoline.sp()?;
     let word = |place: u64| stack.word(sp.checked_add(place)?);
     let mut known = Known::nothing(trampoline.arch);

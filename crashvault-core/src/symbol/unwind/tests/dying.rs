@@ -114,6 +114,8 @@ fn handle(signal: i32, handler: usize, flags: i32) {
     unsafe { sigaction(signal, &action, ptr::null_mut()) };
 }
 
+static DATA: [u64; 64] = [0x1122_3344_5566_7788; 64];
+
 #[inline(never)]
 fn overflow(depth: u64) -> u64 {
     let room = black_box([depth; 4096]);
@@ -129,6 +131,7 @@ fn pay(way: &str) -> u64 {
     match way {
         "abort" => unsafe { abort() },
         "null" => black_box(call)(black_box(0x10) - 0x10 + 0x8),
+        "execute" => black_box(call)(DATA.as_ptr() as usize),
         "read" => unsafe { ptr::read_volatile(black_box(0x10) as *const u64) },
         "overflow" => overflow(1),
         "signal" => unsafe { raise(USR1) as u64 },
@@ -163,5 +166,9 @@ fn main() {
     }
     handle(USR1, on_user_signal as *const () as usize, 0);
     let way = std::env::args().nth(1).unwrap_or_default();
-    std::process::exit(black_box(checkout(&way)) as i32);
+    let status = match way.strip_prefix("thread-") {
+        Some(way) => std::thread::scope(|scope| scope.spawn(|| checkout(way)).join().unwrap()),
+        None => checkout(&way),
+    };
+    std::process::exit(black_box(status) as i32);
 }

@@ -126,6 +126,23 @@ fn a_call_to_nowhere_returns_to_its_caller() {
 }
 
 #[test]
+fn a_call_into_data_returns_to_its_caller() {
+    let left = Left::dying("execute");
+    check_calls(&left, &["dying::pay", "dying::checkout", "dying::main"]);
+    assert_eq!(trusts(&left)[1], Trust::Cfi);
+}
+
+#[test]
+fn the_stack_of_a_thread_ends_where_threads_begin() {
+    for way in ["thread-abort", "thread-read", "thread-null"] {
+        let left = Left::dying(way);
+        check_calls(&left, &["dying::pay", "dying::checkout"]);
+        assert!(left.steps().len() < 30, "{:?}", left.functions());
+        assert!(trusts(&left)[1..].iter().all(|trust| *trust == Trust::Cfi));
+    }
+}
+
+#[test]
 fn an_overflow_shows_the_function_that_recurs() {
     let left = Left::dying("overflow");
     let functions = left.functions();
