@@ -1,6 +1,6 @@
 //! Every way a program can end, each in a child program of its own: exactly one event where it crashed, none where it did
 //! not, and the same end as without Crashvault. `docs/crash-matrix.md` is the table of what was seen; the tests fail where
-//! it differs. `CRASHVAULT_CRASH_MATRIX=write` writes it anew.
+//! it differs. `UPDATE=1` writes it anew.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -512,6 +512,22 @@ fn a_handler_asks_for_no_memory() {
     check_bad_day(home.path(), "crasher-heap", "segv_null");
 }
 
+/// The standard library's alternate stacks have 8 KB, half of which a machine's registers may take.
+#[test]
+fn a_handler_needs_less_than_four_kilobytes_of_stack() {
+    let home = tempfile::tempdir().unwrap();
+    let output = Command::new(program("crasher"))
+        .args([home.path().to_str().unwrap(), "stack_need"])
+        .output()
+        .unwrap();
+    let need: u32 = String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!((500..=4096).contains(&need), "{need} bytes");
+}
+
 #[test]
 fn a_handler_does_not_wait_for_the_vault() {
     let home = tempfile::tempdir().unwrap();
@@ -577,7 +593,7 @@ const HEAD: &str = "\
 # What is kept of each way to end
 
 Each line is a child program of `crashvault-core/tests/crash_matrix.rs` and what was seen of it; the test fails where
-this page differs, and `CRASHVAULT_CRASH_MATRIX=write cargo test -p crashvault-core --test crash_matrix` writes it anew.
+this page differs, and `UPDATE=1 cargo test -p crashvault-core --test crash_matrix` writes it anew.
 Every program ends with the status it has without Crashvault. Measured on x86-64 Linux.
 
 | kind | the program | ends with | kept | innermost function of its own |
@@ -613,7 +629,7 @@ fn row(case: &Case, status: ExitStatus, event: Option<&Event>) -> String {
 
 fn check_row(case: &Case, seen: &str) {
     let path = table();
-    if std::env::var("CRASHVAULT_CRASH_MATRIX").as_deref() == Ok("write") {
+    if std::env::var_os("UPDATE").is_some() {
         return write_row(&path, case, seen);
     }
     let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -637,7 +653,7 @@ fn write_row(path: &Path, case: &Case, seen: &str) {
 
 #[test]
 fn the_table_has_each_tested_kind_once() {
-    if std::env::var("CRASHVAULT_CRASH_MATRIX").as_deref() == Ok("write") {
+    if std::env::var_os("UPDATE").is_some() {
         return;
     }
     let text = std::fs::read_to_string(table()).unwrap();

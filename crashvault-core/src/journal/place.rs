@@ -21,7 +21,9 @@ use super::segment::{self, MARK_AT, Mark, SegmentHeader};
 /// Frames and black box begin and end on borders that are a page's on every machine, in bytes.
 const ALIGNMENT: u64 = 64 * 1024;
 /// Room for frames beside what the segment begins with, in bytes.
-const FRAMES_BYTES: u64 = 192 * 1024;
+const FRAMES_BYTES: u64 = 160 * 1024;
+/// Of these, what a usual record takes is written beforehand, so that writing it is quick; the rest is only reserved.
+pub(super) const ZEROS_BYTES: u64 = 80 * 1024;
 
 /// Bytes of such a segment, of which `used` are its beginning: all, and before the black box.
 pub(super) fn sizes(used: u64, has_box: bool) -> (u64, u64) {
@@ -186,6 +188,17 @@ impl Place {
             .map_err(|_| io::Error::from(io::ErrorKind::StorageFull))?;
         frame::seal(frame, head, self.seed);
         self.file.write_all_at(frame, offset)
+    }
+
+    /// How many bytes from an address on can be read, at most `bytes`. The room of the next frame is used to find out,
+    /// so that one must be longer.
+    #[cfg(feature = "native")]
+    pub(crate) fn readable(&self, from: u64, bytes: usize) -> usize {
+        let bytes = (self.room() as usize).min(bytes);
+        if self.check().is_err() {
+            return 0;
+        }
+        ring::readable(&self.file, self.position(), from, bytes)
     }
 
     /// Up to where frames are written, for [`Place::withdraw`].

@@ -202,7 +202,8 @@ pub(super) fn adopt(head: &mut [u8], pid: u32, segment: [u8; 16], created_at_ns:
 }
 
 /// Makes a segment: under a temporary name, locked, headed, filled with `content` and `zeros` bytes of nothing, then
-/// renamed to its real name.
+/// renamed to its real name. Behind the zeros room is `reserved`: it reads as zeros too, and costs less to make and more to
+/// write.
 ///
 /// So nobody ever sees a segment that is neither locked nor ownerless. A cleaner that takes the temporary file before
 /// the lock makes this fail with an error, and the caller tries again under another name.
@@ -210,7 +211,7 @@ pub(super) fn create(
     directory: &Path,
     header: &SegmentHeader,
     content: &[u8],
-    zeros: u64,
+    (zeros, reserved): (u64, u64),
 ) -> io::Result<(File, PathBuf)> {
     let stem = header.stem();
     let temporary = directory.join(format!("{TEMPORARY_PREFIX}{stem}"));
@@ -223,8 +224,8 @@ pub(super) fn create(
         .append(!header.is_preallocated)
         .mode(0o600)
         .open(&temporary)?;
-    let made =
-        fill(&file, header, content, zeros).and_then(|()| std::fs::rename(&temporary, &path));
+    let made = fill(&file, header, content, (zeros, reserved))
+        .and_then(|()| std::fs::rename(&temporary, &path));
     if let Err(error) = made {
         let _ = std::fs::remove_file(&temporary);
         return Err(error);
@@ -232,7 +233,12 @@ pub(super) fn create(
     Ok((file, path))
 }
 
-fn fill(mut file: &File, header: &SegmentHeader, content: &[u8], zeros: u64) -> io::Result<()> {
+fn fill(
+    mut file: &File,
+    header: &SegmentHeader,
+    content: &[u8],
+    (zeros, reserved): (u64, u64),
+) -> io::Result<()> {
     file.try_lock().map_err(io::Error::from)?;
     let mut bytes = Vec::with_capacity(HEADER_BYTES + content.len());
     bytes.extend_from_slice(&header.encode());
@@ -240,7 +246,9 @@ fn fill(mut file: &File, header: &SegmentHeader, content: &[u8], zeros: u64) -> 
     file.write_all(&bytes)?;
     // From memory that costs nothing to have, in few system calls.
     static ZEROS: [u8; 32 * 1024] = [0; 32 * 1024];
-    let mut left = zeros as usize;
+    let written = (HEADER_BYTES + content.len()) as u64 + zeros;
+    let is_reserved = reserved == 0 || super::ring::reserve(file, written, reserved).is_ok();
+    let mut left = (zeros + if is_reserved { 0 } else { reserved }) as usize;
     while left > 0 {
         let now = left.min(ZEROS.len());
         file.write_all(&ZEROS[..now])?;

@@ -529,8 +529,9 @@ impl Journal {
         header.has_mark = has_box;
         header.is_forked = is_forked;
         header.box_bytes = (length - box_at) as u32;
-        let zeros = length - used;
-        let made = segment::create(&self.directory, &header, &content, zeros)?;
+        let zeros = place::ZEROS_BYTES.min(box_at - used);
+        let room = (zeros, length - used - zeros);
+        let made = segment::create(&self.directory, &header, &content, room)?;
         let sequence = Arc::clone(&self.sequence);
         Ok(Place::new(made, &header, content, box_at, sequence))
     }
@@ -546,7 +547,7 @@ impl Journal {
         } else {
             0
         };
-        let (file, _) = segment::create(&self.directory, &header, &content, zeros)?;
+        let (file, _) = segment::create(&self.directory, &header, &content, (zeros, 0))?;
         Ok(Segment {
             _held: Held::new(&file),
             file,

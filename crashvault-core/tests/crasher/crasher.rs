@@ -61,6 +61,7 @@ fn main() {
 fn before_install(kind: &str) {
     match kind {
         "foreign_handler" => faults::handle_segv(faults::foreign),
+        "stack_need" => faults::handle_segv(faults::measuring),
         "recovered" => faults::handle_segv(faults::recovering),
         "crash_in_handler" => faults::handle_segv(faults::crashing),
         "panic_in_hook" => std::panic::set_hook(Box::new(|_| panic!("the hook panics too"))),
@@ -74,6 +75,7 @@ fn before_install(kind: &str) {
 fn after_install(kind: &str, vault: &str) {
     let is_watched = vault != "-";
     match kind {
+        "stack_need" => faults::use_measured_alternate_stack(),
         "no_descriptors" => faults::use_up_descriptors(),
         "full_disk" => faults::fill_disk(vault),
         "alternate_stack" => faults::use_own_alternate_stack(),

@@ -13,7 +13,8 @@ pub fn run(kind: &str) -> bool {
         | "crash_in_handler"
         | "small_alternate_stack"
         | "no_descriptors"
-        | "full_disk" => crash_null(),
+        | "full_disk"
+        | "stack_need" => crash_null(),
         "segv_wild" => crash_wild(),
         "segv_execute" => crash_execute(),
         "fault_sent" => send_fault(),
@@ -315,4 +316,37 @@ fn recover() {
         }
     }
     println!("and goes on");
+}
+
+const UNTOUCHED: u8 = 0xA5;
+const MEASURED_BYTES: usize = 256 * 1024;
+static MEASURED: std::sync::atomic::AtomicPtr<u8> =
+    std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
+
+/// The host's alternate stack, filled so that what was used of it can be seen.
+pub fn use_measured_alternate_stack() {
+    let stack: &'static mut [u8] = Box::leak(vec![UNTOUCHED; MEASURED_BYTES].into_boxed_slice());
+    MEASURED.store(stack.as_mut_ptr(), std::sync::atomic::Ordering::Relaxed);
+    let stack = libc::stack_t {
+        ss_sp: stack.as_mut_ptr().cast(),
+        ss_flags: 0,
+        ss_size: MEASURED_BYTES,
+    };
+    assert_eq!(
+        unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) },
+        0
+    );
+}
+
+/// Called by the handler that is measured, so all of that one's work is done: prints how far below what the kernel put on
+/// the stack something was written.
+pub extern "C" fn measuring(_: c_int, _: *mut libc::siginfo_t, context: *mut c_void) {
+    let base = MEASURED.load(std::sync::atomic::Ordering::Relaxed);
+    let stack = unsafe { std::slice::from_raw_parts(base, MEASURED_BYTES) };
+    let lowest = stack
+        .iter()
+        .position(|byte| *byte != UNTOUCHED)
+        .unwrap_or(0);
+    println!("{}", context as usize - (base as usize + lowest));
+    std::process::exit(0);
 }

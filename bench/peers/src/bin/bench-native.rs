@@ -5,7 +5,7 @@
 //!    it is called, which is when everything is written; the event's own time is that of the entry into our handler.
 //!    Once without waiting for the disk, once (a quarter as many) with `fdatasync`, the default.
 //! 2. Breadcrumbs with and without the black box, in blocks of 100.
-//! 3. Memory that stays resident for it, and a fork of a process with 512 MB, with and without.
+//! 3. The time of `install()`, memory that stays resident for it, and a fork of a process with 512 MB, with and without.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         ["--crumbs", home, mode] => crumbs(home, mode),
         ["--memory", home, mode] => memory(home, mode),
         ["--forks", home, mode] => forks(home, mode),
+        ["--install", home, mode] => install(home, mode),
         [] => run(CHILDREN),
         ["--children", children] => children.parse().map_err(Into::into).and_then(run),
         _ => Err("usage: bench-native [--children N]".into()),
@@ -75,12 +76,15 @@ fn run(children: usize) -> Outcome {
     for (key, what, mode) in [
         ("breadcrumb_ring_p50_ns", "--crumbs", "on"),
         ("breadcrumb_alone_p50_ns", "--crumbs", "off"),
+        ("install_us", "--install", "on"),
+        ("install_without_us", "--install", "off"),
         ("memory_kb", "--memory", "on"),
         ("memory_without_kb", "--memory", "off"),
         ("fork_512mb_p50_ms", "--forks", "on"),
         ("fork_512mb_without_p50_ms", "--forks", "bare"),
     ] {
-        let times = if what == "--memory" { PROCESSES } else { 1 };
+        let is_quick = what == "--memory" || what == "--install";
+        let times = if is_quick { PROCESSES } else { 1 };
         let mut figures = Vec::new();
         for index in 0..times {
             let home = home.join(format!("{key}-{index}"));
@@ -136,7 +140,9 @@ fn crashes(home: &Path, durability: &str, count: usize) -> Outcome<Times> {
             let event = stored.event;
             times.events += 1;
             times.whole += usize::from(is_whole(&event));
-            let pid = event.contexts["process"]["pid"].as_u64().unwrap_or_default();
+            let pid = event.contexts["process"]["pid"]
+                .as_u64()
+                .unwrap_or_default();
             let begun_at = event.timestamp.map_or(0, |time| time.as_nanos() as u64);
             if let Some(ended_at) = ended_at.get(&pid) {
                 times.ns.push(ended_at.saturating_sub(begun_at));
@@ -147,7 +153,9 @@ fn crashes(home: &Path, durability: &str, count: usize) -> Outcome<Times> {
 }
 
 fn in_child(arguments: &[&str]) -> Outcome<f64> {
-    let output = Command::new(std::env::current_exe()?).args(arguments).output()?;
+    let output = Command::new(std::env::current_exe()?)
+        .args(arguments)
+        .output()?;
     let said = String::from_utf8(output.stdout)?;
     said.trim()
         .parse()
@@ -232,6 +240,14 @@ fn memory(home: &str, mode: &str) -> Outcome {
     crashvault::set_tag("region", "eu-west");
     crashvault::breadcrumb(CATEGORY, "one");
     println!("{}", resident_kb()?.saturating_sub(before));
+    Ok(())
+}
+
+fn install(home: &str, mode: &str) -> Outcome {
+    let options = options(home, mode);
+    let begun = Instant::now();
+    options.install();
+    println!("{}", begun.elapsed().as_micros());
     Ok(())
 }
 

@@ -249,9 +249,8 @@ fn fill(options: &Options, home: &Path) -> Outcome<Filled> {
             broken: None,
         };
         let mut spent = Times::default();
-        let added = spent.add(|| {
-            vault.add_all((0..CHUNK).map_while(|_| source.next_event(first)))
-        })?;
+        let added =
+            spent.add(|| vault.add_all((0..CHUNK).map_while(|_| source.next_event(first))))?;
         let (aside, read, broken) = (source.aside, source.read, source.broken);
         if let Some(broken) = broken {
             return Err(broken);

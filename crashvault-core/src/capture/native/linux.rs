@@ -55,8 +55,6 @@ static RECORDER: AtomicU32 = AtomicU32::new(0);
 static IS_RECORDED: AtomicBool = AtomicBool::new(false);
 /// Where the record begins in this process's own place; 0 if there is none.
 static RECORDED_FROM: AtomicU64 = AtomicU64::new(0);
-/// Where the program was when a handler before ours came back.
-static LAST_FAULT: AtomicU64 = AtomicU64::new(0);
 
 /// Puts our handlers in front of those that are there. Signals that the host ignores are left alone.
 pub(in crate::capture) fn install() {
@@ -132,14 +130,10 @@ fn ensure_alternate_stack() {
 unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: both are async-signal-safe and always succeed.
     let (errno, thread) = unsafe { (*libc::__errno_location(), libc::gettid() as u32) };
-    // SAFETY: as the caller promises.
-    let is_known = LAST_FAULT.load(Ordering::Acquire) == unsafe { program_counter(context) };
     match RECORDER.compare_exchange(0, thread, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
-            if !is_known {
-                // SAFETY: as the caller promises.
-                unsafe { record(signal, info, context, thread) };
-            }
+            // SAFETY: as the caller promises.
+            unsafe { record(signal, info, context, thread) };
             IS_RECORDED.store(true, Ordering::Release);
         }
         // A fault in a handler, or the abort that follows: the end is recorded, as far as it can be.
@@ -183,8 +177,6 @@ unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
         return unsafe { end_by(signal, info) };
     }
     // SAFETY: the host installed this function for this signal with these flags.
-    let pc = unsafe { program_counter(context) };
-    // SAFETY: as above.
     unsafe {
         if previous.sa_flags & libc::SA_SIGINFO != 0 {
             type Action = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
@@ -194,13 +186,14 @@ unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
             std::mem::transmute::<usize, Handler>(previous.sa_sigaction)(signal);
         }
     }
-    // It came back and did not give the signal up, so it has dealt with the fault: a runtime that uses the signal.
+    // It came back. If it kept the signal it has dealt with the fault: a runtime that uses it. If it gave the signal up, as the
+    // standard library's does, the fault comes again and ends the process.
     // SAFETY: `info` is what the kernel gave us.
     let is_fault = unsafe { (*info).si_code } > 0;
-    if is_fault && is_still_ours(signal) {
-        withdraw();
-    } else {
-        LAST_FAULT.store(pc, Ordering::Release);
+    match (is_fault, is_still_ours(signal)) {
+        (true, false) => return,
+        (true, true) => withdraw(),
+        (false, _) => {}
     }
     IS_RECORDED.store(false, Ordering::Release);
     RECORDER.store(0, Ordering::Release);
@@ -439,7 +432,7 @@ fn put_abort_message(body: &mut Body<'_>) {
         return;
     }
     let start = body.begin(SignalPart::Text as u8);
-    // A length of four bytes stands before the text.
+    // A length of four bytes stands before the text, which begins a page of its own.
     body.fill(TEXT_BYTES_MAX, |place| {
         let length = copy(message + 4, place);
         let text = &place[..length];
@@ -457,7 +450,7 @@ unsafe fn put_details(scratch: &mut [u8], target: &Target<'_>, context: *mut c_v
     // SAFETY: as the caller promises.
     let sp = unsafe { put_registers(&mut body, context) };
     body.end(start);
-    put_stack(&mut body, sp);
+    put_stack(&mut body, target.place, sp);
     if now(libc::CLOCK_MONOTONIC).saturating_sub(begun) < COLLECT_NS_MAX {
         let start = body.begin(Field::Maps as u8);
         let room = (target.place.room() as usize).min(MAPS_BYTES_MAX);
@@ -470,53 +463,40 @@ unsafe fn put_details(scratch: &mut [u8], target: &Target<'_>, context: *mut c_v
         .write(body.into_frame(), Kind::Amend, Flags::FATAL, id);
 }
 
-fn put_stack(body: &mut Body<'_>, sp: u64) {
+fn put_stack(body: &mut Body<'_>, place: &Place, sp: u64) {
     let mut base = sp & !7;
-    // Where the stack ran out, its pointer may stand in the page behind its end.
+    // Where the stack ran out, its pointer may stand in the pages behind its end.
     for _ in 0..16 {
-        let mut probe = [0u8; 8];
-        if copy(base, &mut probe) == probe.len() {
+        let length = place.readable(base, STACK_BYTES_MAX);
+        if length > 0 {
             let start = body.begin(Field::Stack as u8);
             body.word(base);
-            body.fill(STACK_BYTES_MAX, |place| copy(base, place));
+            body.fill(length, |into| {
+                // SAFETY: the kernel has just read these bytes. The two may overlap: behind a thread's stack may lie whatever
+                // was mapped next to it.
+                unsafe { std::ptr::copy(base as *const u8, into.as_mut_ptr(), into.len()) };
+                into.len()
+            });
             return body.end(start);
         }
         base = (base & !(PAGE - 1)).wrapping_add(PAGE);
     }
 }
 
-/// Copies memory that may not be there; says how much was. In pieces that end with a page, so that what lies before a
-/// missing page is copied.
+/// Copies memory that may not be there; says how much was.
 fn copy(from: u64, into: &mut [u8]) -> usize {
-    const PIECES: usize = 17;
-    let mut remote = [libc::iovec {
-        iov_base: std::ptr::null_mut(),
-        iov_len: 0,
-    }; PIECES];
-    let (mut at, end) = (from, from.saturating_add(into.len() as u64));
-    let mut count = 0;
-    while at < end && count < PIECES {
-        let next = ((at & !(PAGE - 1)).saturating_add(PAGE)).min(end);
-        remote[count].iov_base = at as *mut c_void;
-        remote[count].iov_len = (next - at) as usize;
-        at = next;
-        count += 1;
-    }
     let local = libc::iovec {
         iov_base: into.as_mut_ptr().cast(),
         iov_len: into.len(),
     };
-    // SAFETY: the kernel checks both sides and writes into `into` alone.
-    let copied = unsafe {
-        libc::process_vm_readv(
-            libc::getpid(),
-            &local,
-            1,
-            remote.as_ptr(),
-            count as libc::c_ulong,
-            0,
-        )
+    // Up to the end of its page: what lies behind may be missing.
+    let page_left = (PAGE - from % PAGE) as usize;
+    let remote = libc::iovec {
+        iov_base: from as *mut c_void,
+        iov_len: into.len().min(page_left),
     };
+    // SAFETY: the kernel checks both sides and writes into `into` alone.
+    let copied = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
     copied.max(0) as usize
 }
 

@@ -92,6 +92,7 @@ fn dump(vault: &Vault) -> Vec<String> {
             "stack" => Some((1, row[1].parse().unwrap())),
             "stack_text" => Some((2, row[2].parse().unwrap())),
             "posting" => Some((1, row[1].parse().unwrap())),
+            "shelf_stack" => Some((2, row[2].parse().unwrap())),
             // One stack each, little-endian.
             "event_payload" => Some((5, u32::from_str_radix(&row[5], 16).unwrap().swap_bytes())),
             _ => None,
