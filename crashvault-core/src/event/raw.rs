@@ -29,10 +29,18 @@ pub(super) struct RawObject<'j>(Vec<(Cow<'j, str>, Raw<'j>)>);
 impl<'j> RawObject<'j> {
     pub(super) fn remove(&mut self, key: &str) -> Option<Raw<'j>> {
         let mut last = None;
-        while let Some(place) = self.0.iter().rposition(|(known, _)| known == key) {
-            let (_, value) = self.0.remove(place);
-            last.get_or_insert(value);
+        let first = self.0.iter().position(|(known, _)| known == key)?;
+        if self.0[first + 1..].iter().all(|(known, _)| known != key) {
+            return Some(self.0.remove(first).1);
         }
+        // In one walk: somebody may send a key a million times.
+        self.0.retain_mut(|(known, value)| {
+            let is_sought = known == key;
+            if is_sought {
+                last = Some(std::mem::replace(value, Raw::Null));
+            }
+            !is_sought
+        });
         last
     }
 
@@ -161,7 +169,7 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Raw<'de>, A::Error> {
-        let mut read = Vec::with_capacity(8);
+        let mut read = Vec::new();
         while let Some(Key(key)) = pairs.next_key()? {
             let value: Raw<'de> = pairs.next_value()?;
             if let (NUMBER_KEY, Raw::String(digits)) = (&*key, &value)

@@ -105,8 +105,9 @@ pub(crate) fn drain(
     }
     for pending in in_order_of_start(processes) {
         drain.ending = read_ending(&pending);
+        let mut is_whole = true;
         for window in pending.chunks(WINDOW_SEGMENTS) {
-            drain.window(window)?;
+            is_whole &= drain.window(window, is_whole)?;
         }
     }
     drain.remove_finished(directory)?;
@@ -138,7 +139,8 @@ fn read_ending(pending: &[Pending]) -> Ending {
 fn in_order_of_start(processes: BTreeMap<[u8; 16], Vec<Pending>>) -> Vec<Vec<Pending>> {
     let mut processes: Vec<Vec<Pending>> = processes.into_values().collect();
     for pending in &mut processes {
-        pending.sort_by_key(|pending| pending.number);
+        // What the place says is needed until all others are drained.
+        pending.sort_by_key(|pending| (pending.is_place, pending.number));
     }
     processes.sort_by_key(|pending| pending.iter().map(|pending| pending.created_at_ns).min());
     processes
@@ -288,7 +290,8 @@ impl Drain<'_> {
         }
     }
 
-    fn window(&mut self, window: &[Pending]) -> Result<()> {
+    /// Whether all of it is drained. Places are closed only if what came before is drained too.
+    fn window(&mut self, window: &[Pending], is_whole: bool) -> Result<bool> {
         let mut sources = Vec::new();
         for pending in window {
             match pending.file.scan() {
@@ -304,13 +307,15 @@ impl Drain<'_> {
         while !rest.is_empty() {
             if self.limit.is_over() {
                 self.report.waiting_count += rest.len() as u64;
-                return Ok(());
+                return Ok(false);
             }
             let (now, later) = rest.split_at(rest.len().min(BATCH_EVENTS_MAX));
             self.batch(&mut sources, now)?;
             rest = later;
         }
-        self.close(sources)
+        let is_whole = is_whole && held.is_empty();
+        self.close(sources, is_whole)?;
+        Ok(is_whole)
     }
 
     fn is_held(&self, source: &Source, waiting: &Waiting) -> bool {
@@ -418,7 +423,8 @@ impl Drain<'_> {
                 .filter(|frame| frame.kind == Kind::Event)
                 .enumerate();
             for (place, frame) in frames.filter(|(place, _)| wanted.contains(place)) {
-                if self.ending.is_absorbed(frame.id) {
+                let whole = self.ending.whole_of(frame.id);
+                if whole.is_some_and(|whole| is_among(sources, whole)) {
                     continue;
                 }
                 let (event, images) = self.whole_event(sources, source, &frame);
@@ -490,7 +496,7 @@ impl Drain<'_> {
     }
 
     /// Writes down the rest of sources that are wholly drained; those whose writer has ended can go.
-    fn close(&mut self, mut sources: Vec<Source>) -> Result<()> {
+    fn close(&mut self, mut sources: Vec<Source>, is_whole: bool) -> Result<()> {
         self.commit(&mut sources, Vec::new(), 0)?;
         for source in sources
             .into_iter()
@@ -500,7 +506,8 @@ impl Drain<'_> {
                 // Frames of a newer version or a sealed vault: a later reader can still use them.
                 continue;
             }
-            if source.scan.header.is_place && ending::is_still_there(&source.scan.header.identity) {
+            let identity = &source.scan.header.identity;
+            if source.scan.header.is_place && (!is_whole || ending::is_still_there(identity)) {
                 continue;
             }
             let mut batch = Batch::default();
@@ -547,6 +554,12 @@ impl Drain<'_> {
 /// Whether a failed commit is the fault of what was to be stored, not of the place or the moment.
 fn is_about_an_event(error: &Error) -> bool {
     !error.is_retryable() && matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal)
+}
+
+/// Whether an event lies in one of these segments.
+fn is_among(sources: &[Source], id: [u8; 16]) -> bool {
+    let mut frames = sources.iter().flat_map(|source| source.scan.frames());
+    frames.any(|frame| frame.kind == Kind::Event && frame.id == id)
 }
 
 /// The events that are not drained yet, in the order of their process.

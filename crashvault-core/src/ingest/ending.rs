@@ -53,9 +53,9 @@ impl Ending {
         (is_place || self.dying.contains(&id)) && (0..HOLD_MS as i64).contains(&age_ms)
     }
 
-    /// Whether an event is told as a part of another one.
-    pub(super) fn is_absorbed(&self, id: [u8; 16]) -> bool {
-        self.absorbed.contains_key(&id)
+    /// The event that an event is to be told as a part of.
+    pub(super) fn whole_of(&self, id: [u8; 16]) -> Option<[u8; 16]> {
+        self.absorbed.get(&id).copied()
     }
 
     /// The events that are parts of this one.

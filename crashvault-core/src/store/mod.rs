@@ -280,6 +280,15 @@ pub(crate) enum Contents {
 }
 
 impl Packed {
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.contents {
+            Contents::Parts(parts) => parts.bytes(),
+            #[cfg(test)]
+            Contents::Whole(_) => 0,
+        }
+    }
+
     fn new(new: NewEvent, contents: impl FnOnce(Event) -> Result<Contents>) -> Result<Self> {
         if new.event.event_id.is_nil() {
             let message = "an event needs an id before it is stored";

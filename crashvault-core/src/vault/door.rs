@@ -23,6 +23,8 @@ pub const READER_DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// Events added in one transaction.
 const BATCH_EVENTS_MAX: usize = 4096;
+/// Bytes of what is kept of them, from which on a batch is full.
+const BATCH_BYTES_MAX: usize = 32 << 20;
 
 /// How long another process may hold the lease without taking anything in.
 const LEASE_PATIENCE: Duration = Duration::from_secs(60);
@@ -451,17 +453,21 @@ impl Vault {
             process: [0; 16],
             sequence: 0,
         };
-        let events = events.map(|mut event| {
+        let mut batch = Batch::default();
+        let mut bytes = 0;
+        for mut event in events {
             if event.event_id.is_nil() {
                 event.event_id = new_event_id(now);
             }
             event.timestamp.get_or_insert(now);
-            self.store.pack(self.walk.digest(event, &[], origin))
-        });
-        Ok(Batch {
-            events: events.collect::<Result<_>>()?,
-            ..Batch::default()
-        })
+            let packed = self.store.pack(self.walk.digest(event, &[], origin))?;
+            bytes += packed.bytes();
+            batch.events.push(packed);
+            if bytes >= BATCH_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(batch)
     }
 
     fn add_batch(&mut self, batch: Batch) -> Result<Vec<Added>> {

@@ -86,8 +86,10 @@ fn take(index: usize, signal: c_int) {
         }
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handle as *const () as usize;
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        libc::sigemptyset(&mut action.sa_mask);
+        // A handler that leaves by a jump relies on what it asked to be blocked.
+        action.sa_flags =
+            libc::SA_SIGINFO | libc::SA_ONSTACK | (previous.sa_flags & libc::SA_NODEFER);
+        action.sa_mask = previous.sa_mask;
         libc::sigaction(signal, &action, std::ptr::null_mut());
     }
 }
@@ -190,6 +192,11 @@ unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     // standard library's does, the fault comes again and ends the process.
     // SAFETY: `info` is what the kernel gave us.
     let is_fault = unsafe { (*info).si_code } > 0;
+    // Another thread's record is not ours to take back.
+    // SAFETY: async-signal-safe and always succeeds.
+    if RECORDER.load(Ordering::Acquire) != unsafe { libc::gettid() } as u32 {
+        return;
+    }
     match (is_fault, is_still_ours(signal)) {
         (true, false) => return,
         (true, true) => withdraw(),

@@ -57,6 +57,10 @@ impl Gist {
         gist
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.message.len() + self.breadcrumb.len() + self.value.len() + self.texts.len()
+    }
+
     fn span(&mut self, fact: Fact<'_>, text: &str) -> Span {
         let start = self.texts.len() as u32;
         self.texts.push_str(fact.name);

@@ -101,13 +101,19 @@ fn placed(conn: &Connection, mut owned: Owned) -> Result<Owned, Failed> {
     Ok(owned)
 }
 
-/// What an issue shows of one of its events.
-pub(super) fn face(conn: &Connection, decoder: &Decoder, id: EventId) -> Result<Face, Failed> {
+/// What an issue shows of one of its events, if that is there.
+pub(super) fn face(
+    conn: &Connection,
+    decoder: &Decoder,
+    id: EventId,
+) -> Result<Option<Face>, Failed> {
     let sql = format!("SELECT {COLUMNS} WHERE e.event_id = ?1");
     let mut find = conn.prepare_cached(&sql)?;
     let mut rows = find.query([id.as_bytes()])?;
-    let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    Ok(Face::of(&whole(conn, decoder, row)?.0))
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(Face::of(&whole(conn, decoder, row)?.0)))
 }
 
 /// Events behind `after` in the order of ingestion, at most `limit`, each in its variant's issue; of their stacks only

@@ -39,6 +39,12 @@ pub(crate) struct Parts {
     pub(super) face: Face,
 }
 
+impl Parts {
+    pub(crate) fn bytes(&self) -> usize {
+        self.payload.data.len() + self.gist.bytes()
+    }
+}
+
 /// An event's payload as it is stored.
 #[derive(Clone, Debug)]
 pub(super) struct Payload {
@@ -117,6 +123,16 @@ impl Encoder {
         self.use_newest(conn, path)?;
         self.is_in_batch = true;
         Ok(())
+    }
+
+    /// Whether the dictionary of the batch is there. One that is not the newest any more can be removed after a while.
+    pub(super) fn has_dictionary(&self, conn: &Connection) -> rusqlite::Result<bool> {
+        match self.dictionary {
+            None => Ok(true),
+            Some(id) => conn
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM dictionary WHERE id = ?1)")?
+                .query_row([id], |row| row.get(0)),
+        }
     }
 
     pub(super) fn end_batch(&mut self) {

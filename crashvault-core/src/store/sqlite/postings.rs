@@ -223,7 +223,7 @@ fn seek_except(
         let Some(found) = list.seek(conn, at, reach)? else {
             return Ok(None);
         };
-        if reach.ends(found) || not.seek(conn, found, reach)? != Some(found) {
+        if reach.ends(found) || not.seek(conn, found, reach)? != Some(found) || reach.is_late {
             return Ok(Some(found));
         }
         at = found + 1;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::derive::Deriver;
 use super::ground::{self, Damaged, Owned};
@@ -233,14 +233,20 @@ impl Aside {
             let Some(issue) = self.faceless.pop_first() else {
                 break;
             };
-            let newest = transaction
+            let newest: Option<[u8; 16]> = transaction
                 .prepare_cached(
                     &self
                         .side
                         .sql("SELECT last_event FROM derived_issue WHERE number = ?1"),
                 )?
-                .query_row([issue], |row| row.get(0))?;
-            let face = ground::face(transaction, decoder, EventId::from_bytes(newest))?;
+                .query_row([issue], |row| row.get(0))
+                .optional()?;
+            let newest = newest.map(EventId::from_bytes);
+            let face = newest.map(|newest| ground::face(transaction, decoder, newest));
+            // One that left meanwhile makes this rebuild outdated, which is found in the end.
+            let Some(face) = face.transpose()?.flatten() else {
+                continue;
+            };
             let sql = self.side.sql(
                 "UPDATE derived_issue SET platform = ?2, title = ?3, culprit = ?4 WHERE number = ?1",
             );

@@ -25,6 +25,10 @@ pub(super) fn commit(
 ) -> Result<Committed, Failed> {
     let transaction = begin(conn)?;
     names.refresh(&transaction)?;
+    if !batch.events.is_empty() && !encoder.has_dictionary(&transaction)? {
+        let message = "the batch waited for more than an hour; add its events again";
+        return Err(Error::new(ErrorKind::Conflict, "commit", message).into());
+    }
     let before = newest(&transaction)?;
     let mut keeper = Keeper::new(&transaction, names, encoder)?;
     for new in &batch.events {
