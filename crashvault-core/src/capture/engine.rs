@@ -580,10 +580,11 @@ impl Engine {
         };
         configure(&mut scope);
         scope.refresh();
-        blackbox::show_scope(0, &mut scope);
         for _ in 0..LOCK_ATTEMPTS {
             match self.global.try_write() {
                 Ok(mut global) => {
+                    // Under the lock: the box takes one writer at a time.
+                    blackbox::show_scope(0, &mut scope);
                     *global = scope;
                     return;
                 }

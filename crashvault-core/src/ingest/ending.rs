@@ -8,7 +8,7 @@ use serde_json::json;
 use super::last_words;
 use crate::event::wire::{self, LastWords};
 use crate::event::{Event, EventId, Exception, Image, Level, Mechanism};
-use crate::journal::{Identity, Kind, Mark, Scan};
+use crate::journal::{BoxContent, Dying, Identity, Kind, Mark, Scan};
 use crate::symbol::Symbolizer;
 use crate::time::Timestamp;
 
@@ -146,6 +146,19 @@ enum Cause {
     Restart,
 }
 
+/// How long after a panic a process that leaves breadcrumbs has lived on.
+const OUTLIVED_MILLIS: i64 = 10_000;
+
+/// Whether the process left breadcrumbs long after a panic: somebody caught it in a thread that never came by again.
+fn was_outlived(dying: &Dying, last_seen: Option<Timestamp>) -> bool {
+    // The first 48 bits of a UUID of version 7 are its time.
+    let [millis @ .., _, _, _, _, _, _, _, _, _, _] = dying.events[0];
+    let panicked = millis
+        .iter()
+        .fold(0, |all, byte| all << 8 | i64::from(*byte));
+    last_seen.is_some_and(|seen| seen.as_nanos() / 1_000_000 > panicked + OUTLIVED_MILLIS)
+}
+
 /// The event of a process that ended without notice; `None` if it did not, or another event tells of its end.
 ///
 /// `base` is what all its events share. `id` is made from the segment, so that a drain that is repeated finds it known.
@@ -158,12 +171,6 @@ pub(super) fn without_notice(place: &Scan, base: &Event, id: EventId) -> Option<
         return None;
     }
     let content = place.black_box();
-    if content
-        .as_ref()
-        .is_some_and(|content| content.dying().next().is_some())
-    {
-        return None;
-    }
     let group = content.as_ref().and_then(|content| content.memory_group());
     let cause = cause(header.identity.boot, group);
     // A child that was forked ends by `_exit` in the usual way.
@@ -180,6 +187,10 @@ pub(super) fn without_notice(place: &Scan, base: &Event, id: EventId) -> Option<
         .iter()
         .filter_map(|crumb| crumb.timestamp)
         .max();
+    let mut dying = content.iter().flat_map(BoxContent::dying);
+    if dying.any(|dying| !was_outlived(&dying, last_seen)) {
+        return None;
+    }
     event.timestamp = last_seen.or(Some(Timestamp::from_nanos(header.created_at_ns)));
     let (level, value) = match cause {
         None => (Level::Warning, "killed, _exit or exec"),
@@ -273,6 +284,26 @@ mod tests {
         check_held(false, false, 0, false);
         // A clock that was set back.
         check_held(true, true, -1, false);
+    }
+
+    fn check_outlived(last_seen_ms: Option<i64>, expected: bool) {
+        let dying = Dying {
+            thread: 1,
+            events: [*EventId::v7(1_000_000, &[1; 10]).as_bytes(), [0; 16]],
+        };
+        let last_seen = last_seen_ms.map(|ms| Timestamp::from_nanos(ms * 1_000_000));
+        assert_eq!(
+            was_outlived(&dying, last_seen),
+            expected,
+            "{last_seen_ms:?}"
+        );
+    }
+
+    #[test]
+    fn a_process_that_leaves_breadcrumbs_long_after_a_panic_has_outlived_it() {
+        check_outlived(None, false);
+        check_outlived(Some(1_000_100), false);
+        check_outlived(Some(1_010_001), true);
     }
 
     #[test]
