@@ -6,15 +6,17 @@
 
 pub mod generated;
 pub mod nth_write;
+mod skip;
 pub mod source;
 
 use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crashvault::{Severity, Vault};
+
+pub use skip::skip;
 
 /// The repository's root.
 pub fn repository() -> &'static Path {
@@ -39,22 +41,6 @@ pub fn cargo(arguments: &[&str]) -> String {
         arguments.join(" ")
     );
     String::from_utf8(output.stdout).expect("cargo prints UTF-8")
-}
-
-/// Says that `test` left something out and why. `cargo xtask test` counts it; in CI a reason that
-/// contains the words "missing tool" is a failure.
-pub fn skip(test: &str, reason: &str) {
-    let line = format!("skipped: {test}: {reason}\n");
-    match env::var_os("CRASHVAULT_SKIP_LOG") {
-        // One write in append mode: test programs of several threads and processes share the file.
-        Some(log) => OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .and_then(|mut log| log.write_all(line.as_bytes()))
-            .expect("the skip log can be written"),
-        None => eprint!("{line}"),
-    }
 }
 
 /// All files below `directory` in a stable order, without hidden and built ones.

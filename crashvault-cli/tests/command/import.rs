@@ -77,12 +77,8 @@ fn symbols_that_are_damaged_do_no_harm() {
     let whole = dumps::shop_symbols();
     let first_line = whole.find('\n').unwrap();
     for len in (first_line..whole.len()).step_by(7) {
-        let place = Place::new();
-        let mut vault = Vault::open(place.vault()).unwrap();
-        let symbols = write(&place, "shop.sym", &whole[..len]);
-        let path = place.path().join("crash.dmp");
-        let dump = dumps::shop(BAD_READ);
-        assert!(survives(&mut vault, &path, &dump, &[symbols.into()]));
+        let mut importing = Importing::new(&whole[..len]);
+        assert!(importing.takes(&dumps::shop(BAD_READ)));
     }
 }
 
@@ -200,6 +196,9 @@ fn missing_files_are_told() {
     place
         .run(&["import", "missing.dmp"])
         .fails(3, "no such file missing.dmp");
+    place
+        .run(&["import", "."])
+        .fails(2, ". is a directory; name the .dmp file");
     let dump = write(&place, "crash.dmp", dumps::shop(BAD_READ));
     let ran = place.run(&["import", &dump, "--symbols", "missing"]);
     ran.fails(1, "there is nothing at missing");
@@ -213,51 +212,57 @@ fn missing_files_are_told() {
     );
 }
 
-/// Imports these bytes without a process of their own; whatever they are, there is an answer.
-fn survives(vault: &mut Vault, path: &Path, bytes: &[u8], symbols: &[PathBuf]) -> bool {
-    std::fs::write(path, bytes).unwrap();
-    match vault.import_minidump(path, symbols) {
-        Ok(_) => true,
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-            assert!(error.message().contains("minidump"), "{error}");
-            false
+/// A vault that minidumps are imported into without a process of their own, and the symbols of one of them.
+struct Importing {
+    place: Place,
+    vault: Vault,
+    symbols: [PathBuf; 1],
+}
+
+impl Importing {
+    fn new(symbols: &str) -> Self {
+        let place = Place::new();
+        let symbols = write(&place, "shop.sym", symbols);
+        Self {
+            vault: Vault::open(place.vault()).unwrap(),
+            symbols: [PathBuf::from(symbols)],
+            place,
+        }
+    }
+
+    /// Whether these bytes are taken; whatever they are, there is an answer.
+    fn takes(&mut self, bytes: &[u8]) -> bool {
+        let path = self.place.path().join("crash.dmp");
+        std::fs::write(&path, bytes).unwrap();
+        match self.vault.import_minidump(&path, &self.symbols) {
+            Ok(_) => true,
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+                assert!(error.message().contains("minidump"), "{error}");
+                false
+            }
         }
     }
 }
 
 #[test]
 fn dumps_cut_anywhere_are_taken_or_refused() {
-    let place = Place::new();
-    let mut vault = Vault::open(place.vault()).unwrap();
-    let path = place.path().join("crash.dmp");
-    let symbols = [PathBuf::from(write(
-        &place,
-        "shop.sym",
-        dumps::shop_symbols(),
-    ))];
+    let mut importing = Importing::new(&dumps::shop_symbols());
     let whole = dumps::shop(BAD_READ);
     let mut taken = 0;
     for len in (0..whole.len()).step_by(13).chain([whole.len()]) {
-        taken += u32::from(survives(&mut vault, &path, &whole[..len], &symbols));
+        taken += u32::from(importing.takes(&whole[..len]));
     }
     assert!(taken > 0);
 }
 
 #[test]
 fn dumps_with_flipped_bytes_are_taken_or_refused() {
-    let place = Place::new();
-    let mut vault = Vault::open(place.vault()).unwrap();
-    let path = place.path().join("crash.dmp");
-    let symbols = [PathBuf::from(write(
-        &place,
-        "shop.sym",
-        dumps::shop_symbols(),
-    ))];
+    let mut importing = Importing::new(&dumps::shop_symbols());
     let whole = dumps::shop(BAD_READ);
     for at in (0..whole.len()).step_by(5) {
         let mut bytes = whole.clone();
         bytes[at] ^= [0xff, 0x80, 0x01][at % 3];
-        survives(&mut vault, &path, &bytes, &symbols);
+        importing.takes(&bytes);
     }
 }

@@ -483,6 +483,20 @@ impl Image {
         self.other.get(key)?.as_u64()
     }
 
+    /// Notes which file it is, by what tells it from another of its name.
+    #[cfg(unix)]
+    pub(crate) fn set_file(&mut self, metadata: &std::fs::Metadata) {
+        use std::os::unix::fs::MetadataExt;
+        let mtime_ns = metadata
+            .mtime()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(metadata.mtime_nsec());
+        let other = &mut self.other;
+        other.insert("inode".into(), metadata.ino().into());
+        other.insert("mtime_ns".into(), (mtime_ns as u64).into());
+        other.insert("file_size".into(), metadata.len().into());
+    }
+
     /// The name under which `symbols/` keeps this binary: its build id, else `<inode>-<mtime_ns>-<file_size>`.
     pub fn symbols_key(&self) -> Option<String> {
         let is_plain = |id: &&str| {

@@ -147,16 +147,12 @@ enum Cause {
 }
 
 /// How long after a panic a process that leaves breadcrumbs has lived on.
-const OUTLIVED_MILLIS: i64 = 10_000;
+const OUTLIVED_MS: i64 = 10_000;
 
 /// Whether the process left breadcrumbs long after a panic: somebody caught it in a thread that never came by again.
 fn was_outlived(dying: &Dying, last_seen: Option<Timestamp>) -> bool {
-    // The first 48 bits of a UUID of version 7 are its time.
-    let [millis @ .., _, _, _, _, _, _, _, _, _, _] = dying.events[0];
-    let panicked = millis
-        .iter()
-        .fold(0, |all, byte| all << 8 | i64::from(*byte));
-    last_seen.is_some_and(|seen| seen.as_nanos() / 1_000_000 > panicked + OUTLIVED_MILLIS)
+    let panicked_ms = time_of(dying.events[0]) as i64;
+    last_seen.is_some_and(|seen| seen.as_nanos() / 1_000_000 > panicked_ms + OUTLIVED_MS)
 }
 
 /// The event of a process that ended without notice; `None` if it did not, or another event tells of its end.

@@ -388,22 +388,9 @@ fn add_mapped(images: &mut Vec<Image>, maps: &str) {
 fn identify(image: &mut Image, inode: u64) {
     use std::os::unix::fs::MetadataExt;
     image.other.insert("inode".into(), inode.into());
-    let Some(metadata) = image
-        .code_file
-        .as_ref()
-        .and_then(|file| std::fs::metadata(file).ok())
-        .filter(|metadata| metadata.ino() == inode)
-    else {
-        return;
-    };
-    let mtime_ns = metadata
-        .mtime()
-        .wrapping_mul(1_000_000_000)
-        .wrapping_add(metadata.mtime_nsec());
-    image
-        .other
-        .insert("mtime_ns".into(), (mtime_ns as u64).into());
-    image
-        .other
-        .insert("file_size".into(), metadata.len().into());
+    if let Some(Ok(metadata)) = image.code_file.as_ref().map(std::fs::metadata)
+        && metadata.ino() == inode
+    {
+        image.set_file(&metadata);
+    }
 }

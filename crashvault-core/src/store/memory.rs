@@ -13,7 +13,7 @@ use super::{
     Attachment, Batch, Collected, Committed, Contents, Decision, Effort, EventPage, EventSearch,
     Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent, Outcome, Packed, Place,
     RebuildReport, Record, Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts,
-    id_of_reaction,
+    id_of_reaction, needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
@@ -582,7 +582,10 @@ fn page<T>(mut found: Vec<(Place, T)>, limit: usize) -> (Vec<T>, Option<Place>) 
 
 impl Store for MemoryStore {
     fn pack(&mut self, new: NewEvent) -> Result<Packed> {
-        Packed::new(new, |event| Ok(Contents::Whole(event.into())))
+        Packed::new(new, |event| {
+            needs_id(&event)?;
+            Ok(Contents::Whole(event.into()))
+        })
     }
 
     fn commit(&mut self, batch: &Batch) -> Result<Committed> {

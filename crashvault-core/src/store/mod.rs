@@ -290,10 +290,6 @@ impl Packed {
     }
 
     fn new(new: NewEvent, contents: impl FnOnce(Event) -> Result<Contents>) -> Result<Self> {
-        if new.event.event_id.is_nil() {
-            let message = "an event needs an id before it is stored";
-            return Err(Error::new(ErrorKind::InvalidInput, "commit", message));
-        }
         Ok(Self {
             event_id: new.event.event_id,
             release: new.event.release.clone(),
@@ -305,6 +301,15 @@ impl Packed {
             contents: contents(new.event)?,
         })
     }
+}
+
+/// Refuses an event without an id: it could not be found, nor known again.
+fn needs_id(event: &Event) -> Result<()> {
+    if event.event_id.is_nil() {
+        let message = "an event needs an id before it is stored";
+        return Err(Error::new(ErrorKind::InvalidInput, "commit", message));
+    }
+    Ok(())
 }
 
 /// What somebody decides about an issue.

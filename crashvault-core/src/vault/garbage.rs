@@ -159,8 +159,9 @@ fn old_entries(directory: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, EventId, Exception, Frame, Stacktrace};
+    use crate::event::{Event, EventId};
     use crate::scratch::{Scratch, scratch};
+    use crate::vault::samples::thrown;
     use crate::{NewAttachment, PruneRule, Timestamp};
 
     fn vault() -> (Scratch, Vault) {
@@ -212,22 +213,7 @@ mod tests {
     }
 
     fn event_with_stack(message: &str, function: &str, at: &str) -> Event {
-        let frame = Frame {
-            function: Some(function.into()),
-            ..Frame::default()
-        };
-        let stack = Stacktrace {
-            frames: vec![frame],
-            ..Stacktrace::default()
-        };
-        let exception = Exception {
-            ty: Some("Error".into()),
-            value: Some(message.into()),
-            stacktrace: Some(stack),
-            ..Exception::default()
-        };
-        let mut event = Event::new();
-        event.exceptions.push(exception);
+        let mut event = thrown(function, message);
         event.fingerprint = vec!["one".into()];
         event.timestamp = Timestamp::parse(at);
         event

@@ -39,6 +39,14 @@ impl Vault {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
+    if path.is_dir() {
+        let message = format!("{} is a directory; name the .dmp file", path.display());
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "import minidump",
+            message,
+        ));
+    }
     let failed = |error| Error::io("import minidump", path, error);
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();

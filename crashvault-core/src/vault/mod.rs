@@ -35,6 +35,8 @@ mod renew;
 mod rescue;
 #[cfg(feature = "store")]
 mod retain;
+#[cfg(all(test, feature = "store"))]
+mod samples;
 #[cfg(feature = "store")]
 mod settings;
 #[cfg(feature = "store")]

@@ -59,30 +59,16 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::event::{Event, EventId, Exception, Frame, Stacktrace};
+    use crate::event::{Event, EventId};
     use crate::issue::Resolution;
     use crate::scratch::{Scratch, scratch};
     use crate::vault::Severity;
+    use crate::vault::samples::thrown;
 
     const EVENTS: usize = 400;
 
     fn event(n: usize) -> Event {
-        let frame = Frame {
-            function: Some(format!("shop::step{}", n % 7)),
-            ..Frame::default()
-        };
-        let stack = Stacktrace {
-            frames: vec![frame],
-            ..Stacktrace::default()
-        };
-        let exception = Exception {
-            ty: Some("Error".into()),
-            value: Some(format!("failure {n}")),
-            stacktrace: Some(stack),
-            ..Exception::default()
-        };
-        let mut event = Event::new();
-        event.exceptions.push(exception);
+        let mut event = thrown(&format!("shop::step{}", n % 7), &format!("failure {n}"));
         event.tags.insert("number".into(), n.to_string());
         let noise = |part: usize| {
             blake3::hash(format!("{n} {part}").as_bytes())

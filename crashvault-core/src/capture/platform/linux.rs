@@ -252,7 +252,6 @@ pub(crate) fn modules() -> (Vec<crate::event::Image>, u64) {
 }
 
 fn image(module: &Mapped, file: Option<std::path::PathBuf>) -> crate::event::Image {
-    use std::os::unix::fs::MetadataExt;
     let mut image = crate::event::Image {
         ty: Some("elf".into()),
         image_addr: Some(module.range.start),
@@ -270,14 +269,7 @@ fn image(module: &Mapped, file: Option<std::path::PathBuf>) -> crate::event::Ima
     }
     if let Some(file) = file {
         if let Ok(metadata) = std::fs::metadata(&file) {
-            let mtime_ns = metadata.mtime().wrapping_mul(1_000_000_000) + metadata.mtime_nsec();
-            image.other.insert("inode".into(), metadata.ino().into());
-            image
-                .other
-                .insert("mtime_ns".into(), (mtime_ns as u64).into());
-            image
-                .other
-                .insert("file_size".into(), metadata.len().into());
+            image.set_file(&metadata);
         }
         image.code_file = Some(file.to_string_lossy().into_owned());
     }

@@ -89,7 +89,9 @@ fn unreadable(error: minidump::Error) -> Error {
         Why::MissingHeader => {
             "the file is empty or shorter than a minidump's header; write or copy it again"
         }
-        Why::HeaderMismatch => "this is no minidump (it does not begin with MDMP)",
+        Why::HeaderMismatch => {
+            "this is no minidump (it does not begin with MDMP); give a file that Breakpad, Crashpad or Windows wrote"
+        }
         Why::VersionMismatch => "this is a minidump of a version that is not known",
         Why::MissingDirectory => "the minidump is cut off; copy it again, in binary mode",
         _ => "the minidump is damaged; copy it again, in binary mode",

@@ -47,18 +47,19 @@ pub(super) struct Item<'e> {
     pub(super) variant: i64,
     pub(super) issue: i64,
     pub(super) is_moved: bool,
-    /// The ids of its stacks, in the order of [`Event::stacktraces`]; 0 for one without frames.
+    /// The ids of its stacks, in the order of its stack traces; 0 for one without frames.
     pub(super) stacks: Vec<i64>,
     pub(super) payload_bytes: i64,
     pub(super) json_bytes: i64,
 }
 
 impl Item<'_> {
+    pub(super) fn shelf(&self) -> i64 {
+        shelf(self.variant, self.issue, self.is_moved)
+    }
+
     pub(super) fn document(&self) -> i64 {
-        document(
-            shelf(self.variant, self.issue, self.is_moved),
-            self.sequence,
-        )
+        document(self.shelf(), self.sequence)
     }
 
     fn place(&self) -> Place {
@@ -170,7 +171,7 @@ impl<'c, 'e> Deriver<'c, 'e> {
             "INSERT INTO derived_placement (event, issue, time, is_moved) VALUES (?1, ?2, ?3, ?4)",
             params![item.sequence, item.issue, item.time, item.is_moved],
         )?;
-        let shelf = shelf(item.variant, item.issue, item.is_moved);
+        let shelf = item.shelf();
         if self.shelves.insert(shelf) {
             self.run(
                 "INSERT OR IGNORE INTO derived_shelf (id, issue) VALUES (?1, ?2)",

@@ -1,9 +1,9 @@
 //! Ground rows → events as derived state is made of them.
 
-use rusqlite::{Connection, Row};
-
 use std::collections::HashSet;
 use std::sync::Arc;
+
+use rusqlite::{Connection, Row};
 
 use super::Failed;
 use super::derive::Item;

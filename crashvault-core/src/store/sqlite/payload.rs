@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe;
 
+use super::super::needs_id;
 use super::failure::failure;
 use super::gist::{Face, Gist};
 use crate::error::{Error, ErrorKind, Result};
@@ -162,10 +163,7 @@ impl Encoder {
     }
 
     pub(super) fn encode(&mut self, event: &Event) -> Result<Payload> {
-        if event.event_id.is_nil() {
-            let message = "an event needs an id before it is stored";
-            return Err(Error::new(ErrorKind::InvalidInput, "commit", message));
-        }
+        needs_id(event)?;
         let json = event.json_apart();
         Ok(Payload {
             json_bytes: json.len() as i64,

@@ -262,15 +262,13 @@ impl Chunked {
         from: i64,
         reach: &Reach,
     ) -> rusqlite::Result<Option<i64>> {
-        if !self.holds(from, reach) && reach.is_coarse && reach.until != i64::MAX {
-            // One shelf is asked for, and the next question is about another.
-            self.chunk = 1;
-            self.hits = 0;
-            self.read(conn, from, reach.until)?;
-        } else if !self.holds(from, reach) {
-            // Whoever found more than one place in what was read is likely to find the next in what follows.
+        if !self.holds(from, reach) {
+            let is_one_shelf = reach.is_coarse && reach.until != i64::MAX;
             self.chunk = match self.hits {
+                // The next question is about another shelf.
+                _ if is_one_shelf => 1,
                 0 | 1 => CHUNK_MIN,
+                // Whoever found more than one place in what was read is likely to find the next in what follows.
                 _ => (self.chunk * 4).min(CHUNK_MAX),
             };
             self.hits = 0;

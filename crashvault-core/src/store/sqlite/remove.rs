@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Failed;
-use super::derive::{Deriver, HOUR, Item, document, shelf};
+use super::derive::{Deriver, HOUR, Item};
 use super::gist::NO_FACE;
 use super::ground::Owned;
 use super::names::Names;
@@ -89,7 +89,7 @@ impl<'c> Remover<'c> {
                  ON CONFLICT (shelf, hour) DO UPDATE SET count = count + 1,
                      level = max(level, excluded.level), first_seen = min(first_seen, excluded.first_seen)",
                 params![
-                    shelf(item.variant, item.issue, item.is_moved),
+                    item.shelf(),
                     item.time.div_euclid(HOUR),
                     item.gist.level as u8,
                     item.time
@@ -171,10 +171,7 @@ impl<'c> Remover<'c> {
     }
 
     fn take_out(&mut self, item: &Item<'_>, from_hour: bool) -> Result<(), Failed> {
-        let document = document(
-            shelf(item.variant, item.issue, item.is_moved),
-            item.sequence,
-        );
+        let document = item.document();
         let values = item.gist.values();
         for (fact, text) in values.filter(|(fact, _)| facts::is_counted(*fact)) {
             let key = self

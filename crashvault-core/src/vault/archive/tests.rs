@@ -1,10 +1,11 @@
 use std::io::Write;
 
 use super::*;
-use crate::event::{Event, EventId, Exception, Frame, Level, Stacktrace};
+use crate::event::{Event, EventId, Level};
 use crate::issue::{Deed, IssueRef, Resolution};
 use crate::scratch::{Scratch, scratch};
 use crate::time::FixedClock;
+use crate::vault::samples::thrown;
 use crate::{NewAttachment, PruneRule};
 
 fn vault() -> (Scratch, Vault) {
@@ -19,22 +20,7 @@ fn vault() -> (Scratch, Vault) {
 }
 
 fn event(function: &str, at: &str) -> Event {
-    let frame = Frame {
-        function: Some(function.into()),
-        ..Frame::default()
-    };
-    let stack = Stacktrace {
-        frames: vec![frame],
-        ..Stacktrace::default()
-    };
-    let exception = Exception {
-        ty: Some("Error".into()),
-        value: Some(format!("{function} failed at {at}")),
-        stacktrace: Some(stack),
-        ..Exception::default()
-    };
-    let mut event = Event::new();
-    event.exceptions.push(exception);
+    let mut event = thrown(function, &format!("{function} failed at {at}"));
     event.level = Level::Error;
     event.timestamp = Timestamp::parse(at);
     event.user = Some(crate::User::new(format!("user of {at}")));
