@@ -35,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("export", BELOW_WALK),
     ("replay", BELOW_WALK),
     ("vault", BELOW_VAULT),
+    ("integrations", &["error", "time", "event", "capture"]),
 ];
 
 const FACTS: &[&str] = &["error", "time", "event", "issue"];

@@ -49,6 +49,7 @@ pub mod event;
 mod group;
 #[cfg(feature = "store")]
 mod ingest;
+mod integrations;
 pub mod issue;
 mod journal;
 #[cfg(feature = "store")]

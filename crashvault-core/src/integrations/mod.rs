@@ -1,0 +1,5 @@
+//! Enters: what other libraries say while they serve the host. Leaves: captures, breadcrumbs and scopes, by capture's own
+//! doors.
+//!
+//! Never: changes what the host sees of its library, holds a rule of its own about what an event is, or is built without
+//! the feature of that library's name.
