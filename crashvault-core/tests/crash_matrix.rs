@@ -598,8 +598,12 @@ Each line is a child program of `crashvault-core/tests/crash_matrix.rs` and what
 this page differs, and `UPDATE=1 cargo test -p crashvault-core --test crash_matrix` writes it anew.
 Every program ends with the status it has without Crashvault. Measured on x86-64 Linux.
 
-| kind | the program | ends with | kept | innermost function of its own |
-|---|---|---|---|---|
+The last column is what the `sentry` crate (0.49.5, its defaults with `attach_stacktrace`) kept of the same program, with a
+server on loopback that answers after 5 ms; `cargo xtask bench native` writes it to
+`crashvault-core/tests/crash_matrix_sentry.tsv`. It has no black box and no signal handlers: that is not what it is for.
+
+| kind | the program | ends with | kept | innermost function of its own | `sentry` keeps |
+|---|---|---|---|---|---|
 ";
 
 fn row(case: &Case, status: ExitStatus, event: Option<&Event>) -> String {
@@ -624,9 +628,19 @@ fn row(case: &Case, status: ExitStatus, event: Option<&Event>) -> String {
         None => "–".into(),
     };
     format!(
-        "| {} | {} | {end} | {kept} | {function} |",
-        case.kind, case.what
+        "| {} | {} | {end} | {kept} | {function} | {} |",
+        case.kind,
+        case.what,
+        kept_by_the_peer(case.kind)
     )
+}
+
+fn kept_by_the_peer(kind: &str) -> &'static str {
+    let lines = include_str!("crash_matrix_sentry.tsv").lines();
+    let mut cells = lines.filter_map(|line| line.split_once('\t'));
+    cells
+        .find(|(of, _)| *of == kind)
+        .map_or("not measured", |(_, kept)| kept)
 }
 
 fn check_row(case: &Case, seen: &str) {

@@ -1,15 +1,16 @@
-//! A server on loopback that answers every request after 5 ms and counts the events in it: where the peer sends to.
+//! A server on loopback that answers every request after 5 ms and keeps what the events in it say: where the peer sends to.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Counts events until the program ends.
+use serde_json::Value;
+
+/// Keeps events until the program ends.
 pub struct Sink {
     port: u16,
-    events: Arc<AtomicU64>,
+    events: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Sink {
@@ -17,12 +18,12 @@ impl Sink {
     pub fn start() -> std::io::Result<Sink> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
-        let events = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&events);
+        let events = Arc::default();
+        let kept = Arc::clone(&events);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let counter = Arc::clone(&counter);
-                std::thread::spawn(move || answer(stream, &counter));
+                let kept = Arc::clone(&kept);
+                std::thread::spawn(move || answer(stream, &kept));
             }
         });
         Ok(Sink { port, events })
@@ -36,9 +37,20 @@ impl Sink {
         )
     }
 
-    /// Events received so far.
-    pub fn events(&self) -> u64 {
-        self.events.load(Ordering::SeqCst)
+    /// The number of events received so far.
+    pub fn count(&self) -> usize {
+        self.locked().len()
+    }
+
+    /// The events received since this was asked last.
+    pub fn take(&self) -> Vec<Value> {
+        let events = std::mem::take(&mut *self.locked());
+        let read = |event: &Vec<u8>| serde_json::from_slice(event).unwrap_or_default();
+        events.iter().map(read).collect()
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -46,26 +58,27 @@ impl Sink {
 const ANSWER_TIME: Duration = Duration::from_millis(5);
 
 /// Answers requests on one connection until it ends.
-fn answer(stream: TcpStream, counter: &AtomicU64) -> Option<()> {
+fn answer(stream: TcpStream, kept: &Mutex<Vec<Vec<u8>>>) -> Option<()> {
     let mut output = stream.try_clone().ok()?;
     let mut input = BufReader::new(stream);
     loop {
         let body = read_request(&mut input)?;
         std::thread::sleep(ANSWER_TIME);
-        let marks = [&br#"{"type":"event""#[..], br#""type":"event""#];
-        let found = marks
-            .iter()
-            .map(|mark| {
-                body.windows(mark.len())
-                    .filter(|window| window == mark)
-                    .count()
-            })
-            .max();
-        counter.fetch_add(found.unwrap_or_default() as u64, Ordering::SeqCst);
+        kept.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(events_of(&body));
         output
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
             .ok()?;
     }
+}
+
+/// The events of an envelope: after its own header each item is a line of header and a line of payload.
+fn events_of(envelope: &[u8]) -> Vec<Vec<u8>> {
+    let lines: Vec<&[u8]> = envelope.split(|byte| *byte == b'\n').skip(1).collect();
+    let items = lines.chunks_exact(2);
+    let events = items.filter(|item| item[0].starts_with(br#"{"type":"event""#));
+    events.map(|item| item[1].to_vec()).collect()
 }
 
 /// The body of the next request; `None` at the end of the connection.

@@ -190,17 +190,6 @@ impl Place {
         self.file.write_all_at(frame, offset)
     }
 
-    /// How many bytes from an address on can be read, at most `bytes`. The room of the next frame is used to find out,
-    /// so that one must be longer.
-    #[cfg(feature = "native")]
-    pub(crate) fn readable(&self, from: u64, bytes: usize) -> usize {
-        let bytes = (self.room() as usize).min(bytes);
-        if self.check().is_err() {
-            return 0;
-        }
-        ring::readable(&self.file, self.position(), from, bytes)
-    }
-
     /// Up to where frames are written, for [`Place::withdraw`].
     #[cfg(feature = "native")]
     pub(crate) fn position(&self) -> u64 {

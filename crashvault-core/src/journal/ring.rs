@@ -328,22 +328,6 @@ fn put_name(
     put(b"\0");
 }
 
-/// How many bytes from an address on can be read, at most `bytes`: asked by having the kernel write them to a file, which
-/// stops where memory ends. Async-signal-safe.
-#[cfg(feature = "native")]
-pub(super) fn readable(file: &File, offset: u64, from: u64, bytes: usize) -> usize {
-    // SAFETY: the kernel reads what is there and reports what is not.
-    let written = unsafe {
-        libc::pwrite(
-            file.as_raw_fd(),
-            from as *const libc::c_void,
-            bytes,
-            offset as libc::off_t,
-        )
-    };
-    written.max(0) as usize
-}
-
 pub(super) type FileIdentity = (libc::dev_t, libc::ino_t);
 
 /// Device and inode of an open file. Async-signal-safe.

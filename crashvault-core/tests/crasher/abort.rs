@@ -1,12 +1,15 @@
 //! A panic where panics abort: `crasher-abort VAULT|- `. The crash matrix builds it with `-C panic=abort`.
 
+#[expect(dead_code, reason = "the other programs use the rest")]
+mod watched;
+
 fn main() {
     let vault = std::env::args().nth(1).unwrap_or_default();
-    if vault != "-" {
-        crashvault::options().vault(vault).drain(false).install();
-        crashvault::set_tag("kind", "panic_abort");
-        crashvault::breadcrumb("crasher", "about to panic");
-    }
+    let _installed = (vault != "-").then(|| {
+        let installed = watched::install(&vault, "panic_abort");
+        watched::breadcrumb("about to panic");
+        installed
+    });
     crash_panic_abort();
 }
 

@@ -13,7 +13,7 @@ pub fn run(kind: &str) -> bool {
         "term_chained" => term_chained(),
         "underscore_exit" => leave(),
         "underscore_exit_closed" => {
-            crashvault::close();
+            crate::watched::close();
             leave();
         }
         _ => return false,

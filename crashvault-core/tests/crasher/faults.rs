@@ -219,7 +219,7 @@ impl fmt::Display for Crashing {
 impl Error for Crashing {}
 
 pub fn crash_while_captured() {
-    crashvault::capture_error(&Crashing);
+    crate::watched::capture_error(&Crashing);
 }
 
 pub fn restore_default(signal: c_int) {

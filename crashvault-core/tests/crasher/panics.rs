@@ -20,7 +20,7 @@ pub fn run(kind: &str) -> bool {
         "panic_in_hook" => crash_panic(),
         "panic_caught" => {
             let _ = std::panic::catch_unwind(crash_panic);
-            crashvault::breadcrumb("crasher", "still here");
+            crate::watched::breadcrumb("still here");
             // SAFETY: that is what is tested.
             unsafe { libc::_exit(0) };
         }

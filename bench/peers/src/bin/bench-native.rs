@@ -5,21 +5,35 @@
 //!    it is called, which is when everything is written; the event's own time is that of the entry into our handler.
 //!    Once without waiting for the disk, once (a quarter as many) with `fdatasync`, the default.
 //! 2. Breadcrumbs with and without the black box, in blocks of 100.
-//! 3. The time of `install()`, memory that stays resident for it, and a fork of a process with 512 MB, with and without.
+//! 3. What the peer keeps of each end in the crash matrix, with a server on loopback to send to. It is written to
+//!    `crashvault-core/tests/crash_matrix_sentry.tsv`, which docs/crash-matrix.md is made from.
+//! 4. The time of `install()`, memory that stays resident for it, and a fork of a process with 512 MB, with and without.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bench_peers::ours::{fresh_directory, is_whole};
+use bench_peers::sink::Sink;
 use bench_peers::stats::{percentile, us};
 use bench_peers::workload::{self, CATEGORY, DEPTH, TAGS, USER, at_depth};
 use crashvault::{Durability, IssueFilter, User, Vault};
 use serde_json::{Map, Value, json};
+
+#[path = "../../../../crashvault-core/tests/crasher/ends.rs"]
+mod ends;
+#[path = "../../../../crashvault-core/tests/crasher/faults.rs"]
+mod faults;
+#[path = "../../../../crashvault-core/tests/crasher/panics.rs"]
+mod panics;
+#[path = "../../../../crashvault-core/tests/crasher/run.rs"]
+mod run;
+#[path = "../watched.rs"]
+mod watched;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -40,8 +54,12 @@ fn main() -> ExitCode {
         ["--memory", home, mode] => memory(home, mode),
         ["--forks", home, mode] => forks(home, mode),
         ["--install", home, mode] => install(home, mode),
-        [] => run(CHILDREN),
-        ["--children", children] => children.parse().map_err(Into::into).and_then(run),
+        ["--end", dsn, kind] => {
+            run::run(dsn, kind);
+            Ok(())
+        }
+        [] => measure(CHILDREN),
+        ["--children", children] => children.parse().map_err(Into::into).and_then(measure),
         _ => Err("usage: bench-native [--children N]".into()),
     };
     match done {
@@ -53,7 +71,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(children: usize) -> Outcome {
+fn measure(children: usize) -> Outcome {
     let home = fresh_directory();
     let mut result = Map::new();
     result.insert("bench".into(), json!("native"));
@@ -97,6 +115,7 @@ fn run(children: usize) -> Outcome {
     let added = memory("memory_kb") - memory("memory_without_kb");
     result.insert("memory_added_kb".into(), added.into());
     let _ = std::fs::remove_dir_all(&home);
+    result.extend(matrix()?);
     println!("{}", Value::Object(result));
     if is_all_whole {
         return Ok(());
@@ -150,6 +169,108 @@ fn crashes(home: &Path, durability: &str, count: usize) -> Outcome<Times> {
         }
     }
     Ok(times)
+}
+
+/// How long a child of the matrix may take. The peer waits two seconds for its server when a program ends well.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What was on the wire when a program ended may still arrive.
+const ARRIVAL: Duration = Duration::from_millis(300);
+
+/// Lets a child of the peer end in each of the ways in the crash matrix, and writes down what arrived.
+fn matrix() -> Outcome<Map<String, Value>> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let table = std::fs::read_to_string(repository.join("docs/crash-matrix.md"))?;
+    let ends: Vec<(&str, bool)> = ends(&table).collect();
+    let abort = build_abort()?;
+    let sink = Sink::start()?;
+    let mut rows = String::new();
+    let (mut crashes, mut kept) = (0, 0);
+    for (kind, is_crash) in &ends {
+        let mut command = if *kind == "panic_abort" {
+            let mut command = Command::new(&abort);
+            command.arg(sink.dsn());
+            command
+        } else {
+            let mut command = watched::again();
+            command.args([sink.dsn().as_str(), kind]);
+            command
+        };
+        let has_ended = end(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
+        std::thread::sleep(ARRIVAL);
+        let events = sink.take();
+        crashes += usize::from(*is_crash);
+        kept += usize::from(*is_crash && !events.is_empty());
+        rows.push_str(&format!("{kind}\t{}\n", told(&events, has_ended)));
+    }
+    if crashes == 0 {
+        return Err("docs/crash-matrix.md has no rows".into());
+    }
+    let path = repository.join("crashvault-core/tests/crash_matrix_sentry.tsv");
+    std::fs::write(path, rows)?;
+    let mut result = Map::new();
+    result.insert("matrix_ends".into(), crashes.into());
+    result.insert("matrix_sentry_kept".into(), kept.into());
+    Ok(result)
+}
+
+/// The kinds of ends in the table, and whether something is to be kept of each.
+fn ends(table: &str) -> impl Iterator<Item = (&str, bool)> {
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| "));
+    rows.skip(1).filter_map(|row| {
+        let mut cells = row.split(" | ");
+        let kind = cells.next()?;
+        Some((kind, cells.nth(2)? != "nothing"))
+    })
+}
+
+fn build_abort() -> Outcome<PathBuf> {
+    let name = "crasher-peer-abort";
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["rustc", "--quiet", "--release", "--bin", name, "--"])
+        .args(["-C", "panic=abort"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()?;
+    if !status.success() {
+        return Err(format!("{name} cannot be built").into());
+    }
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+/// False if the child had to be killed.
+fn end(command: &mut Command) -> Outcome<bool> {
+    let mut child = command.spawn()?;
+    let begun = Instant::now();
+    while child.try_wait()?.is_none() {
+        if begun.elapsed() > PATIENCE {
+            child.kill()?;
+            child.wait()?;
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(true)
+}
+
+fn told(events: &[Value], has_ended: bool) -> String {
+    let each = events.iter().map(|event| {
+        let exceptions = &event["exception"]["values"];
+        let last = exceptions.as_array().and_then(|all| all.last());
+        let ty = last.and_then(|thrown| thrown["type"].as_str());
+        let level = event["level"].as_str().unwrap_or("error");
+        format!("{level}: {}", ty.unwrap_or("a message"))
+    });
+    let each: Vec<String> = each.collect();
+    let kept = match &each[..] {
+        [] => "nothing".to_owned(),
+        [one] => format!("one event, {one}"),
+        more => format!("{} events, {}", more.len(), more.join("; ")),
+    };
+    match has_ended {
+        true => kept,
+        false => format!("{kept}; it hung"),
+    }
 }
 
 fn in_child(arguments: &[&str]) -> Outcome<f64> {

@@ -457,7 +457,7 @@ unsafe fn put_details(scratch: &mut [u8], target: &Target<'_>, context: *mut c_v
     // SAFETY: as the caller promises.
     let sp = unsafe { put_registers(&mut body, context) };
     body.end(start);
-    put_stack(&mut body, target.place, sp);
+    put_stack(&mut body, sp);
     if now(libc::CLOCK_MONOTONIC).saturating_sub(begun) < COLLECT_NS_MAX {
         let start = body.begin(Field::Maps as u8);
         let room = (target.place.room() as usize).min(MAPS_BYTES_MAX);
@@ -470,16 +470,16 @@ unsafe fn put_details(scratch: &mut [u8], target: &Target<'_>, context: *mut c_v
         .write(body.into_frame(), Kind::Amend, Flags::FATAL, id);
 }
 
-fn put_stack(body: &mut Body<'_>, place: &Place, sp: u64) {
+fn put_stack(body: &mut Body<'_>, sp: u64) {
     let mut base = sp & !7;
     // Where the stack ran out, its pointer may stand in the pages behind its end.
     for _ in 0..16 {
-        let length = place.readable(base, STACK_BYTES_MAX);
+        let length = readable(base, STACK_BYTES_MAX);
         if length > 0 {
             let start = body.begin(Field::Stack as u8);
             body.word(base);
             body.fill(length, |into| {
-                // SAFETY: the kernel has just read these bytes. The two may overlap: behind a thread's stack may lie whatever
+                // SAFETY: the kernel has just read from each of these pages. The two may overlap: behind a thread's stack may lie whatever
                 // was mapped next to it.
                 unsafe { std::ptr::copy(base as *const u8, into.as_mut_ptr(), into.len()) };
                 into.len()
@@ -488,6 +488,32 @@ fn put_stack(body: &mut Body<'_>, place: &Place, sp: u64) {
         }
         base = (base & !(PAGE - 1)).wrapping_add(PAGE);
     }
+}
+
+/// How many bytes from an address on can be read, at most `bytes`: each page is shown to a system call that reads a word
+/// of it before it refuses the rest of what it is asked.
+fn readable(from: u64, bytes: usize) -> usize {
+    const NO_SUCH_WAY: c_int = -1;
+    let end = from.saturating_add(bytes as u64);
+    let mut at = from;
+    while at < end {
+        // SAFETY: changes no mask, as there is no such way to; the kernel reads what is there and reports what is not.
+        let asked = unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
+                NO_SUCH_WAY,
+                at & !7,
+                std::ptr::null_mut::<c_void>(),
+                8usize,
+            )
+        };
+        // SAFETY: async-signal-safe and always succeeds.
+        if asked != -1 || unsafe { *libc::__errno_location() } != libc::EINVAL {
+            break;
+        }
+        at = (at & !(PAGE - 1)).saturating_add(PAGE);
+    }
+    at.min(end).saturating_sub(from) as usize
 }
 
 /// Copies memory that may not be there; says how much was.
