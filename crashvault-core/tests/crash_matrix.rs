@@ -186,6 +186,12 @@ const CASES: &[Case] = &[
         "crash_null",
     ),
     case(
+        "at_exit",
+        "crash in a function that runs at exit",
+        "SIGSEGV / SEGV_MAPERR",
+        "crash_null",
+    ),
+    case(
         "underscore_exit",
         "`_exit` without `close()`",
         "ended without notice",
@@ -274,6 +280,7 @@ crash_matrix! {
     crash_matrix_small_alternate_stack => "small_alternate_stack",
     crash_matrix_foreign_handler => "foreign_handler",
     crash_matrix_two_threads => "two_threads",
+    crash_matrix_at_exit => "at_exit",
     crash_matrix_underscore_exit => "underscore_exit",
     crash_matrix_exec => "exec",
     crash_matrix_underscore_exit_closed => "underscore_exit_closed",
@@ -443,6 +450,20 @@ fn panics_that_are_caught_are_events_of_their_own() {
         titles("panics_caught"),
         ["panic: it panicked", "panic: it panicked"]
     );
+}
+
+/// Counts are written down now and then; what came after the last time is left in the black box.
+#[test]
+fn what_was_suppressed_is_counted_to_the_last_when_a_program_ends_well() {
+    let home = tempfile::tempdir().unwrap();
+    let status = Command::new(program("crasher"))
+        .args([home.path().to_str().unwrap(), "sampled"])
+        .env("CRASHVAULT_SAMPLE_RATE", "0")
+        .status();
+    assert!(status.unwrap().success());
+    assert!(events(home.path()).is_empty());
+    let status = Vault::open(home.path()).unwrap().status().unwrap();
+    assert_eq!(status.sampled_count, 11);
 }
 
 #[test]

@@ -95,8 +95,8 @@ impl Place {
         }
     }
 
-    /// A place for a child of this process that was forked and has none of its own, made as it dies: by system calls
-    /// alone, in `memory`, where the beginning must have room twice. The black box is a copy of the parent's, whose memory
+    /// A place for a child of this process that was forked and has none of its own, or for this one after its end in the
+    /// usual way, made as it dies: by system calls alone, in `memory`, where the beginning must have room twice. The black box is a copy of the parent's, whose memory
     /// the child has.
     ///
     /// # Errors
@@ -190,6 +190,12 @@ impl Place {
         self.file.write_all_at(frame, offset)
     }
 
+    /// Whether nothing more can be written: the process has ended in the usual way, or there is no room.
+    #[cfg(feature = "native")]
+    pub(crate) fn is_done(&self) -> bool {
+        self.position() >= self.end
+    }
+
     /// Up to where frames are written, for [`Place::withdraw`].
     #[cfg(feature = "native")]
     pub(crate) fn position(&self) -> u64 {
@@ -234,13 +240,14 @@ impl Place {
         }
     }
 
-    /// The end in the usual way: nothing is written here after it. A segment without frames has nothing to tell and goes.
+    /// The end in the usual way: nothing is written here after it. A segment that has nothing to tell goes.
     pub(crate) fn retire(&self) {
         self.put_mark(Mark::Ended);
         if self.check().is_err() {
             return;
         }
-        if self.next.swap(self.end, Ordering::AcqRel) == self.start {
+        let is_empty = self.next.swap(self.end, Ordering::AcqRel) == self.start;
+        if is_empty && !self.ring.as_ref().is_some_and(Ring::has_suppressed) {
             let _ = std::fs::remove_file(&self.path);
         }
         // The file stays open, as a handler may be looking at it; the lock is what says that the writer lives.

@@ -197,6 +197,15 @@ impl Ring {
         }
     }
 
+    /// Whether something was suppressed that is not yet in a frame.
+    pub(crate) fn has_suppressed(&self) -> bool {
+        let counts = (0..3).map(|which| self.word(SUPPRESSED_AT + 8 * which));
+        counts.into_iter().any(|count| {
+            let count = count.load(Ordering::Relaxed);
+            (1..=u64::MAX / 2).contains(&count)
+        })
+    }
+
     /// Shows that a thread may be dying of its last panic; with thread 0 that it is not.
     pub(crate) fn put_dying(&self, index: usize, thread: u32, events: [[u8; 16]; 2]) {
         if index >= DYING_MAX {

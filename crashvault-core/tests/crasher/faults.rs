@@ -222,6 +222,14 @@ pub fn crash_while_captured() {
     crate::watched::capture_error(&Crashing);
 }
 
+/// Functions that were there before run after those of whoever comes later.
+pub fn crash_at_exit() {
+    extern "C" fn crash() {
+        crash_null();
+    }
+    unsafe { libc::atexit(crash) };
+}
+
 pub fn restore_default(signal: c_int) {
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }

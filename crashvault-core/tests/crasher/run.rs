@@ -31,6 +31,11 @@ pub fn run(place: &str, kind: &str) {
             replace_with_true();
         }
         "write" => write_until_killed(),
+        "sampled" => {
+            for number in 0..11 {
+                watched::capture_message(&format!("message {number}"));
+            }
+        }
         kind if ends::run(kind) || faults::run(kind) || panics::run(kind) => {}
         other => panic!("{other} is no kind of end"),
     }
@@ -41,6 +46,7 @@ fn before_install(kind: &str) {
     match kind {
         "foreign_handler" => faults::handle_segv(faults::foreign),
         "stack_need" => faults::handle_segv(faults::measuring),
+        "at_exit" => faults::crash_at_exit(),
         "recovered" => faults::handle_segv(faults::recovering),
         "crash_in_handler" => faults::handle_segv(faults::crashing),
         "panic_in_hook" => std::panic::set_hook(Box::new(|_| panic!("the hook panics too"))),

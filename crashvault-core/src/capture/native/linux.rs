@@ -302,7 +302,9 @@ unsafe fn record(
     // SAFETY: async-signal-safe and without arguments.
     let pid = unsafe { libc::getpid() } as u32;
     let generation = platform::fork_generation();
-    if let Some(place) = engine::place_of(generation).filter(|place| place.pid() == pid) {
+    let own = engine::place_of(generation).filter(|place| place.pid() == pid);
+    // What the program does at its exit may still crash when its place has been given up.
+    if let Some(place) = own.filter(|place| !place.is_done()) {
         RECORDED_FROM.store(place.position(), Ordering::Release);
         // SAFETY: as the caller promises.
         return unsafe { record_in(place, scratch, &fault) };
