@@ -155,7 +155,8 @@ pub(super) fn dying_of(thread: u32) -> Option<EventId> {
         .filter(|id| !id.is_nil())
 }
 
-/// Notes the process's control group, so that a later reader can see whether the kernel killed in it.
+/// Notes the process's control group, so that a later reader can see whether the kernel killed in it. The path alone does
+/// not say which one it is: in another container it is another group's.
 pub(super) fn note_memory_group(ring: &Ring) {
     let Ok(groups) = std::fs::read_to_string("/proc/self/cgroup") else {
         return;
@@ -163,8 +164,10 @@ pub(super) fn note_memory_group(ring: &Ring) {
     let Some(path) = groups.lines().find_map(|line| line.strip_prefix("0::")) else {
         return;
     };
-    if let Some(kills) = memory_kills(path) {
-        ring.put_memory_group(path, kills);
+    let directory = std::fs::metadata(format!("/sys/fs/cgroup{path}"));
+    if let (Ok(directory), Some(kills)) = (directory, memory_kills(path)) {
+        let inode = std::os::unix::fs::MetadataExt::ino(&directory);
+        ring.put_memory_group(&format!("{inode} {path}"), kills);
     }
 }
 

@@ -104,10 +104,13 @@ pub(crate) fn drain(
         }
     }
     for pending in in_order_of_start(processes) {
-        drain.ending = read_ending(&pending);
         let mut is_whole = true;
         for window in pending.chunks(WINDOW_SEGMENTS) {
-            is_whole &= drain.window(window, is_whole)?;
+            let sources = drain.scan(window);
+            // Afterwards: what a process that died meanwhile said last is about frames that were read, never the other way
+            // round.
+            drain.ending = read_ending(&pending);
+            is_whole &= drain.window(sources, is_whole)?;
         }
     }
     drain.remove_finished(directory)?;
@@ -163,6 +166,8 @@ struct Source {
     scan: Scan,
     /// Everything before is in the store.
     offset: u64,
+    /// Everything before was in the store when this drain began.
+    begun_at: u64,
     base: Event,
     /// All module tables of the segment, one behind the other.
     images: Vec<Image>,
@@ -185,6 +190,7 @@ impl Source {
         let mut source = Self {
             file: pending.file.clone(),
             offset: pending.offset,
+            begun_at: pending.offset,
             base: Event::new(),
             images: Vec::new(),
             tables: Vec::new(),
@@ -290,8 +296,7 @@ impl Drain<'_> {
         }
     }
 
-    /// Whether all of it is drained. Places are closed only if what came before is drained too.
-    fn window(&mut self, window: &[Pending], is_whole: bool) -> Result<bool> {
+    fn scan(&mut self, window: &[Pending]) -> Vec<Source> {
         let mut sources = Vec::new();
         for pending in window {
             match pending.file.scan() {
@@ -299,6 +304,11 @@ impl Drain<'_> {
                 Err(fault) => self.report.faults.push(fault),
             }
         }
+        sources
+    }
+
+    /// Whether all of it is drained. Places are closed only if what came before is drained too.
+    fn window(&mut self, mut sources: Vec<Source>, is_whole: bool) -> Result<bool> {
         let (held, waiting): (Vec<_>, Vec<_>) = in_order(&sources)
             .into_iter()
             .partition(|waiting| self.is_held(&sources[waiting.source], waiting));
@@ -556,10 +566,13 @@ fn is_about_an_event(error: &Error) -> bool {
     !error.is_retryable() && matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Internal)
 }
 
-/// Whether an event lies in one of these segments.
+/// Whether this event is drained together with the sources' others; one that an earlier drain stored takes no parts in.
 fn is_among(sources: &[Source], id: [u8; 16]) -> bool {
-    let mut frames = sources.iter().flat_map(|source| source.scan.frames());
-    frames.any(|frame| frame.kind == Kind::Event && frame.id == id)
+    sources.iter().any(|source| {
+        let mut frames = source.scan.frames();
+        frames
+            .any(|frame| frame.kind == Kind::Event && frame.id == id && frame.end > source.begun_at)
+    })
 }
 
 /// The events that are not drained yet, in the order of their process.

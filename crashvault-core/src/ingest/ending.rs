@@ -8,7 +8,7 @@ use serde_json::json;
 use super::last_words;
 use crate::event::wire::{self, LastWords};
 use crate::event::{Event, EventId, Exception, Image, Level, Mechanism};
-use crate::journal::{BoxContent, Dying, Identity, Kind, Mark, Scan};
+use crate::journal::{BoxContent, Dying, Identity, Kind, Mark, MemoryGroup, Scan};
 use crate::symbol::Symbolizer;
 use crate::time::Timestamp;
 
@@ -140,7 +140,7 @@ fn present_boot() -> Option<[u8; 16]> {
 
 /// Why a process ended without notice, where something proves it.
 enum Cause {
-    /// The kernel killed in its control group for want of memory.
+    /// Since it began the kernel has killed in its control group for want of memory: this process or a neighbour.
     OutOfMemory,
     /// The machine was started anew since.
     Restart,
@@ -192,7 +192,7 @@ pub(super) fn without_notice(place: &Scan, base: &Event, id: EventId) -> Option<
         None => (Level::Warning, "killed, _exit or exec"),
         Some(Cause::OutOfMemory) => (
             Level::Fatal,
-            "killed by the kernel: its control group was out of memory",
+            "killed, most likely by the kernel: it killed in this control group for want of memory",
         ),
         Some(Cause::Restart) => (
             Level::Error,
@@ -222,14 +222,29 @@ pub(super) fn without_notice(place: &Scan, base: &Event, id: EventId) -> Option<
     Some(event)
 }
 
-fn cause(boot: [u8; 16], group: Option<(&str, u64)>) -> Option<Cause> {
+fn cause(boot: [u8; 16], group: Option<MemoryGroup<'_>>) -> Option<Cause> {
     let has_restarted = boot != [0; 16] && present_boot().is_some_and(|present| present != boot);
     if has_restarted {
         return Some(Cause::Restart);
     }
-    let (path, kills_before) = group?;
-    let events = std::fs::read_to_string(format!("/sys/fs/cgroup{path}/memory.events")).ok()?;
-    (kills_in(&events)? > kills_before).then_some(Cause::OutOfMemory)
+    let group = group?;
+    let directory = format!("/sys/fs/cgroup{}", group.path);
+    if inode(&directory)? != group.inode {
+        return None;
+    }
+    let events = std::fs::read_to_string(directory + "/memory.events").ok()?;
+    (kills_in(&events)? > group.kills).then_some(Cause::OutOfMemory)
+}
+
+#[cfg(unix)]
+fn inode(path: &str) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    Some(std::fs::metadata(path).ok()?.ino())
+}
+
+#[cfg(not(unix))]
+fn inode(_: &str) -> Option<u64> {
+    None
 }
 
 fn kills_in(events: &str) -> Option<u64> {
@@ -251,8 +266,14 @@ mod tests {
     }
 
     #[test]
-    fn a_control_group_that_is_gone_proves_nothing() {
-        assert!(cause([0; 16], Some(("/no/such/group", 0))).is_none());
+    fn a_control_group_that_is_gone_or_another_proves_nothing() {
+        let group = |path, inode| MemoryGroup {
+            inode,
+            path,
+            kills: 0,
+        };
+        assert!(cause([0; 16], Some(group("/no/such/group", 0))).is_none());
+        assert!(cause([0; 16], Some(group("", 1 << 60))).is_none());
     }
 
     #[test]

@@ -80,6 +80,15 @@ pub(crate) struct BoxScope<'b> {
     pub(crate) fields: &'b [u8],
 }
 
+/// A control group as a process found it.
+#[cfg(feature = "store")]
+pub(crate) struct MemoryGroup<'b> {
+    /// Of its directory.
+    pub(crate) inode: u64,
+    pub(crate) path: &'b str,
+    pub(crate) kills: u64,
+}
+
 /// A thread that panicked and was not seen alive since.
 #[cfg(feature = "store")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +136,15 @@ impl<'b> BoxContent<'b> {
 
     /// The control group that the process was in, and how often the kernel had killed in it for want of memory when the
     /// process began.
-    pub(crate) fn memory_group(&self) -> Option<(&'b str, u64)> {
+    pub(crate) fn memory_group(&self) -> Option<MemoryGroup<'b>> {
         let length = (u32_at(self.bytes, GROUP_AT) as usize).min(GROUP_BYTES_MAX);
-        let path = self.bytes.get(GROUP_AT + 4..GROUP_AT + 4 + length)?;
-        let path = std::str::from_utf8(path).ok()?;
-        (!path.is_empty()).then(|| (path, self.number(KILLS_AT)))
+        let group = self.bytes.get(GROUP_AT + 4..GROUP_AT + 4 + length)?;
+        let (inode, path) = std::str::from_utf8(group).ok()?.split_once(' ')?;
+        Some(MemoryGroup {
+            inode: inode.parse().ok()?,
+            path,
+            kills: self.number(KILLS_AT),
+        })
     }
 
     /// The scopes that are whole.

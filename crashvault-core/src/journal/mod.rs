@@ -20,7 +20,7 @@ mod tests;
 mod writer;
 
 #[cfg(feature = "store")]
-pub(crate) use boxed::{BoxContent, BoxCrumb, Dying};
+pub(crate) use boxed::{BoxContent, BoxCrumb, Dying, MemoryGroup};
 pub(crate) use boxed::{DYING_MAX, PANE_BYTES};
 pub(crate) use frame::{Flags, HEADER_BYTES as FRAME_HEADER_BYTES, Kind};
 #[cfg(feature = "store")]

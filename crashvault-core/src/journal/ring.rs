@@ -218,14 +218,14 @@ impl Ring {
         self.word(at).store(thread.into(), Ordering::Release);
     }
 
-    /// Notes the control group of the process and how often the kernel has killed in it.
-    pub(crate) fn put_memory_group(&self, path: &str, kills: u64) {
-        if path.len() > GROUP_BYTES_MAX {
+    /// Notes the control group of the process (inode, space, path) and how often the kernel has killed in it.
+    pub(crate) fn put_memory_group(&self, group: &str, kills: u64) {
+        if group.len() > GROUP_BYTES_MAX {
             return;
         }
         self.word(KILLS_AT).store(kills, Ordering::Relaxed);
-        self.put(GROUP_AT + 4, path.as_bytes());
-        self.put(GROUP_AT, &(path.len() as u32).to_le_bytes());
+        self.put(GROUP_AT + 4, group.as_bytes());
+        self.put(GROUP_AT, &(group.len() as u32).to_le_bytes());
     }
 }
 

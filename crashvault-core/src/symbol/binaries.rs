@@ -44,6 +44,8 @@ pub(super) struct Binaries {
     /// The loaded ones, the one used last at the end.
     loaded: Vec<BinaryId>,
     codes: HashMap<BinaryId, Arc<Code>>,
+    /// Those whose code could not be had, and when.
+    codeless: HashMap<BinaryId, Instant>,
     next_id: u64,
 }
 
@@ -72,6 +74,7 @@ impl Binaries {
             known: HashMap::new(),
             loaded: Vec::new(),
             codes: HashMap::new(),
+            codeless: HashMap::new(),
             next_id: 0,
         }
     }
@@ -88,6 +91,7 @@ impl Binaries {
         self.known.clear();
         self.loaded.clear();
         self.codes.clear();
+        self.codeless.clear();
     }
 
     /// The number of an image's binary.
@@ -127,7 +131,17 @@ impl Binaries {
         if let Some(code) = self.codes.get(&id) {
             return Some(code.clone());
         }
-        let elf = self.find(image).ok()?;
+        if self
+            .codeless
+            .get(&id)
+            .is_some_and(|at| at.elapsed() < RETRY)
+        {
+            return None;
+        }
+        let Ok(elf) = self.find(image) else {
+            self.codeless.insert(id, Instant::now());
+            return None;
+        };
         let code = Arc::new(Code::load(elf, |elf| self.separate(elf)));
         let bytes: u64 = self.codes.values().map(|code| code.len()).sum();
         if self.codes.len() >= CODES_MAX || bytes + code.len() > CODES_BYTES_MAX {

@@ -1,6 +1,6 @@
 //! A panic where panics abort: `crasher-abort VAULT|- `. The crash matrix builds it with `-C panic=abort`.
 
-#[expect(dead_code, reason = "the other programs use the rest")]
+#[expect(dead_code, unused_imports, reason = "the other programs use the rest")]
 mod watched;
 
 fn main() {
