@@ -52,8 +52,13 @@ impl Ran {
 
 /// Builds an example and runs it in a new vault.
 fn run(package: &str) -> Ran {
+    run_with(package, &[])
+}
+
+fn run_with(package: &str, arguments: &[&str]) -> Ran {
     let home = tempfile::tempdir().unwrap();
     let output = Command::new(built(package))
+        .args(arguments)
         .env("CRASHVAULT_HOME", home.path())
         .current_dir(home.path())
         .output()
@@ -209,12 +214,39 @@ fn an_error_is_kept_with_its_cause_and_the_program_goes_on() {
 }
 
 #[test]
+fn an_error_that_main_returns_is_kept_and_the_command_ends_as_before() {
+    let list = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(list.path(), "3\n4 euro\n").unwrap();
+    let path = list.path().to_str().unwrap();
+    let ran = run_with("rust-cli", &[path, "--token", "s3cret"]);
+    assert_eq!(ran.output.status.code(), Some(1));
+    assert!(ran.output.stdout.is_empty());
+    let told = "Error: line 2 is no price\n\nCaused by:\n    invalid digit found in string\n";
+    assert!(ran.stderr().starts_with(told), "{}", ran.stderr());
+
+    let source = "examples/rust-cli/src/main.rs";
+    ran.check_place("rust_cli::main", source, "run().capture()");
+    assert_eq!(ran.issue.title, "Error: line 2 is no price");
+    let values = ran.event.exceptions.iter();
+    let values: Vec<_> = values.filter_map(|e| e.value.as_deref()).collect();
+    assert_eq!(
+        values,
+        ["invalid digit found in string", "line 2 is no price"]
+    );
+    assert_eq!(ran.event.exceptions[0].ty.as_deref(), Some("ParseIntError"));
+    assert_eq!(messages(&ran.event), [("prices", "reading the list")]);
+    let arguments = ran.event.contexts["process"]["arguments"].to_string();
+    assert!(arguments.contains(path), "{arguments}");
+    assert!(!ran.event.to_value().to_string().contains("s3cret"));
+}
+
+#[test]
 fn every_example_is_run_here() {
     let examples = std::fs::read_dir(repository().join("examples")).unwrap();
     let mut names: Vec<String> = examples
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["rust-error-chain", "rust-panic"]);
+    assert_eq!(names, ["rust-cli", "rust-error-chain", "rust-panic"]);
     assert!(Path::new(&built("rust-panic")).is_file());
 }

@@ -36,6 +36,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("replay", BELOW_WALK),
     ("vault", BELOW_VAULT),
     ("integrations", &["error", "time", "event", "capture"]),
+    (
+        "test",
+        &[
+            "time", "event", "journal", "capture", "ingest", "group", "scrub", "symbol",
+        ],
+    ),
 ];
 
 const FACTS: &[&str] = &["error", "time", "event", "issue"];
@@ -95,11 +101,13 @@ const BELOW_VAULT: &[&str] = &[
 
 /// What each package of the workspace may depend on within the workspace. A new package needs a row.
 const PACKAGES: &[(&str, &[&str])] = &[
-    ("crashvault-core", &[]),
+    // Its tests and documentation use it with features that are off by default.
+    ("crashvault-core", &["crashvault-core"]),
     ("crashvault-cli", &["crashvault-core"]),
     ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
     ("rust-panic", &["crashvault-core"]),
     ("rust-error-chain", &["crashvault-core"]),
+    ("rust-cli", &["crashvault-core"]),
     ("xtask", &[]),
 ];
 

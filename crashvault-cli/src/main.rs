@@ -9,6 +9,8 @@ mod shop;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "out-of-process")]
+    crashvault::receive_crash();
     let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
     match args::parse(&words) {
         Ok(args) => commands::run(&args),

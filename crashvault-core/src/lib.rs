@@ -33,7 +33,11 @@
 //! |---|---|---|
 //! | `native` | yes | crashes by signals (SIGSEGV, SIGABRT …), on Linux; brings no dependency |
 //! | `store` | yes | the vault: SQLite, grouping, symbolication, settings, the in-process drainer |
+//! | `anyhow` | no | `anyhow::capture_anyhow`, `.capture()` on its results |
+//! | `eyre` | no | `eyre::capture_eyre`, `.capture()` on its results |
+//! | `test` | no | `test::with_captured`: tests of your own captures |
 //! | `minidump` | no | `Vault::import_minidump`: crashes that other programs' handlers wrote as minidumps (57 crates more) |
+//! | `out-of-process` | no | `Options::out_of_process`: at a crash a second process writes down the stacks of all threads |
 //!
 //! A process that ends without notice (SIGKILL, `_exit`) leaves a warning with its last breadcrumbs; see
 //! [`Options::black_box`].
@@ -62,9 +66,15 @@ mod scrub;
 mod store;
 #[cfg(feature = "store")]
 mod symbol;
+#[cfg(feature = "test")]
+pub mod test;
 mod time;
+#[cfg(feature = "store")]
+mod trace;
 mod vault;
 
+#[cfg(feature = "out-of-process")]
+pub use capture::receive_crash;
 pub use capture::{
     Health, InScope, Installed, Options, ResultExt, Scope, ScopeFutureExt, ScopeHandle,
     add_breadcrumb, breadcrumb, capture_error, capture_event, capture_message, close,
@@ -75,6 +85,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Breadcrumb, Event, EventId, Exception, Frame, Level, User};
 #[cfg(feature = "store")]
 pub use ingest::DrainReport;
+#[cfg(feature = "anyhow")]
+pub use integrations::anyhow;
+#[cfg(feature = "eyre")]
+pub use integrations::eyre;
 pub use issue::{
     Activity, ActivityId, Deed, HybridTime, Ignore, Issue, IssueId, IssueRef, IssueState, Join,
     Resolution, ReviewStep, Status,

@@ -12,6 +12,8 @@ mod import;
 mod list;
 mod prune;
 mod rebuild;
+#[cfg(feature = "out-of-process")]
+mod receive;
 mod rescue;
 mod run;
 mod search;

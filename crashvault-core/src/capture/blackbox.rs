@@ -12,6 +12,9 @@ use crate::journal::{DYING_MAX, FRAME_HEADER_BYTES, Flags, Kind, PANE_BYTES, Rin
 
 /// The box of this process, if it has one by now.
 fn ring() -> Option<&'static Ring> {
+    if local::collector().is_some() {
+        return None;
+    }
     engine::place()?.ring()
 }
 

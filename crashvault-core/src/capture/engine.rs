@@ -1,5 +1,7 @@
 //! The installed engine: from a draft of an event to a frame in the journal.
 
+pub(super) mod collect;
+
 use std::panic::Location;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +13,7 @@ use super::process::{self, ProcessInfo};
 use super::scope::Scope;
 use super::symbols::SymbolsLink;
 use super::throttle::{Throttle, Verdict};
-use super::{blackbox, built, chain, health, local, native};
+use super::{blackbox, built, chain, health, local, native, receiver};
 use crate::event::wire::{self, Encoder, Field};
 use crate::event::{Event, EventId, Flaw, Level, limits};
 use crate::journal::{
@@ -42,7 +44,7 @@ static ENGINE: OnceLock<Engine> = OnceLock::new();
 
 /// The engine, if one is installed and not closed and the calling thread is the host's.
 pub(super) fn engine() -> Option<&'static Engine> {
-    let engine = ENGINE.get()?;
+    let engine = local::collector().engine().or_else(|| ENGINE.get())?;
     let is_usable = !engine.is_closed.load(Ordering::Relaxed) && !local::is_own_thread();
     is_usable.then_some(engine)
 }
@@ -78,6 +80,9 @@ pub(super) fn watch_the_end() {
         platform::watch_exit();
     }
     if engine.options.native.unwrap_or(true) && place().is_some() {
+        if let (Some(program), Some(home)) = (&engine.options.out_of_process, &engine.wiring.home) {
+            receiver::prepare(program, &home.join("journal"));
+        }
         native::install();
     }
 }
@@ -559,7 +564,10 @@ impl Engine {
     }
 
     pub(super) fn close(&'static self) {
-        let place = place();
+        let is_installed = ENGINE
+            .get()
+            .is_some_and(|engine| std::ptr::eq(engine, self));
+        let place = place().filter(|_| is_installed);
         self.is_closed.store(true, Ordering::Relaxed);
         if let Some(state) = self.state() {
             self.write_counts(state);

@@ -101,10 +101,14 @@ impl Installed {
 
 /// How capturing goes; all zero before `install()`.
 pub fn health() -> Health {
-    let Some(engine) = super::engine::installed() else {
+    let collecting = super::local::collector().engine();
+    let Some(engine) = collecting.or_else(super::engine::installed) else {
         return Health::default();
     };
-    let lost_without_vault = LOST_WITHOUT_VAULT.load(Ordering::Relaxed);
+    let lost_without_vault = match collecting {
+        None => LOST_WITHOUT_VAULT.load(Ordering::Relaxed),
+        Some(_) => 0,
+    };
     let Some(state) = engine.state() else {
         let failure = engine
             .wiring

@@ -11,14 +11,14 @@ use crate::event::wire::{Field, Part};
 
 /// Chains our hook before the present one. `captures` is what the host chose; silence while the host's code is asked by a
 /// capture is not its choice.
-pub(super) fn chain_panic_hook(captures: bool) {
+pub(super) fn chain_panic_hook(captures: impl Fn() -> bool + Send + Sync + 'static) {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         // The host's code panicked while it was asked by a capture: that ends in the capture, silently.
         if local::is_guarded() || local::is_own_thread() {
             return;
         }
-        if captures {
+        if captures() {
             match aftermath(info) {
                 None => capture(info),
                 Some(Aftermath::OfTwo) => blackbox::join_panics(),
@@ -79,5 +79,7 @@ fn capture(info: &PanicHookInfo<'_>) {
         },
     };
     let id = engine.capture(&draft, location);
-    local::note_panic(id);
+    if !local::collector().is_some() {
+        local::note_panic(id);
+    }
 }

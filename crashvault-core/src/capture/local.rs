@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::blackbox;
+use super::engine::collect::Collector;
 use super::platform::{self, Addresses, Walker};
 use super::scope::Scope;
 use crate::event::EventId;
@@ -27,6 +28,8 @@ struct Local {
     /// The kernel's id of the thread, and the fork generation it was asked in.
     thread_id: Cell<(u32, u64)>,
     in_box: InBox,
+    /// Of the present scope; asked for while the scope itself may be in use.
+    collector: Cell<Collector>,
 }
 
 /// What the black box has of this thread.
@@ -70,7 +73,23 @@ pub(super) fn with_scope_of_thread<T>(work: impl FnOnce(&mut Scope) -> T) -> Opt
 
 /// False if the thread's scope cannot be had now; nothing is swapped then.
 pub(super) fn swap_scope(other: &mut Scope) -> bool {
-    with_scope_of_thread(|scope| std::mem::swap(scope, other)).is_some()
+    with_scope_of_thread(|scope| {
+        std::mem::swap(scope, other);
+        if Collector::IS_BUILT {
+            let _ = LOCAL.try_with(|local| local.collector.set(scope.collector()));
+        }
+    })
+    .is_some()
+}
+
+/// Where the thread's captures go, if not to the installed engine.
+pub(super) fn collector() -> Collector {
+    if !Collector::IS_BUILT {
+        return Collector::NONE;
+    }
+    LOCAL
+        .try_with(|local| local.collector.get())
+        .unwrap_or_default()
 }
 
 /// Lends the thread's buffer; a capture within a capture gets a new one.

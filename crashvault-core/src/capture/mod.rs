@@ -16,6 +16,9 @@ mod native;
 mod options;
 mod platform;
 mod process;
+mod receiver;
+#[cfg(any(feature = "anyhow", feature = "eyre"))]
+mod report;
 mod scope;
 mod symbols;
 mod throttle;
@@ -25,6 +28,8 @@ use std::hash::Hash;
 use std::panic::Location;
 
 pub(crate) use engine::Wiring;
+#[cfg(feature = "test")]
+pub(crate) use engine::collect::{Collected, collect};
 use engine::{Draft, engine};
 pub use health::{Health, Installed, health};
 #[cfg(feature = "store")]
@@ -32,6 +37,10 @@ pub(crate) use local::{mark_own_thread, random_bytes};
 pub use options::Options;
 #[cfg(feature = "store")]
 pub(crate) use platform::{fork_generation, free_bytes, watch_forks};
+#[cfg(feature = "out-of-process")]
+pub use receiver::receive_crash;
+#[cfg(any(feature = "anyhow", feature = "eyre"))]
+pub(crate) use report::{Report, capture_report};
 pub use scope::{InScope, Scope, ScopeFutureExt, ScopeHandle};
 
 use crate::event::limits;
@@ -40,11 +49,16 @@ use crate::event::{Breadcrumb, Event, EventId, Level, User};
 use crate::time::Timestamp;
 
 /// Installs capture. The first caller's options stay.
-pub(crate) fn start(options: Options, wiring: Wiring) -> Installed {
+pub(crate) fn start(options: Options, mut wiring: Wiring) -> Installed {
     let captures_panics = options.panic_hook;
+    let program = options.out_of_process.as_deref();
+    if let Some(refusal) = program.and_then(receiver::refusal) {
+        let note = wiring.note.take().map(|note| note + ". ");
+        wiring.note = Some(note.unwrap_or_default() + &refusal);
+    }
     let is_first = engine::install(options, wiring);
     if is_first {
-        hook::chain_panic_hook(captures_panics);
+        hook::chain_panic_hook(move || captures_panics && !local::collector().is_some());
         engine::watch_the_end();
     }
     let wiring = engine::installed().map(|engine| &engine.wiring);
@@ -55,15 +69,26 @@ pub(crate) fn start(options: Options, wiring: Wiring) -> Installed {
     }
 }
 
+/// Where the process was started to look at one that crashes: does so and ends it.
+pub(crate) fn attend(options: &Options) {
+    if options.out_of_process.is_some() {
+        receiver::attend();
+    }
+}
+
 /// Captures an error with its whole chain of sources and the caller's stack.
 ///
 /// Returns the event's id: it is on disk then. Before `install()`, and where it was throttled, sampled out or could not
 /// be written, the id is [`EventId::NIL`]. The level is `error` unless the scope says otherwise.
 ///
 /// ```
+/// use crashvault::{capture_error, test::with_captured};
+///
 /// let failed = "x".parse::<u8>().unwrap_err();
-/// let id = crashvault::capture_error(&failed);
-/// assert!(id.is_nil(), "nothing is installed in this example");
+/// assert!(capture_error(&failed).is_nil(), "nothing is installed in this example");
+///
+/// let events = with_captured(|| capture_error(&failed));
+/// assert_eq!(events[0].title(), "ParseIntError: invalid digit found in string");
 /// ```
 #[track_caller]
 #[inline(never)]
@@ -106,8 +131,11 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
 /// Captures a message.
 ///
 /// ```
-/// use crashvault::Level;
-/// crashvault::capture_message("disk is nearly full", Level::Warning);
+/// use crashvault::{Level, capture_message, test::with_captured};
+///
+/// let events = with_captured(|| capture_message("disk is nearly full", Level::Warning));
+/// assert_eq!(events[0].title(), "disk is nearly full");
+/// assert_eq!(events[0].level, Level::Warning);
 /// ```
 #[track_caller]
 #[inline(never)]
@@ -150,8 +178,13 @@ pub trait ResultExt {
     /// Captures the error, if it is one, and passes the result on unchanged.
     ///
     /// ```
-    /// use crashvault::ResultExt;
-    /// assert_eq!("7".parse::<u8>().capture(), Ok(7));
+    /// use crashvault::{ResultExt, test::with_captured};
+    ///
+    /// let events = with_captured(|| {
+    ///     assert_eq!("7".parse::<u8>().capture(), Ok(7));
+    ///     assert_eq!("seven".parse().capture().unwrap_or(0), 0);
+    /// });
+    /// assert_eq!(events.len(), 1);
     /// ```
     #[must_use]
     fn capture(self) -> Self;
@@ -210,7 +243,13 @@ impl Admitted {
 /// Adds a breadcrumb of a category and a message: the quick way, without an allocation.
 ///
 /// ```
-/// crashvault::breadcrumb("db.query", "select from cart");
+/// use crashvault::{Level, capture_message, test::with_captured};
+///
+/// let events = with_captured(|| {
+///     crashvault::breadcrumb("db.query", "select from cart");
+///     capture_message("the cart is empty", Level::Info);
+/// });
+/// assert_eq!(events[0].breadcrumbs[0].category.as_deref(), Some("db.query"));
 /// ```
 pub fn breadcrumb(category: &str, message: &str) {
     let Some(engine) = engine() else { return };
@@ -245,6 +284,20 @@ pub fn configure_global_scope(configure: impl FnOnce(&mut Scope)) {
 }
 
 /// Runs `work` in a copy of the thread's scope that `configure` has changed; the former one returns afterwards.
+///
+/// ```
+/// use crashvault::{Level, capture_message, test::with_captured, with_scope};
+///
+/// let events = with_captured(|| {
+///     with_scope(
+///         |scope| scope.set_tag("step", "checkout"),
+///         || capture_message("inside", Level::Info),
+///     );
+///     capture_message("outside", Level::Info);
+/// });
+/// assert_eq!(events[0].tags["step"], "checkout");
+/// assert!(events[1].tags.is_empty());
+/// ```
 pub fn with_scope<T>(configure: impl FnOnce(&mut Scope), work: impl FnOnce() -> T) -> T {
     if engine().is_none() {
         return work();

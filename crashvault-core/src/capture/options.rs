@@ -37,6 +37,7 @@ pub struct Options {
     pub(crate) throttle: Option<bool>,
     pub(crate) drain: Option<bool>,
     pub(crate) native: Option<bool>,
+    pub(crate) out_of_process: Option<PathBuf>,
     pub(crate) black_box: Option<bool>,
     pub(crate) stacks: bool,
     pub(crate) panic_hook: bool,
@@ -61,6 +62,7 @@ impl Default for Options {
             throttle: None,
             drain: None,
             native: None,
+            out_of_process: None,
             black_box: None,
             stacks: true,
             panic_hook: true,
@@ -178,6 +180,22 @@ impl Options {
     #[must_use]
     pub fn native(mut self, on: bool) -> Self {
         self.native = Some(on);
+        self
+    }
+
+    /// The program that is started at a crash by a signal, to write a minidump of this process with the stacks of all its
+    /// threads: `crashvault` (its command), or the host's own executable. A bare name is looked for in `$PATH`.
+    ///
+    /// It is started when everything else is written, gets four seconds, and is no child that the host could see; then the
+    /// process ends as it would have. The event then has the threads, and the dump as an attachment. Costs of a crash:
+    /// docs/decisions/0020. Needs the feature `out-of-process` and Linux; without them
+    /// [`Installed::note`](crate::Installed::note) says so. Default: none.
+    ///
+    /// A program that names itself must come to `install()`, or to `receive_crash()`, before it does anything that must
+    /// not be done twice.
+    #[must_use]
+    pub fn out_of_process(mut self, program: impl Into<PathBuf>) -> Self {
+        self.out_of_process = Some(program.into());
         self
     }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use serde_json::Value;
 
 use super::crumbs::Crumbs;
+use super::engine::collect::Collector;
 use super::local;
 use crate::event::limits;
 use crate::event::wire::{Encoder, Field, json_item};
@@ -34,6 +35,7 @@ pub struct Scope {
     transaction: Option<String>,
     crumbs: Crumbs,
     encoded: Encoded,
+    collector: Collector,
 }
 
 /// The scope's fields as they go into a record; made when a capture finds them stale.
@@ -133,9 +135,23 @@ impl Scope {
         let crumbs = std::mem::take(&mut self.crumbs);
         *self = Self {
             crumbs,
+            collector: self.collector,
             ..Self::default()
         };
         self.crumbs.clear();
+    }
+
+    /// An empty scope whose captures go to a collector.
+    #[cfg(feature = "test")]
+    pub(super) fn leading_to(collector: Collector) -> Self {
+        Self {
+            collector,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn collector(&self) -> Collector {
+        self.collector
     }
 
     pub(super) fn crumbs_mut(&mut self) -> &mut Crumbs {
@@ -351,6 +367,7 @@ pub(super) struct Entered<'s> {
 
 impl<'s> Entered<'s> {
     pub(super) fn enter(scope: &'s mut Scope) -> Self {
+        scope.collector = scope.collector.or(local::collector());
         let is_swapped = local::swap_scope(scope);
         local::show_scope();
         Self { scope, is_swapped }

@@ -10,6 +10,8 @@ pub const MESSAGE_BYTES_MAX: usize = 8 * 1024;
 pub const EXCEPTIONS_MAX: usize = 50;
 /// Raw return addresses kept of one stack: the innermost ones.
 pub const ADDRESSES_MAX: usize = 256;
+/// The text of a stack that an error brings along, in bytes: the innermost frames of it.
+pub const BACKTRACE_BYTES_MAX: usize = 64 * 1024;
 /// Breadcrumbs kept on a scope.
 pub const BREADCRUMBS_MAX: usize = 100;
 /// Bytes of all breadcrumbs of a scope together.

@@ -47,6 +47,7 @@ pub(crate) enum Field {
     #[cfg(any(feature = "native", feature = "store"))]
     Maps = 28,
     Absorbed = 29,
+    Backtrace = 30,
 }
 
 /// The fields inside [`Field::Signal`].
@@ -120,6 +121,9 @@ pub(crate) enum ImagePart {
     MtimeNs = 6,
     FileSize = 7,
 }
+
+/// Where a stack keeps the text it is told by, until ingest reads frames from it.
+pub(crate) const RUST_BACKTRACE: &str = "rust_backtrace";
 
 const FIELD_HEAD_BYTES: usize = 5;
 /// Kept free at the end of a record for [`Field::Cut`].
@@ -434,6 +438,14 @@ fn decode_field(event: &mut Event, tag: u8, payload: &[u8]) {
         t if is(t, Field::Location) => event.set_own("location", text(payload)),
         // Read by `last_words`: they mean nothing one by one.
         t if (Field::Signal as u8..=Field::Absorbed as u8).contains(&t) => {}
+        t if is(t, Field::Backtrace) => {
+            if let Some(thrown) = event.exceptions.last_mut() {
+                let stack = thrown.stacktrace.get_or_insert_default();
+                stack
+                    .other
+                    .insert(RUST_BACKTRACE.into(), text(payload).into());
+            }
+        }
         t if is(t, Field::Cut) => {
             let count = number(payload).unwrap_or_default();
             let reason = format!("{count} parts did not fit into {RECORD_BYTES_MAX} bytes");

@@ -17,6 +17,7 @@ mod rules;
 pub(crate) use rules::{GroupRule, GroupRules};
 
 use crate::event::limits::{FINGERPRINT_PARTS_MAX, cut};
+use crate::event::wire::RUST_BACKTRACE;
 use crate::event::{Event, Exception, LogEntry};
 use crate::issue::{IssueId, VariantKey};
 use message::parameterise;
@@ -140,10 +141,36 @@ fn exception_key(event: &Event, thrown: &Exception) -> Key {
             parts,
         };
     }
+    push_words(&mut parts, thrown, root);
     push_functions(&mut parts, functions);
     Key {
         reason: "stack",
         parts,
+    }
+}
+
+/// Types that hold any failure at all.
+const HOLDERS: [(&str, &str); 2] = [("anyhow", "Error"), ("eyre", "Report")];
+
+/// An error that is nothing but words says nothing by its type, and nothing by its stack where that is of the capture: a
+/// program that captures in `main` would have one issue. So its words count.
+fn push_words(parts: &mut Vec<String>, thrown: &Exception, root: &Exception) {
+    let name = (thrown.module.as_deref(), thrown.ty.as_deref());
+    let is_words = HOLDERS
+        .iter()
+        .any(|(module, ty)| name == (Some(module), Some(ty)));
+    let stack = thrown.stacktrace.as_ref();
+    let is_stack_its_own = stack.is_some_and(|stack| stack.other.contains_key(RUST_BACKTRACE));
+    if !is_words || is_stack_its_own {
+        return;
+    }
+    let mut push = |exception: &Exception| {
+        let value = exception.value.as_deref().unwrap_or_default();
+        parts.push(format!("value {}", parameterise(value)));
+    };
+    push(thrown);
+    if !std::ptr::eq(root, thrown) && root.ty.as_deref() == Some("Error") {
+        push(root);
     }
 }
 

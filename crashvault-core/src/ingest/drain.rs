@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::ending::{self, Ending};
-use super::{Origin, Walk};
+use super::{Origin, Walk, threads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Flaw, Image, wire};
 use crate::journal::{self, Flags, Kind, Scan, SegmentFile};
@@ -71,6 +71,7 @@ pub(crate) fn drain(
     now: Timestamp,
 ) -> Result<DrainReport> {
     let mut drain = Drain {
+        directory,
         store,
         walk,
         limit,
@@ -150,6 +151,7 @@ fn in_order_of_start(processes: BTreeMap<[u8; 16], Vec<Pending>>) -> Vec<Vec<Pen
 }
 
 struct Drain<'d> {
+    directory: &'d Path,
     store: &'d mut dyn Store,
     walk: &'d mut Walk,
     limit: DrainLimit,
@@ -486,7 +488,22 @@ impl Drain<'_> {
         let symbolizer = &mut self.walk.symbolizer;
         self.ending
             .complete(&mut event, frame.id, body, &mut images, symbolizer);
+        self.add_threads(&mut event, frame.id, &images);
         (event, Cow::Owned(images))
+    }
+
+    /// Adds what the receiver saw. Its dump stays: the vault keeps it with the event.
+    fn add_threads(&mut self, event: &mut Event, id: [u8; 16], images: &[Image]) {
+        match journal::read_dump(self.directory, EventId::from_bytes(id)) {
+            Ok(None) => {}
+            Ok(Some(dump)) => {
+                threads::add_threads(event, &dump, images, &mut self.walk.symbolizer);
+            }
+            Err(error) => {
+                let reason = format!("the dump of all threads cannot be read: {error}");
+                event.flaws.push(Flaw::new("threads", reason));
+            }
+        }
     }
 
     /// The event of a process that ended without notice, if this is its place for last words.
@@ -738,6 +755,7 @@ mod tests {
         let mut walk = walk();
         let events: Vec<NewEvent> = ids.iter().map(|id| event(&mut walk, *id)).collect();
         let mut drain = Drain {
+            directory: home.path(),
             store: &mut store,
             walk: &mut walk,
             limit: DrainLimit::default(),

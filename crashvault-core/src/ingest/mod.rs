@@ -6,11 +6,13 @@
 //! Never: rejects an event because a part of it is broken, removes a live segment, or runs twice at once in one vault
 //! (whoever calls holds the vault's lease).
 
+mod backtrace;
 mod drain;
 mod ending;
 mod last_words;
 #[cfg(feature = "minidump")]
 pub(crate) mod minidump;
+mod threads;
 
 pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};
@@ -49,6 +51,7 @@ impl Walk {
         images: &[Image],
         origin: Origin,
     ) -> NewEvent {
+        backtrace::read(&mut event, &self.symbolizer);
         self.symbolizer.symbolicate(&mut event, images);
         scrub::scrub(&mut event, &self.scrub_rules);
         let grouping = group::group(&event, &self.group_rules);

@@ -3,3 +3,8 @@
 //!
 //! Never: changes what the host sees of its library, holds a rule of its own about what an event is, or is built without
 //! the feature of that library's name.
+
+#[cfg(feature = "anyhow")]
+pub mod anyhow;
+#[cfg(feature = "eyre")]
+pub mod eyre;

@@ -6,8 +6,11 @@
 //! Never: looks into a body, touches the store, truncates a live segment, or blocks on another process.
 
 mod boxed;
+#[cfg(any(feature = "out-of-process", feature = "store"))]
+mod dump;
 mod frame;
 mod held;
+mod memory;
 #[cfg(feature = "store")]
 mod parse;
 mod place;
@@ -22,10 +25,16 @@ mod writer;
 #[cfg(feature = "store")]
 pub(crate) use boxed::{BoxContent, BoxCrumb, Dying, MemoryGroup};
 pub(crate) use boxed::{DYING_MAX, PANE_BYTES};
+#[cfg(feature = "out-of-process")]
+pub(crate) use dump::{DUMP_ENDING, write_dump};
+#[cfg(feature = "store")]
+pub(crate) use dump::{dump_path, dumps, read_dump};
 pub(crate) use frame::{Flags, HEADER_BYTES as FRAME_HEADER_BYTES, Kind};
 #[cfg(feature = "store")]
 pub(crate) use held::Held;
 pub(crate) use held::held_descriptors;
+#[cfg(feature = "test")]
+pub(crate) use memory::KeptFrame;
 pub(crate) use place::Place;
 #[cfg(feature = "store")]
 pub(crate) use reader::{Frame, Scan, SegmentFile, list, remove_stale_temporaries};

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::Durability;
 use super::frame::{self, Flags, Head, Kind};
 use super::held::Held;
+use super::memory::Memory;
 use super::place::{self, Place};
 use super::segment::{self, COUNTERS_AT, HEADER_BYTES, Identity, SegmentHeader};
 use crate::time::Timestamp;
@@ -90,6 +91,7 @@ pub(crate) struct Journal {
     measured: Measured,
     lost_count: AtomicU64,
     last_errno: AtomicU32,
+    memory: Memory,
 }
 
 struct Segment {
@@ -166,7 +168,29 @@ impl Journal {
             measured: Measured::default(),
             lost_count: AtomicU64::new(0),
             last_errno: AtomicU32::new(0),
+            memory: Memory::none(),
         }
+    }
+
+    /// A journal that writes nothing down: frames are kept until [`take_kept`](Self::take_kept) is called.
+    #[cfg(feature = "test")]
+    pub(crate) fn in_memory(preamble: Box<dyn Preamble>, random: fn() -> [u8; 16]) -> Self {
+        Self {
+            memory: Memory::keeping(),
+            ..Self::new(
+                PathBuf::new(),
+                Limits::default(),
+                Identity::default(),
+                preamble,
+                random,
+            )
+        }
+    }
+
+    /// The events kept so far, in the order of their captures.
+    #[cfg(feature = "test")]
+    pub(crate) fn take_kept(&self) -> Vec<super::KeptFrame> {
+        self.memory.take()
     }
 
     /// Makes its directory, so that the first capture need not. A failure shows at the first append.
@@ -222,6 +246,9 @@ impl Journal {
     /// # Errors
     /// What the operating system said, after the emergency place was tried too; the loss is then counted.
     pub(crate) fn append(&self, frame: &mut [u8], entry: Entry) -> io::Result<()> {
+        if self.memory.keeps(frame, &entry) {
+            return Ok(());
+        }
         let head = Head {
             kind: entry.kind as u8,
             flags: entry.flags,

@@ -92,6 +92,25 @@ impl Symbolizer {
         frame.in_app = Some(verdict.in_app);
     }
 
+    /// Tells whose the frames of a stack are that came with their functions, and takes off its innermost end what only
+    /// handled the failure.
+    pub(crate) fn judge_stack(&self, trace: &mut Stacktrace) {
+        let mut roles = Vec::with_capacity(trace.frames.len());
+        for frame in &mut trace.frames {
+            let file = frame.abs_path.as_deref().or(frame.filename.as_deref());
+            let package = frame.package.as_deref();
+            let verdict = self.rules.judge(frame.function.as_deref(), file, package);
+            frame.in_app = Some(verdict.in_app);
+            if let Some(path) = frame.abs_path.as_deref() {
+                frame.filename = Some(name::readable_path(path, None));
+            }
+            roles.push(verdict.role);
+        }
+        let kept = trace.frames.len() - rules::machinery_len(&roles);
+        trace.frames.truncate(kept);
+        disown_start_shim(&mut trace.frames);
+    }
+
     /// Resolves every frame that has an address and no function, and adds to `event.images` the images its frames lie in.
     ///
     /// Addresses are return addresses, so the call is one byte before them; a frame whose `addr_mode` is `exact` (where a

@@ -78,6 +78,9 @@ const MACHINERY: &[&str] = &[
     "framehop::",
     "alloc::boxed::call",
     "core::ops::function::",
+    // What takes a stack where an error comes to be.
+    "anyhow::",
+    "eyre::",
     "std::backtrace::",
     "std::backtrace_rs::",
     "std::panicking::",
@@ -171,6 +174,10 @@ const NOT_MACHINERY: &[&str] = &[
 const BLAMING_CALLER: &[&str] = &[
     "core::option::unwrap",
     "core::option::expect",
+    "core::option::ok_or_else",
+    "core::result::map_err",
+    "core::result::from_residual",
+    "core::convert::into",
     "core::result::unwrap",
     "core::result::expect",
     "core::result::unwrap_err",

@@ -4,6 +4,7 @@ use super::home;
 use crate::capture::{self, Installed, Options, Wiring};
 
 pub(crate) fn install(options: Options) -> Installed {
+    capture::attend(&options);
     let home = home::find(options.vault.as_deref());
     let wiring = Wiring {
         home: home.directory,

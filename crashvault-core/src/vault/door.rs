@@ -342,7 +342,7 @@ impl Vault {
         {
             return Err(full);
         }
-        let report = ingest::drain(
+        let mut report = ingest::drain(
             &journal,
             &mut *self.store,
             &mut self.walk,
@@ -352,6 +352,7 @@ impl Vault {
         if report.events_new > 0 {
             self.store.tend(self.clock.now())?;
         }
+        self.keep_dumps(&journal, &mut report);
         drop(lease);
         self.retain_if_due(deadline);
         Ok(report)

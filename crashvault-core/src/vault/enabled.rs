@@ -7,6 +7,7 @@ use super::{drainer, home};
 use crate::capture::{self, Installed, Options, Wiring};
 
 pub(crate) fn install(options: Options) -> Installed {
+    capture::attend(&options);
     let mut home = home::find(options.vault.as_deref());
     let settings = match home.directory.as_deref().map(Settings::read) {
         Some(Ok(settings)) => settings,

@@ -20,6 +20,8 @@ mod door;
 #[cfg(feature = "store")]
 mod drainer;
 #[cfg(feature = "store")]
+mod dumps;
+#[cfg(feature = "store")]
 mod enabled;
 #[cfg(feature = "store")]
 mod find;

@@ -43,6 +43,18 @@ impl<'m> Body<'m> {
         self.end(start);
     }
 
+    pub(super) fn keyed(&mut self, tag: u8, key: &str, value: &[u8]) {
+        let start = self.begin(tag);
+        let is_whole = self.put(&(key.len() as u16).to_le_bytes())
+            && self.put(key.as_bytes())
+            && self.put(value);
+        if !is_whole {
+            self.length = start;
+            return;
+        }
+        self.end(start);
+    }
+
     pub(super) fn number(&mut self, tag: u8, number: u64) {
         self.bytes(tag, &number.to_le_bytes());
     }
@@ -101,7 +113,14 @@ mod tests {
             3
         });
         body.end(stack);
+        body.keyed(Field::Flaw as u8, "threads", b"none");
         let frame = body.into_frame();
+        let event = crate::event::wire::decode(&frame[FRAME_HEADER_BYTES..]);
+        let flaw = event.flaws.first().unwrap();
+        assert_eq!(
+            (flaw.field.as_str(), flaw.reason.as_str()),
+            ("threads", "none")
+        );
         let mut words = LastWords::default();
         words.read(&frame[FRAME_HEADER_BYTES..]);
         let signal = words.signal.unwrap();

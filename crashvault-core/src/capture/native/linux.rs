@@ -10,7 +10,8 @@ use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
-use super::super::{blackbox, engine, platform};
+use super::super::receiver::Crash;
+use super::super::{blackbox, engine, platform, receiver};
 use super::body::Body;
 use crate::event::wire::{Field, Machine, SignalPart};
 use crate::event::{EventId, Level};
@@ -153,7 +154,7 @@ fn wait_for_the_record() {
         tv_sec: 0,
         tv_nsec: 1_000_000,
     };
-    for _ in 0..OTHERS_WAIT_MS_MAX {
+    for _ in 0..OTHERS_WAIT_MS_MAX + receiver::TIME_MS_MAX {
         if IS_RECORDED.load(Ordering::Acquire) {
             return;
         }
@@ -222,6 +223,7 @@ fn withdraw() {
         && let Some(place) = engine::place()
     {
         place.withdraw(since);
+        receiver::withdraw();
     }
 }
 
@@ -339,7 +341,28 @@ unsafe fn record_in(place: &Place, scratch: &mut [u8], fault: &Fault) -> Option<
     if engine::syncs_last_words() {
         place.sync();
     }
+    let crash = Crash {
+        // SAFETY: async-signal-safe and without arguments.
+        pid: unsafe { libc::getpid() } as u32,
+        thread: fault.thread,
+        info: fault.info as u64,
+        context: fault.context as u64,
+        id: *id.as_bytes(),
+    };
+    if let Some(why) = receiver::dump(&crash) {
+        put_flaw(scratch, &target, why);
+    }
     Some(())
+}
+
+/// Says what else was wanted and is not there.
+fn put_flaw(scratch: &mut [u8], target: &Target<'_>, why: &str) {
+    let mut body = Body::new(scratch);
+    body.keyed(Field::Flaw as u8, "threads", why.as_bytes());
+    let id = *target.id.as_bytes();
+    let _ = target
+        .place
+        .write(body.into_frame(), Kind::Amend, Flags::FATAL, id);
 }
 
 /// A name for a segment that nobody else makes.
