@@ -52,7 +52,11 @@ use crate::time::Timestamp;
 pub(crate) fn start(options: Options, mut wiring: Wiring) -> Installed {
     let captures_panics = options.panic_hook;
     let program = options.out_of_process.as_deref();
-    if let Some(refusal) = program.and_then(receiver::refusal) {
+    let refusals = [
+        native_refusal(options.native, native::IS_BUILT),
+        program.and_then(receiver::refusal),
+    ];
+    for refusal in refusals.into_iter().flatten() {
         let note = wiring.note.take().map(|note| note + ". ");
         wiring.note = Some(note.unwrap_or_default() + &refusal);
     }
@@ -67,6 +71,15 @@ pub(crate) fn start(options: Options, mut wiring: Wiring) -> Installed {
         note: wiring.and_then(|wiring| wiring.note.clone()),
         is_first,
     }
+}
+
+/// Why crashes by signals will not be kept although they were asked for.
+fn native_refusal(asked: Option<bool>, is_built: bool) -> Option<String> {
+    (asked == Some(true) && !is_built).then(|| {
+        "native: Unsupported in this build, which needs the feature `native` and Linux on x86-64 or aarch64; \
+         a crash by a signal leaves nothing but what was captured before"
+            .to_owned()
+    })
 }
 
 /// Where the process was started to look at one that crashes: does so and ends it.
@@ -353,5 +366,19 @@ pub(crate) fn write_counts() {
 pub fn close() {
     if let Some(engine) = engine() {
         engine.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crashes_by_signals_that_cannot_be_kept_are_refused_only_where_they_were_asked_for() {
+        let refusal = native_refusal(Some(true), false).unwrap_or_default();
+        assert!(refusal.contains("Unsupported"), "{refusal}");
+        for (asked, is_built) in [(None, false), (Some(false), false), (Some(true), true)] {
+            assert_eq!(native_refusal(asked, is_built), None);
+        }
     }
 }
