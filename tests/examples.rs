@@ -1,5 +1,7 @@
 //! The examples as a newcomer runs them: real programs, a vault of their own, and what it holds afterwards.
 
+mod servers;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -247,6 +249,13 @@ fn every_example_is_run_here() {
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["rust-cli", "rust-error-chain", "rust-panic"]);
+    let expected = [
+        "rust-actix",
+        "rust-axum",
+        "rust-cli",
+        "rust-error-chain",
+        "rust-panic",
+    ];
+    assert_eq!(names, expected);
     assert!(Path::new(&built("rust-panic")).is_file());
 }

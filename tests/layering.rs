@@ -105,6 +105,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("crashvault-core", &["crashvault-core"]),
     ("crashvault-cli", &["crashvault-core"]),
     ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
+    ("rust-actix", &["crashvault-core"]),
+    ("rust-axum", &["crashvault-core"]),
     ("rust-panic", &["crashvault-core"]),
     ("rust-error-chain", &["crashvault-core"]),
     ("rust-cli", &["crashvault-core"]),

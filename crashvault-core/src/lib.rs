@@ -38,6 +38,9 @@
 //! | `test` | no | `test::with_captured`: tests of your own captures |
 //! | `minidump` | no | `Vault::import_minidump`: crashes that other programs' handlers wrote as minidumps (57 crates more) |
 //! | `out-of-process` | no | `Options::out_of_process`: at a crash a second process writes down the stacks of all threads |
+//! | `tower` | no | a layer for axum, tonic, hyper: a scope for each request, with the request in its events |
+//! | `actix` | no | the same as a middleware for actix-web |
+//! | `tokio` | no | tasks that take the scope along, and say where they were spawned |
 //!
 //! A process that ends without notice (SIGKILL, `_exit`) leaves a warning with its last breadcrumbs; see
 //! [`Options::black_box`].
@@ -89,6 +92,12 @@ pub use ingest::DrainReport;
 pub use integrations::anyhow;
 #[cfg(feature = "eyre")]
 pub use integrations::eyre;
+#[cfg(feature = "actix")]
+pub use integrations::actix;
+#[cfg(feature = "tokio")]
+pub use integrations::tokio;
+#[cfg(feature = "tower")]
+pub use integrations::tower;
 pub use issue::{
     Activity, ActivityId, Deed, HybridTime, Ignore, Issue, IssueId, IssueRef, IssueState, Join,
     Resolution, ReviewStep, Status,
@@ -139,4 +148,7 @@ mod guides {
     struct Readme;
     #[doc = include_str!("../../docs/guide/rust.md")]
     struct Rust;
+    #[cfg(all(feature = "tower", feature = "tokio", feature = "actix"))]
+    #[doc = include_str!("../../docs/guide/rust-integrations.md")]
+    struct RustIntegrations;
 }

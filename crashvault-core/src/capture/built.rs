@@ -97,6 +97,7 @@ pub(super) fn merge(base: Event, mut event: Event) -> Event {
     crumbs.append(&mut event.breadcrumbs);
     event.breadcrumbs = crumbs;
     event.user = event.user.or(base.user);
+    event.request = event.request.or(base.request);
     event.transaction = event.transaction.or(base.transaction);
     event.release = event.release.or(base.release);
     event.environment = event.environment.or(base.environment);

@@ -378,6 +378,7 @@ impl Engine {
         }
         let encoded = local::with_scope_of_thread(|scope| {
             scope.refresh();
+            scope.late.encode(encoder, draft.level);
             scope.encode_head(encoder);
             match &global {
                 Some(global) if !scope.has_fingerprint() => global.encode_fingerprint(encoder),

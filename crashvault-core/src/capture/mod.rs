@@ -11,6 +11,9 @@ mod crumbs;
 mod engine;
 mod health;
 mod hook;
+mod late;
+#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
+mod lent;
 mod local;
 mod native;
 mod options;
@@ -32,6 +35,10 @@ pub(crate) use engine::Wiring;
 pub(crate) use engine::collect::{Collected, collect};
 use engine::{Draft, engine};
 pub use health::{Health, Installed, health};
+#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
+pub(crate) use late::Late;
+#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
+pub(crate) use lent::is_capturing;
 #[cfg(feature = "store")]
 pub(crate) use local::{mark_own_thread, random_bytes};
 pub use options::Options;

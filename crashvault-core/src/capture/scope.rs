@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::crumbs::Crumbs;
 use super::engine::collect::Collector;
+use super::late::LateParts;
 use super::local;
 use crate::event::limits;
 use crate::event::wire::{Encoder, Field, json_item};
@@ -36,6 +37,7 @@ pub struct Scope {
     crumbs: Crumbs,
     encoded: Encoded,
     collector: Collector,
+    pub(super) late: LateParts,
 }
 
 /// The scope's fields as they go into a record; made when a capture finds them stale.
@@ -343,7 +345,7 @@ fn user_text(key: &str, value: &Value) -> String {
 /// })).join().unwrap();
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct ScopeHandle(Scope);
+pub struct ScopeHandle(pub(super) Scope);
 
 impl ScopeHandle {
     /// A copy of the calling thread's scope.

@@ -169,7 +169,8 @@ pub fn filter_arguments(arguments: impl IntoIterator<Item = String>) -> Vec<Stri
 
 const ARGUMENT_BYTES_MAX: usize = 1024;
 
-fn without_userinfo(text: &str) -> String {
+/// An address without the user and the password before its host.
+pub(crate) fn without_userinfo(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };

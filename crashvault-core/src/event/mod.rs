@@ -18,6 +18,8 @@ mod write;
 
 #[cfg(feature = "store")]
 pub(crate) use apart::{put_key_of_frames, read_frames, write_frames};
+#[cfg(any(feature = "actix", feature = "tower"))]
+pub(crate) use forbidden::without_userinfo;
 pub use forbidden::{
     FORBIDDEN_PARTS, FORBIDDEN_WHOLE, filter_arguments, filter_forbidden, is_forbidden_key,
 };

@@ -48,6 +48,7 @@ pub(crate) enum Field {
     Maps = 28,
     Absorbed = 29,
     Backtrace = 30,
+    Request = 31,
 }
 
 /// The fields inside [`Field::Signal`].
@@ -474,6 +475,10 @@ fn decode_keyed(event: &mut Event, tag: u8, payload: &[u8]) {
         }
         t if t == Field::Extra as u8 => {
             event.extra.insert(key, json(value));
+        }
+        t if t == Field::Request as u8 => {
+            let request = event.request.get_or_insert_default();
+            request.insert(key, json(value));
         }
         t if t == Field::Flaw as u8 => event.flaws.push(Flaw::new(key, text(value))),
         _ => event.flaws.push(Flaw::new(

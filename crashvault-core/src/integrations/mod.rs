@@ -8,3 +8,13 @@
 pub mod anyhow;
 #[cfg(feature = "eyre")]
 pub mod eyre;
+#[cfg(feature = "actix")]
+pub mod actix;
+#[cfg(any(feature = "actix", feature = "tower"))]
+mod request;
+#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
+mod scoped;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+#[cfg(feature = "tower")]
+pub mod tower;

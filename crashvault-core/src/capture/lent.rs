@@ -1,0 +1,34 @@
+//! Scopes in the hands of integrations: told once what they are for, and lent to the thread again and again.
+
+use std::sync::Arc;
+
+use super::engine;
+use super::late::Late;
+use super::scope::{Entered, ScopeHandle};
+
+/// Whether anything would be captured now on this thread.
+pub(crate) fn is_capturing() -> bool {
+    engine::engine().is_some()
+}
+
+impl ScopeHandle {
+    /// This scope, in which `request` is served.
+    #[cfg(any(feature = "actix", feature = "tower"))]
+    pub(crate) fn of_request(mut self, request: Arc<dyn Late>) -> Self {
+        self.0.late.request = Some(request);
+        self
+    }
+
+    /// This scope, in which `task` runs.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_task(mut self, task: Arc<dyn Late>) -> Self {
+        self.0.late.task = Some(task);
+        self
+    }
+
+    /// Runs `work` with this scope as the thread's; what it sets stays in the handle.
+    pub(crate) fn lend<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let _entered = Entered::enter(&mut self.0);
+        work()
+    }
+}
