@@ -5,9 +5,9 @@ mod servers;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crashvault::{Event, Frame, Issue, IssueFilter, Vault};
+use crashvault::{Event, Frame, Issue, IssueFilter, Search, Vault};
 use crashvault_tests::{cargo, repository};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One run of an example: what it printed, and the only issue and event of its vault.
 struct Ran {
@@ -243,6 +243,105 @@ fn an_error_that_main_returns_is_kept_and_the_command_ends_as_before() {
 }
 
 #[test]
+fn a_logged_error_is_kept_with_its_spans_and_what_was_logged_before() {
+    let ran = run("rust-tracing");
+    assert_eq!(ran.output.status.code(), Some(0));
+    assert_eq!(ran.stderr(), "");
+    let stdout = String::from_utf8_lossy(&ran.output.stdout);
+    assert!(
+        stdout.contains("ERROR handle_order{order=4711}"),
+        "{stdout}"
+    );
+    assert_eq!(
+        stdout.lines().count(),
+        4,
+        "nothing is added to what the program prints"
+    );
+
+    let source = "examples/rust-tracing/src/main.rs";
+    let line = r#"tracing::error!(error = cause, order, tags.shop = "north", "not paid");"#;
+    ran.check_place("rust_tracing::report", source, line);
+    assert_eq!(ran.issue.title, "PaymentError: the card was not charged");
+    assert_eq!(
+        (ran.issue.seen_count, ran.issue.level),
+        (1, crashvault::Level::Error)
+    );
+    let event = &ran.event;
+    assert_eq!(
+        stack(event).last_chunk(),
+        Some(&[
+            "rust_tracing::main",
+            "rust_tracing::handle_order",
+            "rust_tracing::report"
+        ])
+    );
+    let types: Vec<_> = event
+        .exceptions
+        .iter()
+        .filter_map(|e| e.ty.as_deref())
+        .collect();
+    assert_eq!(types, ["std::io::Error", "PaymentError"]);
+    assert_eq!(event.message.as_deref(), Some("not paid"));
+    assert_eq!(event.logger.as_deref(), Some("rust_tracing"));
+    assert_eq!(event.transaction.as_deref(), Some("handle_order"));
+    assert_eq!(event.tags["shop"], "north");
+    assert_eq!(
+        event.contexts["Rust Tracing Fields"],
+        json!({"order": 4711})
+    );
+    let span = &event.contexts["Rust Tracing Spans"]["spans"][0];
+    assert_eq!(
+        (&span["name"], &span["fields"]),
+        (&json!("handle_order"), &json!({"order": 4711}))
+    );
+    let said = [
+        ("rust_tracing", "the order is complete"),
+        ("rust_tracing", "the provider is slow"),
+    ];
+    assert_eq!(messages(event), said);
+    assert_eq!(
+        json!(event.breadcrumbs[1].data),
+        json!({"attempt": 1, "provider": "acme-pay"})
+    );
+}
+
+#[test]
+fn a_trace_finds_the_events_of_all_programs_on_its_way() {
+    let home = tempfile::tempdir().unwrap();
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    for (package, trace) in [
+        ("rust-panic", id),
+        ("rust-error-chain", id),
+        ("rust-tracing", &id.replace('4', "5")),
+    ] {
+        Command::new(built(package))
+            .env("CRASHVAULT_HOME", home.path())
+            .env("TRACEPARENT", format!("00-{trace}-00f067aa0ba902b7-01"))
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+    }
+    let mut vault = Vault::open(home.path()).unwrap();
+    vault.drain_all().unwrap();
+    let found = vault
+        .search_events(&Search::new(format!("trace:{id}")))
+        .unwrap();
+    let mut projects: Vec<_> = found
+        .events
+        .iter()
+        .map(|stored| {
+            assert_eq!(
+                stored.event.contexts["trace"]["parent_span_id"],
+                "00f067aa0ba902b7"
+            );
+            stored.event.project().unwrap_or_default().to_owned()
+        })
+        .collect();
+    projects.sort();
+    assert_eq!(projects, ["rust-error-chain", "rust-panic"]);
+}
+
+#[test]
 fn every_example_is_run_here() {
     let examples = std::fs::read_dir(repository().join("examples")).unwrap();
     let mut names: Vec<String> = examples
@@ -255,6 +354,7 @@ fn every_example_is_run_here() {
         "rust-cli",
         "rust-error-chain",
         "rust-panic",
+        "rust-tracing",
     ];
     assert_eq!(names, expected);
     assert!(Path::new(&built("rust-panic")).is_file());

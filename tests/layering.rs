@@ -110,6 +110,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("rust-panic", &["crashvault-core"]),
     ("rust-error-chain", &["crashvault-core"]),
     ("rust-cli", &["crashvault-core"]),
+    ("rust-tracing", &["crashvault-core"]),
     ("xtask", &[]),
 ];
 

@@ -41,6 +41,8 @@
 //! | `tower` | no | a layer for axum, tonic, hyper: a scope for each request, with the request in its events |
 //! | `actix` | no | the same as a middleware for actix-web |
 //! | `tokio` | no | tasks that take the scope along, and say where they were spawned |
+//! | `tracing` | no | `crashvault::tracing::layer()`: errors become events, warnings and notices breadcrumbs |
+//! | `log`, `slog` | no | the same around a logger or drain the program has |
 //!
 //! A process that ends without notice (SIGKILL, `_exit`) leaves a warning with its last breadcrumbs; see
 //! [`Options::black_box`].
@@ -82,22 +84,28 @@ pub use capture::{
     Health, InScope, Installed, Options, ResultExt, Scope, ScopeFutureExt, ScopeHandle,
     add_breadcrumb, breadcrumb, capture_error, capture_event, capture_message, close,
     configure_global_scope, configure_scope, flush, health, set_context, set_extra, set_tag,
-    set_user, with_scope,
+    set_user, traceparent, with_scope,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Breadcrumb, Event, EventId, Exception, Frame, Level, User};
 #[cfg(feature = "store")]
 pub use ingest::DrainReport;
+#[cfg(feature = "actix")]
+pub use integrations::actix;
 #[cfg(feature = "anyhow")]
 pub use integrations::anyhow;
 #[cfg(feature = "eyre")]
 pub use integrations::eyre;
-#[cfg(feature = "actix")]
-pub use integrations::actix;
+#[cfg(feature = "log")]
+pub use integrations::log;
+#[cfg(feature = "slog")]
+pub use integrations::slog;
 #[cfg(feature = "tokio")]
 pub use integrations::tokio;
 #[cfg(feature = "tower")]
 pub use integrations::tower;
+#[cfg(feature = "tracing")]
+pub use integrations::tracing;
 pub use issue::{
     Activity, ActivityId, Deed, HybridTime, Ignore, Issue, IssueId, IssueRef, IssueState, Join,
     Resolution, ReviewStep, Status,
@@ -148,7 +156,14 @@ mod guides {
     struct Readme;
     #[doc = include_str!("../../docs/guide/rust.md")]
     struct Rust;
-    #[cfg(all(feature = "tower", feature = "tokio", feature = "actix"))]
+    #[cfg(all(
+        feature = "actix",
+        feature = "log",
+        feature = "slog",
+        feature = "tokio",
+        feature = "tower",
+        feature = "tracing",
+    ))]
     #[doc = include_str!("../../docs/guide/rust-integrations.md")]
     struct RustIntegrations;
 }

@@ -28,6 +28,7 @@
 pub mod alloc;
 pub mod events;
 pub mod harness;
+pub mod logging;
 pub mod ours;
 pub mod sentry;
 pub mod sink;

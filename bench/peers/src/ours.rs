@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crashvault::{Event, IssueFilter, Level, User, Vault};
+use crashvault::{Event, IssueFilter, Level, Search, User, Vault};
 
 use crate::subject::{Kept, Subject};
 use crate::workload::{self, BREADCRUMBS, CATEGORY, DEPTH, TAGS, USER};
@@ -99,6 +99,18 @@ impl Subject for Crashvault {
         let _ = std::fs::remove_dir_all(self.home());
         kept
     }
+}
+
+/// The event that was captured last; none in an empty vault.
+pub fn last_event(home: &PathBuf) -> crashvault::Result<Option<Event>> {
+    let mut vault = Vault::open(home)?;
+    vault.drain_all()?;
+    let newest = vault
+        .search_events(&Search::new(""))?
+        .events
+        .into_iter()
+        .next();
+    Ok(newest.map(|stored| stored.event))
 }
 
 /// Counts the events of a vault and those that lack something.

@@ -45,6 +45,15 @@ impl Sentry {
         &WITHOUT_STACK
     }
 
+    /// The event that was handed over last; null without one.
+    pub fn last_event(&self) -> Value {
+        let Some(transport) = self.transport.get() else {
+            return Value::Null;
+        };
+        let last = transport.last.lock();
+        event_of(&last.unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn options(&self, transport: &Arc<Dropping>) -> ClientOptions {
         ClientOptions::new()
             .dsn("https://key@localhost/1")

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::io;
-use std::panic::Location;
 
+use super::engine::Site;
 use super::platform::Addresses;
 use crate::event::limits;
 use crate::event::wire::{Encoder, Field, Part};
@@ -28,6 +28,25 @@ impl Link<'_> {
         let mut text = KeyText::default();
         let _ = write!(text, "{}", self.display);
         text
+    }
+}
+
+impl<'e> Link<'e> {
+    /// Of an error whose type the caller does not know. An [`io::Error`] is named as where its type is known, so that
+    /// both are one issue.
+    #[cfg(any(feature = "tracing", feature = "log", feature = "slog"))]
+    pub(super) fn of_dyn(error: &'e &'e (dyn Error + 'static)) -> Self {
+        let type_name = match error.is::<io::Error>() {
+            true => std::any::type_name::<io::Error>(),
+            false => std::any::type_name::<dyn Error>(),
+        };
+        Self {
+            type_name,
+            address: std::ptr::from_ref(*error).cast(),
+            display: error,
+            debug: error,
+            source: error.source(),
+        }
     }
 }
 
@@ -70,7 +89,7 @@ pub(super) fn encode(
     encoder: &mut Encoder<'_>,
     first: &Link<'_>,
     addresses: &Addresses,
-    location: &Location<'_>,
+    site: Site<'_>,
 ) {
     encoder.nested(Field::Exception as u8, |inner| {
         let (module, ty) = split_type(first.type_name);
@@ -89,7 +108,7 @@ pub(super) fn encode(
         inner.text(Part::Mechanism as u8, "generic", TYPE_BYTES_MAX);
         inner.bytes(Part::Handled as u8, &[1]);
         encode_stack(inner, addresses);
-        inner.display(Part::Location as u8, location, limits::NAME_BYTES_MAX);
+        inner.display(Part::Location as u8, &site, limits::NAME_BYTES_MAX);
     });
     encode_sources(encoder, first);
 }
@@ -327,7 +346,8 @@ mod tests {
             source: error.source(),
         };
         let mut encoder = Encoder::new(&mut body);
-        encode(&mut encoder, &link, &Addresses::new(), Location::caller());
+        let site = std::panic::Location::caller().into();
+        encode(&mut encoder, &link, &Addresses::new(), site);
         encoder.finish();
         let event = crate::event::wire::decode(&body);
         let values: Vec<_> = event

@@ -20,9 +20,10 @@ pub(super) struct Crumbs {
 
 impl Crumbs {
     pub(super) fn add(&mut self, crumb: &Breadcrumb, now: Timestamp, count_max: usize) {
-        self.scratch.clear();
-        wire::breadcrumb(&mut Encoder::new(&mut self.scratch), crumb, now);
-        self.push(count_max.min(BREADCRUMBS_MAX));
+        let mut scratch = self.cleared_scratch();
+        wire::breadcrumb(&mut Encoder::new(&mut scratch), crumb, now);
+        self.push(&scratch, count_max);
+        self.scratch = scratch;
     }
 
     /// The quick way for the three usual texts, without a [`Breadcrumb`].
@@ -33,17 +34,26 @@ impl Crumbs {
         now: Timestamp,
         count_max: usize,
     ) {
-        self.scratch.clear();
-        wire::text_breadcrumb(&mut Encoder::new(&mut self.scratch), category, message, now);
-        self.push(count_max.min(BREADCRUMBS_MAX));
+        let mut scratch = self.cleared_scratch();
+        wire::text_breadcrumb(&mut Encoder::new(&mut scratch), category, message, now);
+        self.push(&scratch, count_max);
+        self.scratch = scratch;
     }
 
-    fn push(&mut self, count_max: usize) {
-        let length = self.scratch.len();
-        if length > BREADCRUMBS_BYTES_MAX || count_max == 0 {
+    fn cleared_scratch(&mut self) -> Vec<u8> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch
+    }
+
+    /// Adds a breadcrumb that is encoded already, as one field.
+    pub(super) fn push(&mut self, crumb: &[u8], count_max: usize) {
+        let length = crumb.len();
+        if length == 0 || length > BREADCRUMBS_BYTES_MAX || count_max == 0 {
             return;
         }
-        blackbox::note_crumb(&self.scratch);
+        let count_max = count_max.min(BREADCRUMBS_MAX);
+        blackbox::note_crumb(crumb);
         if self.ring.is_empty() {
             self.ring.resize(BREADCRUMBS_BYTES_MAX, 0);
             self.entries.reserve(BREADCRUMBS_MAX + 1);
@@ -58,7 +68,7 @@ impl Crumbs {
         if self.entries.len() >= count_max {
             self.entries.pop_front();
         }
-        self.ring[start..end].copy_from_slice(&self.scratch);
+        self.ring[start..end].copy_from_slice(crumb);
         self.entries.push_back((start as u32, length as u32));
         self.next = end;
     }

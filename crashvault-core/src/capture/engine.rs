@@ -94,11 +94,17 @@ pub(super) fn note_exit() {
     }
 }
 
+/// Where a program that was started as a part of a trace finds it.
+const TRACEPARENT_VARIABLE: &str = "TRACEPARENT";
+
 /// Installs the engine; false if there is one already.
 pub(super) fn install(options: Options, wiring: Wiring) -> bool {
     let mut global = Scope::default();
     for (key, value) in &options.tags {
         global.set_tag(key.clone(), value);
+    }
+    if let Some(traceparent) = std::env::var_os(TRACEPARENT_VARIABLE) {
+        global.set_traceparent(&traceparent.to_string_lossy());
     }
     global.refresh();
     let engine = Engine {
@@ -170,8 +176,48 @@ pub(super) struct Draft<'d> {
     pub(super) wants_stack: bool,
     /// Tells kinds apart for the throttle; called before anything else, with the host's code in it.
     pub(super) key: &'d dyn Fn(&mut KeyHasher),
-    /// Writes the event's own fields; the host's code runs in it.
-    pub(super) fill: &'d dyn Fn(&mut Encoder<'_>, &Addresses),
+    /// Writes the event's own fields, and says whether the stack is among them; the host's code runs in it.
+    pub(super) fill: &'d dyn Fn(&mut Encoder<'_>, &Addresses) -> Stack,
+    /// Writes fields that stand above the scopes' of the same name; the host's code runs in it.
+    pub(super) above_scopes: Option<&'d dyn Fn(&mut Encoder<'_>)>,
+}
+
+/// Where the captured stack of an event went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stack {
+    /// It stands with an exception.
+    Written,
+    /// It is still to be written: with the thread.
+    OfThread,
+}
+
+/// A place in source code: it tells throttled kinds apart, and an event says it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site<'s> {
+    pub(crate) file: &'s str,
+    pub(crate) line: u32,
+    /// 0 where it is not known.
+    pub(crate) column: u32,
+}
+
+impl<'s> From<&'s Location<'_>> for Site<'s> {
+    fn from(location: &'s Location<'_>) -> Self {
+        Self {
+            file: location.file(),
+            line: location.line(),
+            column: location.column(),
+        }
+    }
+}
+
+impl std::fmt::Display for Site<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)?;
+        match self.column {
+            0 => Ok(()),
+            column => write!(f, ":{column}"),
+        }
+    }
 }
 
 /// Attempts to get a lock that is only ever held for a moment, unless its holder was lost in a fork.
@@ -239,8 +285,8 @@ impl Engine {
 
     /// The whole capture. Returns the nil id if the event was sampled out, throttled, refused or could not be written.
     #[inline(never)]
-    pub(super) fn capture(&'static self, draft: &Draft<'_>, location: &Location<'_>) -> EventId {
-        let Some((state, now)) = self.admit(draft, location) else {
+    pub(super) fn capture(&'static self, draft: &Draft<'_>, site: Site<'_>) -> EventId {
+        let Some((state, now)) = self.admit(draft, site) else {
             return EventId::NIL;
         };
         let generation = platform::modules_generation();
@@ -260,7 +306,7 @@ impl Engine {
     fn admit(
         &'static self,
         draft: &Draft<'_>,
-        location: &Location<'_>,
+        site: Site<'_>,
     ) -> Option<(&'static State, Timestamp)> {
         let Some(state) = self.state() else {
             health::LOST_WITHOUT_VAULT.fetch_add(1, Ordering::Relaxed);
@@ -271,7 +317,7 @@ impl Engine {
             return None;
         }
         let now = self.options.clock.now();
-        if !self.is_admitted(state, draft, location, now) {
+        if !self.is_admitted(state, draft, site, now) {
             self.count_suppressed(state, 0);
             return None;
         }
@@ -290,7 +336,7 @@ impl Engine {
         &self,
         state: &State,
         draft: &Draft<'_>,
-        location: &Location<'_>,
+        site: Site<'_>,
         now: Timestamp,
     ) -> bool {
         let fullness = state.journal.fullness();
@@ -298,7 +344,7 @@ impl Engine {
         if !throttles && fullness == Fullness::HasRoom {
             return true;
         }
-        let key = local::guarded(|| key_of(draft, location)).unwrap_or_default();
+        let key = local::guarded(|| key_of(draft, site)).unwrap_or_default();
         match state.throttle.judge(key, now) {
             Verdict::First => fullness != Fullness::FarOver,
             Verdict::Repeat => fullness == Fullness::HasRoom,
@@ -355,8 +401,9 @@ impl Engine {
         let mark = frame.len();
         let filled = local::guarded(|| {
             let mut encoder = Encoder::new(frame);
-            (draft.fill)(&mut encoder, addresses);
+            let stack = (draft.fill)(&mut encoder, addresses);
             encoder.finish();
+            stack
         });
         let own_bytes = frame.len() - body;
         if filled.is_none() {
@@ -366,7 +413,8 @@ impl Engine {
         if filled.is_none() {
             encode_stand_in(&mut encoder, addresses);
         }
-        encode_thread(&mut encoder, draft.is_fatal);
+        let of_thread = (filled == Some(Stack::OfThread)).then_some(addresses);
+        encode_thread(&mut encoder, draft.is_fatal, of_thread);
         self.encode_scopes(&mut encoder, draft);
         encoder.finish();
     }
@@ -387,6 +435,9 @@ impl Engine {
             if let Some(level) = scope.level().filter(|_| !draft.is_fatal) {
                 encoder.bytes(Field::Level as u8, &[level as u8]);
             }
+            if let Some(above) = draft.above_scopes {
+                encoder.or_nothing(|encoder| local::guarded(|| above(encoder)).is_some());
+            }
             if let Some(global) = &global {
                 global.encode_tail(encoder);
             }
@@ -400,7 +451,7 @@ impl Engine {
     }
 
     /// Tried a while and not waited for: after a fork in a writer's hands the lock would stay closed for ever.
-    fn read_global(&self) -> Option<RwLockReadGuard<'_, Scope>> {
+    pub(super) fn read_global(&self) -> Option<RwLockReadGuard<'_, Scope>> {
         for _ in 0..LOCK_ATTEMPTS {
             match self.global.try_read() {
                 Ok(guard) => return Some(guard),
@@ -529,9 +580,10 @@ impl Engine {
             is_in_panic_hook: false,
             wants_stack: false,
             key: &|hasher| std::hash::Hash::hash(limits::head(&title, 64), hasher),
-            fill: &|_, _| {},
+            fill: &|_, _| Stack::Written,
+            above_scopes: None,
         };
-        let Some((state, now)) = self.admit(&draft, location) else {
+        let Some((state, now)) = self.admit(&draft, location.into()) else {
             return EventId::NIL;
         };
         event.timestamp.get_or_insert(now);
@@ -665,10 +717,10 @@ fn new_id(now: Timestamp) -> EventId {
     EventId::v7((now.as_nanos() / 1_000_000).max(0) as u64, &random)
 }
 
-fn key_of(draft: &Draft<'_>, location: &Location<'_>) -> u64 {
+fn key_of(draft: &Draft<'_>, site: Site<'_>) -> u64 {
     use std::hash::{Hash, Hasher};
     let mut hasher = KeyHasher::new();
-    (location.file(), location.line(), location.column()).hash(&mut hasher);
+    (site.file, site.line, site.column).hash(&mut hasher);
     (draft.key)(&mut hasher);
     hasher.finish()
 }
@@ -692,7 +744,7 @@ fn encode_stand_in(encoder: &mut Encoder<'_>, addresses: &Addresses) {
     );
 }
 
-fn encode_thread(encoder: &mut Encoder<'_>, is_crashed: bool) {
+fn encode_thread(encoder: &mut Encoder<'_>, is_crashed: bool, stack: Option<&Addresses>) {
     use crate::event::wire::Part;
     encoder.nested(Field::Thread as u8, |inner| {
         let mut digits = [0u8; 20];
@@ -707,11 +759,14 @@ fn encode_thread(encoder: &mut Encoder<'_>, is_crashed: bool) {
         if is_crashed {
             inner.bytes(Part::Crashed as u8, &[1]);
         }
+        if let Some(addresses) = stack {
+            chain::encode_stack(inner, addresses);
+        }
     });
 }
 
 /// A number as text without an allocation.
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &str {
+pub(super) fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &str {
     let mut start = digits.len();
     loop {
         start -= 1;

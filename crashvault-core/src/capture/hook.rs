@@ -3,7 +3,7 @@
 use std::hash::Hash;
 use std::panic::PanicHookInfo;
 
-use super::engine::{self, Draft};
+use super::engine::{self, Draft, Stack};
 use super::{blackbox, chain, local};
 use crate::event::Level;
 use crate::event::limits;
@@ -76,9 +76,11 @@ fn capture(info: &PanicHookInfo<'_>) {
                 chain::encode_stack(inner, addresses);
                 inner.display(Part::Location as u8, location, limits::NAME_BYTES_MAX);
             });
+            Stack::Written
         },
+        above_scopes: None,
     };
-    let id = engine.capture(&draft, location);
+    let id = engine.capture(&draft, location.into());
     if !local::collector().is_some() {
         local::note_panic(id);
     }

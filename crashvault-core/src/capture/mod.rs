@@ -9,7 +9,11 @@ mod built;
 mod chain;
 mod crumbs;
 mod engine;
+#[cfg(any(feature = "tracing", feature = "log", feature = "slog"))]
+mod fields;
 mod health;
+#[cfg(any(feature = "anyhow", feature = "eyre"))]
+mod held;
 mod hook;
 mod late;
 #[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
@@ -20,21 +24,26 @@ mod options;
 mod platform;
 mod process;
 mod receiver;
-#[cfg(any(feature = "anyhow", feature = "eyre"))]
-mod report;
+#[cfg(any(feature = "tracing", feature = "log", feature = "slog"))]
+pub(crate) mod report;
 mod scope;
 mod symbols;
 mod throttle;
+mod trace;
 
 use std::error::Error;
 use std::hash::Hash;
 use std::panic::Location;
 
+#[cfg(any(feature = "tracing", feature = "log", feature = "slog"))]
+pub(crate) use engine::Site;
 pub(crate) use engine::Wiring;
 #[cfg(feature = "test")]
 pub(crate) use engine::collect::{Collected, collect};
-use engine::{Draft, engine};
+use engine::{Draft, Stack, engine};
 pub use health::{Health, Installed, health};
+#[cfg(any(feature = "anyhow", feature = "eyre"))]
+pub(crate) use held::{Held, capture_held};
 #[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
 pub(crate) use late::Late;
 #[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
@@ -46,8 +55,6 @@ pub use options::Options;
 pub(crate) use platform::{fork_generation, free_bytes, watch_forks};
 #[cfg(feature = "out-of-process")]
 pub use receiver::receive_crash;
-#[cfg(any(feature = "anyhow", feature = "eyre"))]
-pub(crate) use report::{Report, capture_report};
 pub use scope::{InScope, Scope, ScopeFutureExt, ScopeHandle};
 
 use crate::event::limits;
@@ -142,10 +149,12 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
                 debug: &error,
                 source: error.source(),
             };
-            chain::encode(encoder, &link, addresses, location);
+            chain::encode(encoder, &link, addresses, location.into());
+            Stack::Written
         },
+        above_scopes: None,
     };
-    engine.capture(&draft, location)
+    engine.capture(&draft, location.into())
 }
 
 /// Captures a message.
@@ -177,9 +186,11 @@ pub fn capture_message(message: &str, level: Level) -> EventId {
         fill: &|encoder, _| {
             encoder.text(Field::Message as u8, message, limits::MESSAGE_BYTES_MAX);
             encoder.display(Field::Location as u8, location, limits::NAME_BYTES_MAX);
+            Stack::OfThread
         },
+        above_scopes: None,
     };
-    engine.capture(&draft, location)
+    engine.capture(&draft, location.into())
 }
 
 /// Captures an event that the program built itself. What it leaves open comes from the scope and the process.
@@ -326,6 +337,25 @@ pub fn with_scope<T>(configure: impl FnOnce(&mut Scope), work: impl FnOnce() -> 
     configure(&mut scope);
     let _entered = scope::Entered::enter(&mut scope);
     work()
+}
+
+/// The W3C `traceparent` to pass on to what this program calls or starts: the trace of the thread's scope, else of the
+/// global one. `None` without a trace, and before `install()`.
+///
+/// The trace comes from [`Scope::set_traceparent`] or [`Scope::start_trace`]; at `install()` the global scope takes it
+/// from the variable `TRACEPARENT`.
+///
+/// ```no_run
+/// let mut command = std::process::Command::new("resize-images");
+/// if let Some(traceparent) = crashvault::traceparent() {
+///     command.env("TRACEPARENT", traceparent);
+/// }
+/// ```
+pub fn traceparent() -> Option<String> {
+    let engine = engine()?;
+    let own = local::with_scope_of_thread(|scope| scope.trace()).flatten();
+    let trace = own.or_else(|| engine.read_global()?.trace())?;
+    Some(trace.to_string())
 }
 
 /// Sets a tag on the thread's scope.

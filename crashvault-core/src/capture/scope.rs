@@ -12,6 +12,7 @@ use super::crumbs::Crumbs;
 use super::engine::collect::Collector;
 use super::late::LateParts;
 use super::local;
+use super::trace::Trace;
 use crate::event::limits;
 use crate::event::wire::{Encoder, Field, json_item};
 use crate::event::{Breadcrumb, Level, Object, User, filter_forbidden, is_forbidden_key};
@@ -34,6 +35,7 @@ pub struct Scope {
     level: Option<Level>,
     durability: Option<Durability>,
     transaction: Option<String>,
+    trace: Option<Trace>,
     crumbs: Crumbs,
     encoded: Encoded,
     collector: Collector,
@@ -125,6 +127,31 @@ impl Scope {
         self.changed();
     }
 
+    /// Takes up the trace of a caller, from the W3C `traceparent` it sent (an HTTP header, a variable, a message's field):
+    /// events then carry `contexts.trace`, and `trace:ID` finds those of all programs on its way. False, and nothing is
+    /// changed, where the text is not valid.
+    ///
+    /// ```
+    /// crashvault::configure_scope(|scope| {
+    ///     assert!(scope.set_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+    ///     assert!(!scope.set_traceparent("4bf92f3577b34da6a3ce929d0e0e4736"));
+    /// });
+    /// ```
+    pub fn set_traceparent(&mut self, traceparent: &str) -> bool {
+        let Some(trace) = Trace::continued(traceparent) else {
+            return false;
+        };
+        self.trace = Some(trace);
+        self.changed();
+        true
+    }
+
+    /// Begins a trace of its own, with a random id; [`traceparent`](crate::traceparent) passes it on.
+    pub fn start_trace(&mut self) {
+        self.trace = Some(Trace::begun());
+        self.changed();
+    }
+
     /// Adds a breadcrumb now, if `before_breadcrumb` lets it through; the oldest give way.
     pub fn add_breadcrumb(&mut self, crumb: Breadcrumb) {
         if let Some(admitted) = super::Admitted::new(crumb) {
@@ -168,6 +195,10 @@ impl Scope {
         self.durability
     }
 
+    pub(super) fn trace(&self) -> Option<Trace> {
+        self.trace
+    }
+
     pub(super) fn has_fingerprint(&self) -> bool {
         !self.fingerprint.is_empty()
     }
@@ -176,7 +207,7 @@ impl Scope {
         self.encoded.is_fresh = false;
     }
 
-    /// The short and important fields: tags, user, fingerprint, transaction.
+    /// The short and important fields: tags, user, fingerprint, transaction, trace.
     pub(super) fn encode_head(&self, encoder: &mut Encoder<'_>) {
         encoder.encoded(&self.encoded.head);
     }
@@ -201,6 +232,7 @@ impl Scope {
             && self.extra.is_empty()
             && self.fingerprint.is_empty()
             && self.transaction.is_none()
+            && self.trace.is_none()
     }
 
     pub(super) fn encode_fingerprint(&self, encoder: &mut Encoder<'_>) {
@@ -244,6 +276,9 @@ impl Scope {
                 transaction,
                 limits::NAME_BYTES_MAX,
             );
+        }
+        if let Some(trace) = self.trace {
+            trace.encode(encoder);
         }
         if let Some(user) = &self.user {
             encode_user(encoder, user);

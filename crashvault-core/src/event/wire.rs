@@ -219,6 +219,29 @@ impl<'b> Encoder<'b> {
         }
     }
 
+    /// A key and the value that `fill` appends to the buffer: at most `bytes_max` bytes, which it keeps to itself.
+    #[cfg(any(feature = "tracing", feature = "log", feature = "slog"))]
+    pub(crate) fn keyed_with(
+        &mut self,
+        tag: u8,
+        key: &str,
+        bytes_max: usize,
+        fill: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let key = limits::head(key, limits::TAG_KEY_BYTES_MAX);
+        if !self.has_room(FIELD_HEAD_BYTES + 2 + key.len() + bytes_max) {
+            return;
+        }
+        self.nested(tag, |inner| {
+            // A key is at most TAG_KEY_BYTES_MAX long.
+            inner
+                .buffer
+                .extend_from_slice(&(key.len() as u16).to_le_bytes());
+            inner.buffer.extend_from_slice(key.as_bytes());
+            fill(inner.buffer);
+        });
+    }
+
     /// Whatever `value` prints, formatted straight into the buffer and cut at `bytes_max`.
     ///
     /// Formatting stops at the cut, so that ten megabytes are not printed to keep eight thousand bytes.
@@ -227,13 +250,7 @@ impl<'b> Encoder<'b> {
             return;
         }
         self.nested(tag, |encoder| {
-            let mut bounded = Bounded {
-                left: bytes_max - CUT_MARK.len(),
-                buffer: encoder.buffer,
-                is_cut: false,
-            };
-            // An error here is the cut, or the host's own; either way what was written stands.
-            let _ = write!(bounded, "{value}");
+            bounded_text(encoder.buffer, value, bytes_max);
         });
     }
 
@@ -269,6 +286,14 @@ impl<'b> Encoder<'b> {
         self.buffer[start + 1..start + FIELD_HEAD_BYTES].copy_from_slice(&length.to_le_bytes());
     }
 
+    /// What `fill` writes, if it says that it came to its end.
+    pub(crate) fn or_nothing(&mut self, fill: impl FnOnce(&mut Self) -> bool) {
+        let start = self.buffer.len();
+        if !fill(self) {
+            self.buffer.truncate(start);
+        }
+    }
+
     fn has_room(&mut self, bytes: usize) -> bool {
         let fits = self.buffer.len() + bytes <= self.end_max;
         self.dropped += u32::from(!fits);
@@ -280,6 +305,17 @@ impl<'b> Encoder<'b> {
         self.buffer
             .extend_from_slice(&[tag, length[0], length[1], length[2], length[3]]);
     }
+}
+
+/// Appends what `value` prints, at most `bytes_max` bytes of it.
+pub(crate) fn bounded_text(buffer: &mut Vec<u8>, value: &dyn fmt::Display, bytes_max: usize) {
+    let mut bounded = Bounded {
+        left: bytes_max - CUT_MARK.len(),
+        buffer,
+        is_cut: false,
+    };
+    // An error here is the cut, or the host's own; either way what was written stands.
+    let _ = write!(bounded, "{value}");
 }
 
 struct Bounded<'b> {

@@ -21,7 +21,7 @@ use std::backtrace::BacktraceStatus;
 use std::fmt;
 use std::panic::Location;
 
-use crate::capture::{Report, capture_report};
+use crate::capture::{Held, capture_held};
 use crate::event::EventId;
 
 /// Captures an error with its contexts and sources, and the caller's stack.
@@ -66,12 +66,12 @@ fn capture(
     backtrace: Option<&dyn fmt::Display>,
     location: &Location<'_>,
 ) -> EventId {
-    let report = Report {
+    let held = Held {
         holder: "anyhow::Error",
         error: error.as_ref(),
         backtrace,
     };
-    capture_report(&report, location)
+    capture_held(&held, location)
 }
 
 /// Captures the error of an [`anyhow::Result`](::anyhow::Result) on its way.

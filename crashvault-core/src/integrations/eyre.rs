@@ -18,7 +18,7 @@
 
 use std::panic::Location;
 
-use crate::capture::{Report, capture_report};
+use crate::capture::{Held, capture_held};
 use crate::event::EventId;
 
 /// Captures a report with everything it wraps, and the caller's stack.
@@ -39,12 +39,12 @@ use crate::event::EventId;
 #[track_caller]
 #[inline(never)]
 pub fn capture_eyre(report: &::eyre::Report) -> EventId {
-    let report = Report {
+    let held = Held {
         holder: "eyre::Report",
         error: report.as_ref(),
         backtrace: None,
     };
-    capture_report(&report, Location::caller())
+    capture_held(&held, Location::caller())
 }
 
 /// Captures the report of an [`eyre::Result`](::eyre::Result) on its way.

@@ -224,6 +224,18 @@ const CALL_TRAITS: &[&str] = &[
     "core::ops::function::FnOnce",
 ];
 
+/// Libraries that pass on to the engine what the program logs, by the roots of their paths, and by the names of the folders
+/// they lie in: their macros put closures into the program's functions.
+const PASSING_ON: &[(&str, &str)] = &[
+    ("tracing::", "tracing"),
+    ("tracing_core::", "tracing-core"),
+    ("tracing_subscriber::", "tracing-subscriber"),
+    ("tracing_log::", "tracing-log"),
+    ("log::", "log"),
+    ("slog::", "slog"),
+    ("slog_scope::", "slog-scope"),
+];
+
 /// How much of a failure's own handling a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -231,8 +243,12 @@ pub(super) enum Role {
     Work,
     /// A standard function that panics on behalf of its caller.
     BlamesCaller,
-    /// The capture or the panic itself.
+    /// A library through which the program reached the capture.
+    PassesOn,
+    /// The panic itself, and what the capture uses.
     Machinery,
+    /// The capture itself.
+    Engine,
 }
 
 /// What a resolved call is.
@@ -277,12 +293,21 @@ impl InAppRules {
 /// How many frames at the innermost end (the last ones) are handling of the failure; 0 if all are, for then nothing would be left.
 pub(super) fn machinery_len(roles: &[Role]) -> usize {
     let mut behind_machinery = false;
+    let mut was_passed_on = false;
+    let mut inner = Role::Work;
     let len = roles
         .iter()
         .rev()
         .take_while(|role| {
-            behind_machinery |= **role == Role::Machinery;
-            behind_machinery && **role != Role::Work
+            behind_machinery |= matches!(role, Role::Machinery | Role::Engine);
+            // Where such a library itself panicked, the panic stands between it and the engine.
+            was_passed_on |= **role == Role::PassesOn && inner == Role::Engine;
+            inner = **role;
+            match role {
+                Role::Work => false,
+                Role::PassesOn => was_passed_on,
+                _ => behind_machinery,
+            }
         })
         .count();
     if len == roles.len() { 0 } else { len }
@@ -307,7 +332,11 @@ fn role(parts: &Parts, path: Option<&str>) -> Role {
     let name = without_types(&parts.path);
     let of_standard_type = is_standard(&name) || is_primitive(&parts.path);
     let by_trait = |traits: &[&str]| of_standard_type && traits.contains(&parts.of_trait.as_str());
-    if is_engine(parts, path) || is_machinery(&name) || by_trait(CALL_TRAITS) {
+    if is_engine(parts, path) {
+        Role::Engine
+    } else if passes_on(parts, path) {
+        Role::PassesOn
+    } else if is_machinery(&name) || by_trait(CALL_TRAITS) {
         Role::Machinery
     } else if BLAMING_CALLER.contains(&name.as_str()) || by_trait(BLAMING_TRAITS) {
         Role::BlamesCaller
@@ -325,6 +354,30 @@ fn system_role(parts: &Parts, path: Option<&str>) -> Role {
     } else {
         role(parts, path)
     }
+}
+
+fn passes_on(parts: &Parts, path: Option<&str>) -> bool {
+    match path.filter(|path| !path.starts_with("/rustc/")) {
+        Some(path) => {
+            is_foreign_path(path) && PASSING_ON.iter().any(|(_, name)| lies_in(path, name))
+        }
+        // A generic of such a library may be a standard type's method, or be named by it.
+        None => PASSING_ON.iter().any(|(root, _)| {
+            parts.path.starts_with(root)
+                || parts.of_trait.starts_with(root) && is_standard(&parts.path)
+        }),
+    }
+}
+
+/// Whether a path leads through the folder of any version of a package: `…/log-0.4.35/…`.
+fn lies_in(path: &str, package: &str) -> bool {
+    path.split('/').any(|folder| {
+        let version = folder.strip_prefix(package);
+        version.is_some_and(|rest| {
+            let mut rest = rest.bytes();
+            rest.next() == Some(b'-') && rest.next().is_some_and(|byte| byte.is_ascii_digit())
+        })
+    })
 }
 
 fn is_engine(parts: &Parts, path: Option<&str>) -> bool {
@@ -647,6 +700,53 @@ mod tests {
         check_trim(
             &["shop::pay", "<shop::Store as crashvault::Store>::append"],
             "<shop::Store as crashvault::Store>::append",
+        );
+    }
+
+    #[test]
+    fn a_logged_error_ends_at_the_line_that_logged() {
+        let registry = "/home/a/.cargo/registry/src/x/tracing-0.1.44/src/macros.rs";
+        let closure = format!("shop::pay::{{closure#0}}@{registry}");
+        let layer = format!(
+            "<crashvault::integrations::tracing::Layer as tracing_subscriber::layer::Layer<S>>::on_event@{ENGINE}"
+        );
+        let way = [
+            "shop::pay",
+            &closure,
+            "tracing_core::event::Event::dispatch",
+            "tracing_core::dispatcher::get_default::<(), F>",
+            "std::thread::local::LocalKey<T>::with",
+            "<tracing_subscriber::layer::layered::Layered<L, S> as tracing_core::subscriber::Subscriber>::event",
+            "<alloc::boxed::Box<dyn Layer<S>> as tracing_subscriber::layer::Layer<S>>::on_event",
+            &layer,
+            "crashvault::capture::report::capture",
+        ];
+        check_trim(&way, "shop::pay");
+        check_trim(
+            &[
+                "shop::pay",
+                "log::__private_api::log",
+                &format!("<crashvault::log::Logger as log::Log>::log@{ENGINE}"),
+            ],
+            "shop::pay",
+        );
+    }
+
+    #[test]
+    fn a_panic_of_a_logging_library_ends_in_it() {
+        check_trim(
+            &[
+                "shop::pay",
+                "tracing_subscriber::registry::sharded::DataInner::clear",
+                "core::panicking::panic_fmt",
+                "std::panicking::begin_panic_handler",
+                "crashvault::capture::hook::capture",
+            ],
+            "tracing_subscriber::registry::sharded::DataInner::clear",
+        );
+        check_trim(
+            &["shop::pay", "logic::run", "crashvault::capture_message"],
+            "logic::run",
         );
     }
 

@@ -1,12 +1,14 @@
 //! What one capture costs: Crashvault beside the `sentry` crate, in one process and in turns.
 //!
-//! `bench-capture [--calls N]`; the last line is one JSON object. Crashvault's other configurations (`before_send`,
+//! `bench-capture [--integrations] [--calls N]`; the last line is one JSON object. With `--integrations` it is the libraries
+//! that programs log with whose captures are timed, instead of the verbs. Crashvault's other configurations (`before_send`,
 //! durability `data`, the throttle) install once per process, so each runs in a child of its own.
 
 use std::error::Error;
 use std::process::{Command, ExitCode};
 
 use bench_peers::harness;
+use bench_peers::logging::{self, Bare, Subscribers};
 use bench_peers::ours::{self, Crashvault};
 use bench_peers::sentry::Sentry;
 use bench_peers::workload::{LoadError, at_depth};
@@ -34,11 +36,13 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         [CHILD, name, calls] => configuration(name, calls),
         [] => run(&subjects, &Plan::default()),
-        ["--calls", calls] => calls
-            .parse()
-            .map_err(Into::into)
-            .and_then(|calls| run(&subjects, &Plan::default().calls(calls))),
-        _ => Err("usage: bench-capture [--calls N]".into()),
+        ["--calls", calls] => plan(calls).and_then(|plan| run(&subjects, &plan)),
+        [LOGGED] => logging::prove().map_err(Into::into),
+        ["--integrations"] => integrations(subjects, &Plan::default()),
+        ["--integrations", "--calls", calls] => {
+            plan(calls).and_then(|plan| integrations(subjects, &plan))
+        }
+        _ => Err("usage: bench-capture [--integrations] [--calls N]".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,6 +54,65 @@ fn main() -> ExitCode {
 }
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+fn plan(calls: &str) -> Outcome<Plan> {
+    Ok(Plan::default().calls(calls.parse()?))
+}
+
+/// Proves in a fresh process that what is logged arrives.
+const LOGGED: &str = "--prove-logging";
+
+fn integrations(mut subjects: Vec<&'static dyn Subject>, plan: &Plan) -> Outcome {
+    let proof = Command::new(std::env::current_exe()?)
+        .arg(LOGGED)
+        .output()?;
+    if !proof.status.success() {
+        return Err(String::from_utf8_lossy(&proof.stderr).into());
+    }
+    let mut report = Report::new("capture");
+    report.set("calls", plan.calls);
+    report.set("depth", plan.depth);
+    subjects.push(&Bare);
+    let installed = harness::install(&subjects);
+    let subscribers = Subscribers::of(&subjects);
+    let whole = tracing(&mut report, &installed, &subscribers, plan)?;
+    println!("{}", report.to_json());
+    if whole {
+        Ok(())
+    } else {
+        Err("an event was lost, or arrived without its stack, breadcrumbs, tags or user".into())
+    }
+}
+
+/// `info!` and `error!` through a subscriber. True if every event is there, and whole.
+fn tracing(
+    report: &mut Report,
+    installed: &[harness::Installed],
+    subscribers: &Subscribers,
+    plan: &Plan,
+) -> Outcome<bool> {
+    let crumbs = logging::breadcrumbs(installed, subscribers, plan);
+    report.add_blocks("tracing_breadcrumb", &crumbs, harness::BREADCRUMB_BLOCK)?;
+    let (_, others) = installed.split_last().ok_or("there are subjects")?;
+    let events = logging::errors(others, subscribers, plan);
+    report.add("tracing_event", &events)?;
+    let mut whole = true;
+    for one in others {
+        whole &= report.add_kept(one.subject);
+    }
+    // Beyond the subscriber alone, which is the last of them.
+    let per_crumb = |at: usize| crumbs[at].samples.ns(50.0) / harness::BREADCRUMB_BLOCK;
+    let bare = per_crumb(crumbs.len() - 1);
+    let beyond = |at| per_crumb(at).saturating_sub(bare);
+    report.set("tracing_breadcrumb_beyond_ns", beyond(0));
+    report.set("sentry_tracing_breadcrumb_beyond_ns", beyond(1));
+    let ratio = |peer: u64, own: u64| (peer as f64 / own.max(1) as f64 * 10.0).round() / 10.0;
+    report.set("vs_sentry_tracing_breadcrumb", ratio(beyond(1), beyond(0)));
+    let event = |at: usize| events[at].samples.ns(50.0);
+    report.set("vs_sentry_tracing_event", ratio(event(1), event(0)));
+    report.set("vs_sentry_nostack_tracing_event", ratio(event(2), event(0)));
+    Ok(whole)
+}
 
 fn run(subjects: &[&'static dyn Subject], plan: &Plan) -> Outcome {
     let mut report = Report::new("capture");
