@@ -320,6 +320,31 @@ fn a_transaction_of_the_scope_stands_above_the_route() {
 }
 
 #[test]
+fn a_request_is_a_part_of_its_callers_trace_and_passes_it_on() {
+    let mut passed_on = None;
+    let events = captured("trace", || {
+        let service = crashvault::tower::layer().layer(Of(|_: Request<()>| {
+            passed_on = crashvault::traceparent();
+            crashvault::capture_message("traced", Level::Error);
+            ready(Ok::<_, Infallible>(Response::new(())))
+        }));
+        let mut request = request("/traced");
+        let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        request
+            .headers_mut()
+            .insert("traceparent", header.parse().unwrap());
+        let mut service = service;
+        now(service.call(request)).unwrap();
+    });
+    let trace = &events[0].contexts["trace"];
+    assert_eq!(trace["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(trace["parent_span_id"], "00f067aa0ba902b7");
+    let span = trace["span_id"].as_str().unwrap();
+    let expected = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{span}-01");
+    assert_eq!(passed_on.as_deref(), Some(expected.as_str()));
+}
+
+#[test]
 fn an_event_of_the_program_carries_the_request_too() {
     let events = captured("own event", || {
         let builds = |_| async {

@@ -12,10 +12,13 @@ pub(crate) fn is_capturing() -> bool {
 }
 
 impl ScopeHandle {
-    /// This scope, in which `request` is served.
+    /// This scope, in which `request` is served: a part of its caller's trace, if it says one.
     #[cfg(any(feature = "actix", feature = "tower"))]
-    pub(crate) fn of_request(mut self, request: Arc<dyn Late>) -> Self {
+    pub(crate) fn of_request(mut self, request: Arc<dyn Late>, traceparent: Option<&str>) -> Self {
         self.0.late.request = Some(request);
+        if let Some(traceparent) = traceparent {
+            self.0.set_traceparent(traceparent);
+        }
         self
     }
 

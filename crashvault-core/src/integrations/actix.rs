@@ -159,7 +159,9 @@ where
             return Scoped::new(self.inner.call(request), None, None);
         }
         let parts = Arc::new(parts(&request));
-        let mut scope = ScopeHandle::current().of_request(parts.clone());
+        let traceparent = parts.header("traceparent");
+        let mut scope = ScopeHandle::current().of_request(parts.clone(), traceparent.as_deref());
+        drop(traceparent);
         let future = scope.lend(|| self.inner.call(request));
         let observer = Observer {
             request: parts,

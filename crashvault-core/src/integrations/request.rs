@@ -83,7 +83,7 @@ impl<M: AsRef<str>, U: fmt::Display, N: AsRef<str>, V: AsRef<[u8]>> Kept<M, U, N
         }
     }
 
-    fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub(super) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         let (_, value) = self.headers.iter().find(|(of, _)| of.as_ref() == name)?;
         Some(String::from_utf8_lossy(value.as_ref()?.as_ref()))
     }
