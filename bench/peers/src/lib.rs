@@ -30,6 +30,7 @@ pub mod events;
 pub mod harness;
 pub mod logging;
 pub mod ours;
+pub mod requests;
 pub mod sentry;
 pub mod sink;
 pub mod sites;

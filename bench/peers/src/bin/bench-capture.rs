@@ -1,7 +1,7 @@
 //! What one capture costs: Crashvault beside the `sentry` crate, in one process and in turns.
 //!
-//! `bench-capture [--integrations] [--calls N]`; the last line is one JSON object. With `--integrations` it is the libraries
-//! that programs log with whose captures are timed, instead of the verbs. Crashvault's other configurations (`before_send`,
+//! `bench-capture [--integrations] [--calls N]`; the last line is one JSON object. With `--integrations` it is what the
+//! libraries cost that programs log with or serve requests with, instead of the verbs. Crashvault's other configurations (`before_send`,
 //! durability `data`, the throttle) install once per process, so each runs in a child of its own.
 
 use std::error::Error;
@@ -10,6 +10,7 @@ use std::process::{Command, ExitCode};
 use bench_peers::harness;
 use bench_peers::logging::{self, Bare, Subscribers};
 use bench_peers::ours::{self, Crashvault};
+use bench_peers::requests;
 use bench_peers::sentry::Sentry;
 use bench_peers::workload::{LoadError, at_depth};
 use bench_peers::{Plan, Report, Samples, Subject, stats};
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         [] => run(&subjects, &Plan::default()),
         ["--calls", calls] => plan(calls).and_then(|plan| run(&subjects, &plan)),
         [LOGGED] => logging::prove().map_err(Into::into),
+        [REQUESTS] => requests::report().map(|report| println!("{}", report.to_json())),
         ["--integrations"] => integrations(subjects, &Plan::default()),
         ["--integrations", "--calls", calls] => {
             plan(calls).and_then(|plan| integrations(subjects, &plan))
@@ -61,6 +63,8 @@ fn plan(calls: &str) -> Outcome<Plan> {
 
 /// Proves in a fresh process that what is logged arrives.
 const LOGGED: &str = "--prove-logging";
+/// Measures requests in a fresh process, where nothing else is installed.
+const REQUESTS: &str = "--requests";
 
 fn integrations(mut subjects: Vec<&'static dyn Subject>, plan: &Plan) -> Outcome {
     let proof = Command::new(std::env::current_exe()?)
@@ -69,9 +73,11 @@ fn integrations(mut subjects: Vec<&'static dyn Subject>, plan: &Plan) -> Outcome
     if !proof.status.success() {
         return Err(String::from_utf8_lossy(&proof.stderr).into());
     }
+    let requests = in_child(&[REQUESTS])?;
     let mut report = Report::new("capture");
     report.set("calls", plan.calls);
     report.set("depth", plan.depth);
+    layers(&mut report, requests);
     subjects.push(&Bare);
     let installed = harness::install(&subjects);
     let subscribers = Subscribers::of(&subjects);
@@ -82,6 +88,26 @@ fn integrations(mut subjects: Vec<&'static dyn Subject>, plan: &Plan) -> Outcome
     } else {
         Err("an event was lost, or arrived without its stack, breadcrumbs, tags or user".into())
     }
+}
+
+/// What a request pays for its layer, beyond a service without one.
+fn layers(report: &mut Report, requests: serde_json::Map<String, serde_json::Value>) {
+    let p50 = |subject: &str| {
+        let time = requests.get(&format!("{subject}_request_p50_ns"));
+        time.and_then(serde_json::Value::as_u64).unwrap_or_default()
+    };
+    let beyond = |subject| p50(subject).saturating_sub(p50("bare"));
+    let (own, peer) = (beyond("tower"), beyond("sentry_tower"));
+    for (key, value) in requests {
+        report.set(&key, value);
+    }
+    report.set("tower_layer_beyond_ns", own);
+    report.set("sentry_tower_layer_beyond_ns", peer);
+    report.set("vs_sentry_tower_layer", ratio(peer, own));
+}
+
+fn ratio(peer: u64, own: u64) -> f64 {
+    (peer as f64 / own.max(1) as f64 * 10.0).round() / 10.0
 }
 
 /// `info!` and `error!` through a subscriber. True if every event is there, and whole.
@@ -106,7 +132,6 @@ fn tracing(
     let beyond = |at| per_crumb(at).saturating_sub(bare);
     report.set("tracing_breadcrumb_beyond_ns", beyond(0));
     report.set("sentry_tracing_breadcrumb_beyond_ns", beyond(1));
-    let ratio = |peer: u64, own: u64| (peer as f64 / own.max(1) as f64 * 10.0).round() / 10.0;
     report.set("vs_sentry_tracing_breadcrumb", ratio(beyond(1), beyond(0)));
     let event = |at: usize| events[at].samples.ns(50.0);
     report.set("vs_sentry_tracing_event", ratio(event(1), event(0)));
@@ -120,7 +145,7 @@ fn run(subjects: &[&'static dyn Subject], plan: &Plan) -> Outcome {
     report.set("depth", plan.depth);
     report.add_starts(&harness::first_captures(subjects, PROCESSES)?)?;
     for name in CONFIGURATIONS {
-        for (key, value) in in_child(name, plan.calls)? {
+        for (key, value) in in_child(&[CHILD, name, &plan.calls.to_string()])? {
             report.set(&key, value);
         }
     }
@@ -145,13 +170,14 @@ fn run(subjects: &[&'static dyn Subject], plan: &Plan) -> Outcome {
 }
 
 /// Runs one configuration in a fresh process; what it printed last is its result.
-fn in_child(name: &str, calls: usize) -> Outcome<serde_json::Map<String, serde_json::Value>> {
+fn in_child(arguments: &[&str]) -> Outcome<serde_json::Map<String, serde_json::Value>> {
     let output = Command::new(std::env::current_exe()?)
-        .args([CHILD, name, &calls.to_string()])
+        .args(arguments)
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
-        return Err(format!("{name}: {text}{}", String::from_utf8_lossy(&output.stderr)).into());
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{arguments:?}: {text}{said}").into());
     }
     Ok(serde_json::from_str(
         text.lines().last().unwrap_or_default(),

@@ -1,9 +1,8 @@
 //! What a request without an error pays for its layer: Crashvault's beside `sentry-tower`'s, in one process and in turns.
 //!
-//! `bench-tower [--blocks N]`; the last line is one JSON object. Times are those of one whole request through a trivial
-//! service: `bare_…` has no layer, so what a layer costs is the difference to it. In `…_busy_request_…` the service sets
-//! a tag and adds a breadcrumb. At the end the same services capture an error, and each side must have one event with
-//! the request.
+//! Times are those of one whole request through a trivial service: `bare_…` has no layer, so what a layer costs is the
+//! difference to it. In `…_busy_request_…` the service sets a tag and adds a breadcrumb. At the end the same services
+//! capture an error, and each side must have one event with the request.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -11,13 +10,10 @@ use std::future::Future;
 use std::hint::black_box;
 use std::io;
 use std::pin::{Pin, pin};
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use bench_peers::ours::Crashvault;
-use bench_peers::{Report, stats};
 use crashvault::{IssueFilter, Vault};
 use http::{Request, Response};
 use sentry::protocol::Envelope;
@@ -25,6 +21,9 @@ use sentry::{ClientOptions, Transport};
 use sentry_tower::{NewSentryLayer, SentryHttpLayer};
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::ours::Crashvault;
+use crate::{Report, stats};
 
 /// Requests in one sample: one alone is as short as the reading of the clock.
 const BLOCK: usize = 100;
@@ -152,25 +151,25 @@ fn block(service: &mut impl Service<Request<()>>, model: &Request<()>) -> u64 {
     start.elapsed().as_nanos() as u64
 }
 
-fn measure(report: &mut Report, verb: &str, work: Work, blocks: usize) {
+fn measure(report: &mut Report, verb: &str, work: Work) {
     let model = request();
     let mut bare = Trivial(|| ());
     let (mut ours, mut theirs) = (ours(work), theirs(work));
     let mut samples = [const { Vec::new() }; 3];
-    for number in 0..blocks + blocks / 20 {
+    for number in 0..BLOCKS + BLOCKS / 20 {
         let times = [
             block(&mut bare, &model),
             block(&mut ours, &model),
             block(&mut theirs, &model),
         ];
         // The first ones bring code and data into the caches.
-        if number >= blocks / 20 {
+        if number >= BLOCKS / 20 {
             for (samples, time) in samples.iter_mut().zip(times) {
                 samples.push(time);
             }
         }
     }
-    for (prefix, samples) in ["bare_", "tower_", "peer_tower_"].iter().zip(&samples) {
+    for (prefix, samples) in ["bare_", "tower_", "sentry_tower_"].iter().zip(&samples) {
         for percent in [50.0, 99.0] {
             let time = stats::percentile(samples.iter().copied(), percent) / BLOCK as u64;
             report.set(&format!("{prefix}{verb}_p{percent}_ns"), time);
@@ -218,18 +217,11 @@ fn prove(kept: &Keeping) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let blocks = match arguments[..] {
-        [] => Some(BLOCKS),
-        ["--blocks", blocks] => blocks.parse().ok(),
-        _ => None,
-    };
-    let Some(blocks) = blocks else {
-        eprintln!("usage: bench-tower [--blocks N]");
-        return ExitCode::FAILURE;
-    };
+/// Measures in this process, which has nothing installed yet.
+///
+/// # Errors
+/// An event was lost, or came without its request.
+pub fn report() -> Result<Report, Box<dyn Error>> {
     Crashvault::new().options().install();
     let kept = Arc::new(Keeping::default());
     let _peer = sentry::init(
@@ -238,18 +230,10 @@ fn main() -> ExitCode {
             .transport(Arc::clone(&kept)),
     );
     let mut report = Report::new("tower");
-    report.set("requests", blocks * BLOCK);
-    report.set("headers", HEADERS.len());
-    measure(&mut report, "request", NOTHING, blocks);
-    measure(&mut report, "busy_request", BUSY, blocks);
+    report.set("tower_requests", BLOCKS * BLOCK);
+    measure(&mut report, "request", NOTHING);
+    measure(&mut report, "busy_request", BUSY);
     let proof = prove(&kept);
     let _ = std::fs::remove_dir_all(Crashvault::new().home());
-    println!("{}", report.to_json());
-    match proof {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    proof.map(|()| report)
 }
