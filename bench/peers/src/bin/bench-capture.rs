@@ -91,13 +91,14 @@ fn integrations(mut subjects: Vec<&'static dyn Subject>, plan: &Plan) -> Outcome
 }
 
 /// What a request pays for its layer, beyond a service without one.
-fn layers(report: &mut Report, requests: serde_json::Map<String, serde_json::Value>) {
+fn layers(report: &mut Report, mut requests: serde_json::Map<String, serde_json::Value>) {
     let p50 = |subject: &str| {
         let time = requests.get(&format!("{subject}_request_p50_ns"));
         time.and_then(serde_json::Value::as_u64).unwrap_or_default()
     };
     let beyond = |subject| p50(subject).saturating_sub(p50("bare"));
     let (own, peer) = (beyond("tower"), beyond("sentry_tower"));
+    requests.remove("bench");
     for (key, value) in requests {
         report.set(&key, value);
     }
