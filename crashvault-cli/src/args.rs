@@ -15,7 +15,7 @@ use clap::{Args as Group, ColorChoice, CommandFactory, FromArgMatches, Parser, S
 use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status as IssueStatus};
 
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
-pub use foreign::{Import, Symbols, SymbolsCommand};
+pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
 pub use room::{Archive, Gc, Prune, Restore};
 use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
 

@@ -43,6 +43,7 @@
 //! | `tokio` | no | tasks that take the scope along, and say where they were spawned |
 //! | `tracing` | no | `crashvault::tracing::layer()`: errors become events, warnings and notices breadcrumbs |
 //! | `log`, `slog` | no | the same around a logger or drain the program has |
+//! | `v1` | no | `Vault::import_v1`: what Crashvault 1 left (17 crates more) |
 //!
 //! A process that ends without notice (SIGKILL, `_exit`) leaves a warning with its last breadcrumbs; see
 //! [`Options::black_box`].
@@ -54,6 +55,8 @@
 mod capture;
 mod error;
 pub mod event;
+#[cfg(feature = "store")]
+mod export;
 #[cfg(feature = "store")]
 mod group;
 #[cfg(feature = "store")]
@@ -88,6 +91,8 @@ pub use capture::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Breadcrumb, Event, EventId, Exception, Frame, Level, User};
+#[cfg(feature = "v1")]
+pub use export::v1::V1Remark;
 #[cfg(feature = "store")]
 pub use ingest::DrainReport;
 #[cfg(feature = "actix")]
@@ -123,6 +128,8 @@ pub use vault::{
     RescueReport, RestoreReport, Setting, SettingSource, Severity, SpaceReport, SymbolsAdded,
     SymbolsKind, Vault, VaultOptions, VaultStatus,
 };
+#[cfg(feature = "v1")]
+pub use vault::{V1Options, V1Report};
 
 /// Starts capturing panics and makes the `capture_*` functions work, with default options.
 pub fn install() -> Installed {

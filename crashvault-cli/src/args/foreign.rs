@@ -4,26 +4,69 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, Subcommand};
 
-/// Take a crash in that was written as a minidump
+/// Take in what others wrote: a minidump, or what Crashvault 1 left
 #[derive(Debug, Group)]
 #[command(after_help = "\
-Reads what handlers of Breakpad, Crashpad and Windows write. The stacks of all threads become one
-event; the same file twice is still one. Functions and lines come from Breakpad .sym files and from
-ELF programs and debug files of the very build, wherever they lie below --symbols, from what
-`symbols add` gave the vault, and from this machine. Nothing is fetched. An event keeps the names it
-came with: have the symbols ready first. A vault is made where there is none.
+What PATH is, its content tells.
 
-JSON: event_id, issue_number, is_new_issue, is_known
+A minidump, as handlers of Breakpad, Crashpad and Windows write it: the stacks of all threads become
+one event; the same file twice is still one. Functions and lines come from Breakpad .sym files and
+from ELF programs and debug files of the very build, wherever they lie below --symbols, from what
+`symbols add` gave the vault, and from this machine. Nothing is fetched. An event keeps the names it
+came with: have the symbols ready first.
+
+The directory of Crashvault 1 (issues.json, events/), which may be the vault's own, or the JSON that
+its `export` wrote: ids, times and what was decided stay, numbers where they are free. Its files are
+only read. Doing it again adds what is new there and overrules nothing. The password of an encrypted
+issues.json comes from --password-file, else $CRASHVAULT_V1_PASSWORD, else it is asked for on a
+terminal. Exit code 1 if something could not be read; the rest came in.
+
+A vault is made where there is none.
+
+JSON of a minidump: event_id, issue_number, is_new_issue, is_known; of Crashvault 1: vault,
+is_dry_run, issue_count, issues_new, event_count, note_count, events_new (of both), synthetic_count,
+decision_count, attachment_count, attachments_new, renumbered (v1, number), skipped (path, reason),
+changed (path, reason)
 
 Examples:
   crashvault import crash.dmp
-  crashvault import crash.dmp --symbols build/symbols")]
+  crashvault import crash.dmp --symbols build/symbols
+  crashvault import ~/.crashvault --dry-run
+  crashvault import v1-export.json --project shop")]
 pub struct Import {
-    /// The minidump
-    pub file: PathBuf,
+    /// The minidump, the directory or the export
+    #[arg(value_name = "PATH")]
+    pub path: PathBuf,
     /// A directory with symbols, or a file; may be given several times
     #[arg(long, value_name = "DIR")]
     pub symbols: Vec<PathBuf>,
+    /// Only tell what of Crashvault 1 would come in
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The file that holds the password of Crashvault 1's data
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// The project that Crashvault 1's data comes into [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// As Crashvault 1 had it: merge; replace is refused [default: merge]
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub mode: Option<Mode>,
+}
+
+/// What becomes of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Merge,
+    Replace,
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "merge" => Ok(Mode::Merge),
+        "replace" => Ok(Mode::Replace),
+        _ => Err("expected merge".into()),
+    }
 }
 
 /// Keep symbols in the vault, for programs that are shipped without

@@ -41,8 +41,14 @@ pub struct Opened {
 
 /// Opens and drains. What is not as usual is told on stderr.
 pub fn open(place: &Place, wait: Wait, screen: &Screen) -> Result<Opened, Stop> {
-    tell_v1(&place.directory, screen);
-    let opened = try_open(place, wait, screen)?;
+    let opened = try_open(place, wait, screen);
+    let has_imported = opened
+        .as_ref()
+        .is_ok_and(|opened| opened.vault.has_imported_v1().unwrap_or(false));
+    if !has_imported {
+        tell_v1(&place.directory, screen);
+    }
+    let opened = opened?;
     if let Some(error) = &opened.drain_error {
         screen.note(format!(
             "what programs captured lately could not be taken in: {}",
@@ -134,7 +140,7 @@ fn tell_v1(directory: &Path, screen: &Screen) {
     if Vault::has_v1_data(directory) {
         let place = directory.display().to_string();
         screen.note(format!(
-            "{} holds data of Crashvault 1 (issues.json, events/); it is left as it is, a later version will import it",
+            "{0} holds data of Crashvault 1 (issues.json, events/); `crashvault import {0}` takes it in, and it is left as it is",
             visible(&place)
         ));
     }

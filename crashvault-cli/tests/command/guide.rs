@@ -1,14 +1,15 @@
-//! What docs/guide/command.md tells to type can be typed.
+//! What the guides tell to type can be typed.
 
 use std::path::Path;
 
 use crate::dumps;
+use crate::from_v1;
 use crate::run::{Place, Ran};
 
-/// The lines of the guide's blocks for a shell.
-fn typed() -> Vec<String> {
+/// The lines of a guide's blocks for a shell.
+fn typed(guide: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let guide = std::fs::read_to_string(root.join("docs/guide/command.md")).unwrap();
+    let guide = std::fs::read_to_string(root.join("docs/guide").join(guide)).unwrap();
     let blocks = guide.split("```sh\n").skip(1);
     let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
     blocks
@@ -28,15 +29,34 @@ fn every_command_of_the_guide_works() {
     write("crash.dmp", &dumps::shop(Some((11, 1, 0x10))));
     write("shop.sym", dumps::shop_symbols().as_bytes());
     std::fs::create_dir_all(place.path().join("build/symbols")).unwrap();
+    let lines = typed("command.md");
+    assert!(lines.len() > 15, "{lines:?}");
+    run(&place, &lines);
+}
+
+#[test]
+fn every_command_of_the_guide_from_version_1_works() {
+    let place = Place::new();
+    // The guide's vault is the default one.
+    let home = place.path().join(".crashvault");
+    from_v1::write_old(&home, from_v1::ISSUES);
+    from_v1::write_export(&place.path().join("v1-export.json"));
+    let sealed = place.path().join("old-encrypted");
+    from_v1::write_sealed(&sealed, &place.path().join("password.txt"));
+    let lines = typed("from-v1.md");
+    assert!(lines.len() >= 5, "{lines:?}");
+    run(&place, &lines);
+}
+
+#[track_caller]
+fn run(place: &Place, lines: &[String]) {
     let program = Path::new(env!("CARGO_BIN_EXE_crashvault"));
     let search = std::env::var("PATH").unwrap();
     let search = format!("{}:{search}", program.parent().unwrap().display());
-    let lines = typed();
-    assert!(lines.len() > 15, "{lines:?}");
     for line in lines {
         let mut shell = std::process::Command::new("sh");
         shell
-            .args(["-c", &line])
+            .args(["-c", line])
             .env("PATH", &search)
             .current_dir(place.path());
         for (name, value) in place.command(&[]).get_envs() {

@@ -6,6 +6,7 @@ mod bad_days;
 mod decide;
 mod demo;
 mod dumps;
+mod from_v1;
 mod guide;
 mod help;
 mod import;

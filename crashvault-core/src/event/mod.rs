@@ -28,3 +28,5 @@ pub use model::{
     Breadcrumb, Event, Exception, Flaw, Frame, Image, Level, LogEntry, Mechanism, Object,
     Stacktrace, Thread, User,
 };
+#[cfg(feature = "v1")]
+pub(crate) use read::read_value;

@@ -56,6 +56,15 @@ impl Event {
     }
 }
 
+/// Reads JSON as Python writes it, forgiving what [`Event::from_json`] forgives; else the reason.
+#[cfg(feature = "v1")]
+pub(crate) fn read_value(json: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(json).or_else(|first| {
+        let patched = patch_json(&String::from_utf8_lossy(json));
+        serde_json::from_str(&patched).map_err(|_| first.to_string())
+    })
+}
+
 /// One object being read: what is taken is removed, what stays is `other`.
 struct Fields<'f, 'j> {
     map: RawObject<'j>,

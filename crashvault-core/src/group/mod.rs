@@ -3,17 +3,22 @@
 //!
 //! Two events have one key if a rule or the sender says so (stage 0), else if their outermost type, the type of
 //! their root cause and the first five in-app functions of its stack are the same (stage 1). Without a stack the
-//! template of the message stands in.
+//! template of the message stands in. Where issues of Crashvault 1 were imported, its key of the message goes before
+//! that ([`legacy_fingerprint`]).
 //!
 //! Never: opens the store, reads a clock, looks at line numbers or addresses, or at the message where there is a
 //! stack.
 
 mod frames;
 mod glob;
+mod legacy;
 mod message;
 mod names;
 mod rules;
 
+#[cfg(feature = "v1")]
+pub(crate) use legacy::LegacyFingerprint;
+pub(crate) use legacy::legacy_fingerprint;
 pub(crate) use rules::{GroupRule, GroupRules};
 
 use crate::event::limits::{FINGERPRINT_PARTS_MAX, cut};

@@ -70,6 +70,7 @@ pub(crate) fn drain(
     limit: DrainLimit,
     now: Timestamp,
 ) -> Result<DrainReport> {
+    walk.has_legacy = store.has_legacy()?;
     let mut drain = Drain {
         directory,
         store,
@@ -733,6 +734,7 @@ mod tests {
             symbolizer: Symbolizer::new(None, InAppRules::default()),
             group_rules: GroupRules::default(),
             scrub_rules: ScrubRules::default(),
+            has_legacy: false,
         }
     }
 

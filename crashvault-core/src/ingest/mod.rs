@@ -18,7 +18,7 @@ pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};
 
 use crate::event::{Event, Image};
-use crate::group::{self, GroupRules};
+use crate::group::{self, GroupRules, Grouping};
 use crate::issue::Join;
 use crate::scrub::{self, ScrubRules};
 use crate::store::NewEvent;
@@ -30,6 +30,8 @@ pub(crate) struct Walk {
     pub(crate) symbolizer: Symbolizer,
     pub(crate) group_rules: GroupRules,
     pub(crate) scrub_rules: ScrubRules,
+    /// Whether the store has issues of Crashvault 1, which events may belong to; to be asked before each batch.
+    pub(crate) has_legacy: bool,
 }
 
 /// Where an event came from.
@@ -38,6 +40,17 @@ pub(crate) struct Origin {
     pub(crate) received_at: Timestamp,
     pub(crate) process: [u8; 16],
     pub(crate) sequence: u64,
+}
+
+impl Origin {
+    /// Of events that no journal brought.
+    pub(crate) fn handed_in(received_at: Timestamp) -> Self {
+        Self {
+            received_at,
+            process: [0; 16],
+            sequence: 0,
+        }
+    }
 }
 
 /// The project of events that name none.
@@ -53,20 +66,47 @@ impl Walk {
     ) -> NewEvent {
         backtrace::read(&mut event, &self.symbolizer);
         self.symbolizer.symbolicate(&mut event, images);
+        // Version 1 scrubbed nothing: its key is that of the words as they came.
+        let legacy = match self.has_legacy {
+            true => group::legacy_fingerprint(&event),
+            false => None,
+        };
         scrub::scrub(&mut event, &self.scrub_rules);
         let grouping = group::group(&event, &self.group_rules);
-        let project = event.project().unwrap_or(PROJECT_DEFAULT).to_owned();
-        let issue = group::issue_id(&project, &grouping.variant);
-        let mut join = Join::new(grouping.variant, issue, project, origin.received_at);
-        join.reason = grouping.reason.into();
-        join.parts = grouping.parts;
-        join.algorithm = grouping.algorithm;
+        // A rule of the user's goes before what version 1 did.
+        let legacy = legacy.filter(|_| grouping.reason == "message");
         NewEvent {
-            event,
-            join,
-            received_at: origin.received_at,
-            process: origin.process,
-            sequence: origin.sequence,
+            legacy: legacy.map(|legacy| legacy.grouping().variant),
+            ..placed(event, grouping, origin)
         }
+    }
+
+    /// Takes an event of Crashvault 1 through the same steps, into the issue that it had there.
+    #[cfg(feature = "v1")]
+    pub(crate) fn digest_legacy(
+        &mut self,
+        mut event: Event,
+        fingerprint: group::LegacyFingerprint,
+        origin: Origin,
+    ) -> NewEvent {
+        scrub::scrub(&mut event, &self.scrub_rules);
+        placed(event, fingerprint.grouping(), origin)
+    }
+}
+
+fn placed(event: Event, grouping: Grouping, origin: Origin) -> NewEvent {
+    let project = event.project().unwrap_or(PROJECT_DEFAULT).to_owned();
+    let issue = group::issue_id(&project, &grouping.variant);
+    let mut join = Join::new(grouping.variant, issue, project, origin.received_at);
+    join.reason = grouping.reason.into();
+    join.parts = grouping.parts;
+    join.algorithm = grouping.algorithm;
+    NewEvent {
+        event,
+        legacy: None,
+        join,
+        received_at: origin.received_at,
+        process: origin.process,
+        sequence: origin.sequence,
     }
 }

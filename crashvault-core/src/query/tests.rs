@@ -574,6 +574,7 @@ fn put(store: &mut MemoryStore, number: u8, issue: u8, message: &str) {
     let variant = VariantKey::from_bytes([issue; 16]);
     let new = NewEvent {
         event: made,
+        legacy: None,
         join: Join::new(variant, IssueId::from_bytes([issue; 16]), "shop", at),
         received_at: at,
         process: [1; 16],

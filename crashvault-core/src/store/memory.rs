@@ -11,9 +11,9 @@ use super::matching::fits;
 use super::view::line;
 use super::{
     Attachment, Batch, Collected, Committed, Contents, Decision, Effort, EventPage, EventSearch,
-    Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent, Outcome, Packed, Place,
-    RebuildReport, Record, Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts,
-    id_of_reaction, needs_id,
+    Expendable, Exported, IssueFilter, IssuePage, IssueSearch, LEGACY_COUNTER, NewEvent, Outcome,
+    Packed, Place, RebuildReport, Record, Residue, Retired, Store, StoreStats, StoredEvent,
+    ValueCount, facts, id_of_reaction, needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
@@ -25,6 +25,9 @@ use crate::time::Timestamp;
 
 /// Issues named in a conflict.
 const CANDIDATES_MAX: usize = 10;
+/// Stands where a number is free.
+#[cfg(feature = "v1")]
+const NOBODY: IssueId = IssueId::from_bytes([0; 16]);
 /// Nanoseconds of an hour.
 const HOUR: i64 = 3_600_000_000_000;
 
@@ -122,6 +125,25 @@ impl MemoryStore {
         })
     }
 
+    /// Gives an issue this number if it is free. Numbers that were passed over belong to nobody yet.
+    #[cfg(feature = "v1")]
+    fn take_number(&mut self, number: u64, issue: &IssueId, project: &str) {
+        let known = |id| Known {
+            id,
+            project: project.to_owned(),
+            events: BTreeSet::new(),
+            retired: Vec::new(),
+        };
+        while (self.issues.len() as u64) < number {
+            self.issues.push(known(NOBODY));
+        }
+        if let Some(place) = self.known_mut(number)
+            && place.id == NOBODY
+        {
+            *place = known(*issue);
+        }
+    }
+
     fn joined(&self, project: &str, variant: VariantKey) -> Option<u64> {
         let join = self
             .joins
@@ -163,8 +185,12 @@ impl MemoryStore {
                 number
             }
             None => {
-                let number = self.join(&new.join, committed);
-                self.insert(new, number);
+                let legacy = new
+                    .legacy
+                    .and_then(|legacy| Some((legacy, self.joined(&new.join.project, legacy)?)));
+                let (variant, number) =
+                    legacy.unwrap_or_else(|| (new.join.variant, self.join(&new.join, committed)));
+                self.insert(new, variant, number);
                 committed.events_new += 1;
                 number
             }
@@ -177,7 +203,7 @@ impl MemoryStore {
         });
     }
 
-    fn insert(&mut self, new: &Packed, issue_number: u64) {
+    fn insert(&mut self, new: &Packed, variant: VariantKey, issue_number: u64) {
         let Contents::Whole(event) = &new.contents else {
             panic!("the event was packed for another store");
         };
@@ -186,7 +212,7 @@ impl MemoryStore {
             event: Event::clone(event),
             issue: self.id(issue_number, new.join.issue),
             issue_number,
-            variant: new.join.variant,
+            variant,
             ingest_sequence: self.ingested,
             received_at: new.received_at,
             process: new.process,
@@ -604,6 +630,43 @@ impl Store for MemoryStore {
             *counter = counter.saturating_add(*count).min(i64::MAX as u64);
         }
         Ok(committed)
+    }
+
+    #[cfg(feature = "v1")]
+    fn number_legacy(
+        &mut self,
+        project: &str,
+        issues: &[(IssueId, Option<u64>)],
+        keep: bool,
+    ) -> Result<Vec<(u64, bool)>> {
+        let mut next = self.clone();
+        let known: Vec<bool> = issues
+            .iter()
+            .map(|(issue, _)| next.number(issue).is_some())
+            .collect();
+        for (issue, wish) in issues {
+            if let Some(wish) = wish
+                && next.number(issue).is_none()
+            {
+                next.take_number(*wish, issue, project);
+            }
+        }
+        let mut committed = Committed::default();
+        let numbers = issues.iter().zip(known).map(|((issue, _), known)| {
+            let variant = VariantKey::from_bytes([0; 16]);
+            let join = Join::new(variant, *issue, project, Timestamp::default());
+            (next.number_or_new(&join, &mut committed), !known)
+        });
+        let numbers = numbers.collect();
+        next.counters.entry(LEGACY_COUNTER.into()).or_insert(0);
+        if keep {
+            *self = next;
+        }
+        Ok(numbers)
+    }
+
+    fn has_legacy(&self) -> Result<bool> {
+        Ok(self.counters.contains_key(LEGACY_COUNTER))
     }
 
     fn sync(&mut self) -> Result<()> {
@@ -1033,4 +1096,10 @@ mod tests {
     }
 
     conformance!(fresh);
+
+    #[cfg(feature = "v1")]
+    #[test]
+    fn legacy_numbers_are_kept_where_they_are_free() {
+        crate::store::testkit::legacy_numbers_are_kept_where_they_are_free(&mut *fresh());
+    }
 }

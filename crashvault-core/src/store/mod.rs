@@ -45,6 +45,9 @@ pub(crate) use words::{fold, words};
 /// Title and culprit of an issue are cut to this many characters; the event keeps them whole.
 pub(crate) const LINE_CHARS_MAX: usize = 200;
 
+/// The counter of issues that came from Crashvault 1.
+const LEGACY_COUNTER: &str = "v1_issues";
+
 /// The same event does the same to an issue in every vault.
 pub(crate) fn id_of_reaction(issue: &IssueId, deed: &Deed) -> ActivityId {
     let mut hasher = blake3::Hasher::new();
@@ -74,6 +77,23 @@ pub(crate) trait Store: Send {
     /// Busy when another writer does not finish in time; Io when the disk is
     /// full (retryable); ReadOnly; Corrupt.
     fn commit(&mut self, batch: &Batch) -> Result<Committed>;
+
+    /// Gives issues of Crashvault 1 their numbers there, as far as these are free; the others get the next ones, after
+    /// all that are free are taken. An issue that has a number keeps it. From then on [`Store::has_legacy`]. Of each
+    /// issue its number, and whether that is new. Unless it is to be kept, it stays a question.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    #[cfg(feature = "v1")]
+    fn number_legacy(
+        &mut self,
+        project: &str,
+        issues: &[(IssueId, Option<u64>)],
+        keep: bool,
+    ) -> Result<Vec<(u64, bool)>>;
+
+    /// Whether issues of Crashvault 1 were ever numbered here, so that events may belong to one.
+    fn has_legacy(&self) -> Result<bool>;
 
     /// Returns once everything committed so far survives a power cut. To be called before a drained segment is removed.
     fn sync(&mut self) -> Result<()>;
@@ -238,6 +258,8 @@ pub(crate) struct Batch {
 pub(crate) struct NewEvent {
     /// The event, scrubbed and symbolicated.
     pub(crate) event: Event,
+    /// The variant that an issue of Crashvault 1 would know it by: where that has joined one, it goes before `join`.
+    pub(crate) legacy: Option<VariantKey>,
     /// Its variant, the issue proposed for it, and why; recorded only if the variant is new.
     pub(crate) join: Join,
     /// When the vault received it; its time if the sender gave none.
@@ -262,6 +284,7 @@ pub(crate) struct Packed {
     pub(crate) release: Option<String>,
     /// When it happened, as issues and lists see it.
     pub(crate) time: Timestamp,
+    pub(crate) legacy: Option<VariantKey>,
     pub(crate) join: Join,
     pub(crate) received_at: Timestamp,
     pub(crate) process: [u8; 16],
@@ -294,6 +317,7 @@ impl Packed {
             event_id: new.event.event_id,
             release: new.event.release.clone(),
             time: new.time(),
+            legacy: new.legacy,
             join: new.join,
             received_at: new.received_at,
             process: new.process,

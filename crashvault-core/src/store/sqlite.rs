@@ -17,6 +17,7 @@ mod failure;
 mod gist;
 mod ground;
 mod issue_sql;
+mod legacy;
 mod names;
 mod open;
 mod payload;
@@ -184,6 +185,20 @@ impl Store for SqliteStore {
         self.encoder.end_batch();
         let done = write::commit(&mut self.conn, &mut self.names, &mut self.encoder, batch);
         self.written("commit", done)
+    }
+
+    #[cfg(feature = "v1")]
+    fn number_legacy(
+        &mut self,
+        project: &str,
+        issues: &[(IssueId, Option<u64>)],
+        keep: bool,
+    ) -> Result<Vec<(u64, bool)>> {
+        legacy::number(&mut self.conn, project, issues, keep).map_err(self.named("import"))
+    }
+
+    fn has_legacy(&self) -> Result<bool> {
+        legacy::is_there(&self.conn).map_err(self.named("read"))
     }
 
     fn sync(&mut self) -> Result<()> {

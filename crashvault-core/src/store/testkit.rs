@@ -28,6 +28,7 @@ macro_rules! conformance {
             an_event_id_counts_once
             an_event_id_twice_in_a_batch_counts_once
             a_variant_stays_where_it_joined
+            an_event_joins_what_its_legacy_variant_joined
             only_new_variants_leave_a_join
             joins_are_read_back_whole
             variants_of_two_projects_are_apart
@@ -179,6 +180,7 @@ pub(crate) fn new_event(event: u32, variant: u8) -> NewEvent {
     join.algorithm = 3;
     NewEvent {
         event: made,
+        legacy: None,
         join,
         received_at: time(i64::from(event) + 1),
         process: [1; 16],
@@ -313,6 +315,66 @@ pub(super) fn a_variant_stays_where_it_joined(store: &mut dyn Store) {
     assert_eq!(committed.outcomes[0].issue_number, 1);
     assert_eq!(event_numbers(store, 1, 10), [2, 1]);
     assert!(store.issue(&IssueRef::Id(issue_id(9))).is_err());
+}
+
+pub(super) fn an_event_joins_what_its_legacy_variant_joined(store: &mut dyn Store) {
+    keep(store, vec![new_event(1, 1)]);
+    let with_legacy = |event, variant, legacy| NewEvent {
+        legacy: Some(VariantKey::from_bytes([legacy; 16])),
+        ..new_event(event, variant)
+    };
+    // One that has joined nothing founds nothing, also within a batch.
+    let batch = vec![
+        with_legacy(2, 2, 1),
+        with_legacy(3, 3, 9),
+        with_legacy(4, 3, 9),
+    ];
+    let numbers: Vec<u64> = keep(store, batch)
+        .outcomes
+        .iter()
+        .map(|outcome| outcome.issue_number)
+        .collect();
+    assert_eq!(numbers, [1, 2, 2]);
+    assert_eq!(event_numbers(store, 1, 10), [2, 1]);
+    let stored = &store.events(&issue_id(1), 1).unwrap()[0];
+    assert_eq!(stored.variant, VariantKey::from_bytes([1; 16]));
+    assert!(store.joins(&issue_id(2)).unwrap().is_empty());
+    assert!(!store.has_legacy().unwrap());
+}
+
+/// Numbers of issues that came from Crashvault 1.
+#[cfg(feature = "v1")]
+pub(super) fn legacy_numbers_are_kept_where_they_are_free(store: &mut dyn Store) {
+    keep(store, vec![new_event(1, 1), new_event(2, 2)]);
+    let wishes = [
+        (issue_id(11), Some(2)),
+        (issue_id(12), None),
+        (issue_id(13), Some(7)),
+        (issue_id(14), Some(7)),
+        (issue_id(1), Some(5)),
+        (issue_id(15), Some(4)),
+    ];
+    let expected = [
+        (8, true),
+        (9, true),
+        (7, true),
+        (10, true),
+        (1, false),
+        (4, true),
+    ];
+    let asked = store.number_legacy("shop", &wishes, false).unwrap();
+    assert_eq!(asked, expected);
+    assert!(!store.has_legacy().unwrap());
+    let kept = store.number_legacy("shop", &wishes, true).unwrap();
+    assert_eq!(kept, expected);
+    assert!(store.has_legacy().unwrap());
+    let again = store.number_legacy("shop", &wishes, true).unwrap();
+    assert!(again.iter().all(|(_, is_new)| !is_new));
+    assert_eq!(
+        keep(store, vec![new_event(3, 13)]).outcomes[0].issue_number,
+        7
+    );
+    assert_eq!(keep(store, vec![new_event(4, 16)]).issues_new, [11]);
 }
 
 pub(super) fn only_new_variants_leave_a_join(store: &mut dyn Store) {

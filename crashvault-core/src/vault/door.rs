@@ -22,9 +22,9 @@ use crate::time::{Clock, SystemClock, Timestamp};
 pub const READER_DRAIN_MAX: Duration = Duration::from_millis(200);
 
 /// Events added in one transaction.
-const BATCH_EVENTS_MAX: usize = 4096;
+pub(super) const BATCH_EVENTS_MAX: usize = 4096;
 /// Bytes of what is kept of them, from which on a batch is full.
-const BATCH_BYTES_MAX: usize = 32 << 20;
+pub(super) const BATCH_BYTES_MAX: usize = 32 << 20;
 
 /// How long another process may hold the lease without taking anything in.
 const LEASE_PATIENCE: Duration = Duration::from_secs(60);
@@ -180,6 +180,7 @@ impl VaultOptions {
             symbolizer: Symbolizer::new(Some(home.join("symbols")), settings.in_app.clone()),
             group_rules: settings.group.clone(),
             scrub_rules: settings.scrub.clone(),
+            has_legacy: false,
         };
         Ok(Vault {
             home,
@@ -448,12 +449,9 @@ impl Vault {
     /// Each event is packed as soon as it comes: then it lies in the processor's cache, and its memory serves the next.
     fn batch(&mut self, events: impl Iterator<Item = Event>) -> Result<Batch> {
         self.lineage.check()?;
+        self.walk.has_legacy = self.store.has_legacy()?;
         let now = self.clock.now();
-        let origin = Origin {
-            received_at: now,
-            process: [0; 16],
-            sequence: 0,
-        };
+        let origin = Origin::handed_in(now);
         let mut batch = Batch::default();
         let mut bytes = 0;
         for mut event in events {
@@ -471,7 +469,7 @@ impl Vault {
         Ok(batch)
     }
 
-    fn add_batch(&mut self, batch: Batch) -> Result<Vec<Added>> {
+    pub(super) fn add_batch(&mut self, batch: Batch) -> Result<Vec<Added>> {
         self.refuse_full_disk("add")?;
         let committed = self.store.commit(&batch)?;
         let added = committed.outcomes.iter().map(|outcome| Added {

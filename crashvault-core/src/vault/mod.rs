@@ -47,6 +47,8 @@ mod space;
 mod status;
 #[cfg(feature = "store")]
 mod symbols;
+#[cfg(feature = "v1")]
+mod v1;
 
 #[cfg(feature = "store")]
 pub use archive::{
@@ -74,3 +76,5 @@ pub use space::SpaceReport;
 pub use status::{Finding, Severity, VaultStatus};
 #[cfg(feature = "store")]
 pub use symbols::{SymbolsAdded, SymbolsKind};
+#[cfg(feature = "v1")]
+pub use v1::{V1Options, V1Report};

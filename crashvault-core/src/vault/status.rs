@@ -196,6 +196,14 @@ impl Vault {
         has_v1_data(directory.as_ref())
     }
 
+    /// Whether issues of Crashvault 1 were imported: what is captured in the same words joins them.
+    ///
+    /// # Errors
+    /// Busy, Io, Corrupt.
+    pub fn has_imported_v1(&self) -> Result<bool> {
+        self.store.has_legacy()
+    }
+
     fn store_findings(&self) -> Result<Vec<Finding>> {
         let found = self.store.check()?;
         if found.is_empty() {
@@ -364,7 +372,10 @@ fn v1_finding(home: &Path) -> Option<Finding> {
         Finding::new(
             Severity::Notice,
             what,
-            "it is left as it is; importing it comes with `crashvault import`",
+            format!(
+                "`crashvault import {}` takes it in, once however often it is done; it is left as it is",
+                home.display()
+            ),
         )
     })
 }

@@ -18,9 +18,9 @@ use crate::event::{EventId, Level};
 use crate::issue::{Issue, IssueId, VariantKey};
 use crate::time::Timestamp;
 
-/// Up to here, what an archive says its numbers were is taken: one record with the last number there is would leave none
+/// Up to here, what an archive or Crashvault 1 says its numbers were is taken: one record with the last number there is would leave none
 /// for what comes.
-const ISSUE_MAX: u64 = 1 << 24;
+pub(super) const ISSUE_MAX: u64 = 1 << 24;
 const EVENT_MAX: u64 = 1 << 31;
 const ATTACHMENT_MAX: u64 = 1 << 53;
 
@@ -240,10 +240,7 @@ fn issue_number(
 ) -> rusqlite::Result<i64> {
     let project = write::project(conn, project)?;
     if number <= ISSUE_MAX && read::number(conn, id)?.is_none() {
-        conn.prepare_cached(
-            "INSERT OR IGNORE INTO issue_number (number, issue, project) VALUES (?1, ?2, ?3)",
-        )?
-        .execute(params![signed(number), id.as_bytes(), project])?;
+        write::put_number(conn, project, id, number)?;
     }
     write::number(conn, project, id).map(|(number, _)| number)
 }

@@ -57,6 +57,12 @@ fn open_read_only(path: &Path) -> Result<SqliteStore> {
 
 conformance!(fresh);
 
+#[cfg(feature = "v1")]
+#[test]
+fn legacy_numbers_are_kept_where_they_are_free() {
+    crate::store::testkit::legacy_numbers_are_kept_where_they_are_free(&mut *fresh());
+}
+
 /// A closed vault of `events` events, 5 variants.
 fn closed_vault(events: u32) -> (crate::scratch::Scratch, PathBuf) {
     let mut vault = fresh();

@@ -113,6 +113,20 @@ pub(super) fn set_counter(conn: &mut Connection, name: &str, value: u64) -> rusq
     transaction.commit()
 }
 
+/// Gives an issue this number, unless one of the two is taken.
+pub(super) fn put_number(
+    conn: &Connection,
+    project: i64,
+    issue: &IssueId,
+    number: u64,
+) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO issue_number (number, issue, project) VALUES (?1, ?2, ?3)",
+    )?
+    .execute(params![signed(number), issue.as_bytes(), project])
+    .map(drop)
+}
+
 /// Adds the events of one batch to the ground records, and hands them on to be derived from.
 struct Keeper<'a> {
     transaction: &'a Transaction<'a>,
@@ -161,7 +175,10 @@ impl<'a> Keeper<'a> {
         }
         let project = self.project(&new.join.project)?;
         let issues_before = self.committed.issues_new.len();
-        let joined = self.join(project, &new.join)?;
+        let joined = match self.joined_legacy(project, new)? {
+            Some(joined) => joined,
+            None => self.join(project, &new.join)?,
+        };
         let stacks = stacks(
             self.transaction,
             self.encoder,
@@ -225,30 +242,45 @@ impl<'a> Keeper<'a> {
         Ok(id)
     }
 
+    /// The issue of Crashvault 1 that an event belongs to, if there is one.
+    fn joined_legacy(&mut self, project: i64, new: &Packed) -> rusqlite::Result<Option<Joined>> {
+        match new.legacy {
+            Some(variant) => self.joined(project, variant),
+            None => Ok(None),
+        }
+    }
+
     /// The issue a variant has joined; a new variant joins the one proposed.
     fn join(&mut self, project: i64, join: &Join) -> rusqlite::Result<Joined> {
-        let key = (project, join.variant);
+        if let Some(joined) = self.joined(project, join.variant)? {
+            return Ok(joined);
+        }
+        let joined = self.record_join(project, join)?;
+        self.variants.insert((project, join.variant), joined);
+        Ok(joined)
+    }
+
+    fn joined(&mut self, project: i64, variant: VariantKey) -> rusqlite::Result<Option<Joined>> {
+        let key = (project, variant);
         if let Some(joined) = self.variants.get(&key) {
-            return Ok(*joined);
+            return Ok(Some(*joined));
         }
         let found = self
             .transaction
             .prepare_cached(
                 "SELECT id, issue FROM variant_join WHERE project = ?1 AND variant = ?2",
             )?
-            .query_row(params![project, join.variant.as_bytes()], |row| {
+            .query_row(params![project, variant.as_bytes()], |row| {
                 Ok(Joined {
                     join: row.get(0)?,
                     issue: row.get(1)?,
                 })
             })
             .optional()?;
-        let joined = match found {
-            Some(joined) => joined,
-            None => self.record_join(project, join)?,
-        };
-        self.variants.insert(key, joined);
-        Ok(joined)
+        if let Some(joined) = found {
+            self.variants.insert(key, joined);
+        }
+        Ok(found)
     }
 
     fn record_join(&mut self, project: i64, join: &Join) -> rusqlite::Result<Joined> {

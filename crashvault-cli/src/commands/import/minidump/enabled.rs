@@ -12,7 +12,7 @@ pub fn run(directory: &Path, import: &Import, screen: &mut Screen) -> Result<Don
         let message = format!("there is nothing at {}", missing.display());
         return Err(Failure::new(message, "--symbols takes a directory or a file").into());
     }
-    let added = Vault::open(directory)?.import_minidump(&import.file, &import.symbols)?;
+    let added = Vault::open(directory)?.import_minidump(&import.path, &import.symbols)?;
     tell_added(&added, screen)?;
     Ok(Done::Well)
 }

@@ -7,7 +7,7 @@ use crate::output::{Failure, Screen, Stop};
 pub fn run(_: &Path, import: &Import, _: &mut Screen) -> Result<Done, Stop> {
     let message = format!(
         "this build of crashvault reads no minidumps, {} neither",
-        import.file.display()
+        import.path.display()
     );
     Err(Failure::new(message, "build it with --features minidump").into())
 }
