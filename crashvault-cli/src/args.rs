@@ -5,6 +5,7 @@
 mod decide;
 mod foreign;
 mod room;
+mod searches;
 mod values;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status as IssueSta
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
 pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
 pub use room::{Archive, Gc, Prune, Restore};
+pub use searches::{Period, Searches, SearchesCommand};
 use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
 
 const STYLES: Styles = Styles::styled()
@@ -105,7 +107,8 @@ pub enum Command {
     List(List),
     #[command(alias = "sh")]
     Show(Show),
-    Search(Search),
+    Search(Box<Search>),
+    Searches(Searches),
     Resolve(Resolve),
     Reopen(Reopen),
     Ignore(Ignore),
@@ -215,6 +218,8 @@ pub struct List {
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
     #[command(flatten)]
+    pub period: Period,
+    #[command(flatten)]
     pub wait: Wait,
 }
 
@@ -226,6 +231,7 @@ The words are joined by blanks. An issue is found if one of its events fits the 
   timeout  \"connection refused\"  time*   words, phrases, beginnings, anywhere in an event
   level:error  level:>=warning           debug, info, warning, error, fatal
   release:shop@2.*  release:[a, b]       `*` stands for anything, [a, b] for one of several
+  release:latest  release.version:>=2.1  each project's newest release; versions are compared
   tags[region]:eu  region:eu             a key with no other meaning is a tag of the event
   has:user  !has:release  !level:info    there at all; `!` or NOT excludes
   is:unresolved                          or open, resolved, ignored, regressed, assigned,
@@ -233,22 +239,30 @@ The words are joined by blanks. An issue is found if one of its events fits the 
   assigned:me  assigned:none             whose it is: a name, me, none
   timesSeen:>100  users:>=10             counts
   age:-7d  age:+7d  lastSeen:-2h         first seen, last seen: less, more than that ago
-  firstSeen:2026-01-05                   on that day (UTC)
+  firstSeen:2026-01-05                   on that day (UTC; a time may name its zone)
   stack.function:parse*                  in a stack; also stack.module, stack.filename
+  error.type:Timeout  os.name:Linux      and other fields: http.*, device.*, runtime.*, user.* …
   (timeout OR refused) project:shop      AND goes without saying; OR binds weaker
+  @mine                                  what was saved by --save mine
 
 A shell takes quotes, `!`, `*`, `>` and parentheses for itself: put the query in single quotes.
 Answers as `list` does. With --events each line of a pipe is: time, level, issue, title, event id;
-with --archived the archive is one column more.
+with --archived the archive is one column more. Where nothing fits and a key is nearly a known one,
+that is told. docs/guide/search.md has all of the language.
 
-JSON: vault, waiting_count, issues (as in `list`), next (for --after; null on the last page); with
---events instead of issues: events (id, issue, issue_number, time, received_at, level, title, event);
-with --archived also: archive of each issue, unreadable (archives that are damaged)
+JSON: vault, waiting_count, issues (as in `list`), next (for --after; null on the last page), doubts
+(position, key, meant: keys that are nearly known ones, if nothing fits); with --events instead of
+issues: events (id, issue, issue_number, time, received_at, level, title, event); with --archived
+also: archive of each issue, unreadable (archives that are damaged); with --explain: tree (kind,
+position, text, meaning, index, rows, parts), meaning, route, lists (depth, what), rows_read,
+found_count, elapsed_us, doubts; with --save: name, query, replaced
 
 Examples:
   crashvault search 'is:unresolved level:error timeout'
   crashvault search 'release:shop@2.* users:>=10' --sort users
-  crashvault search '\"connection refused\"' --events --limit 5
+  crashvault search '\"connection refused\"' --events --limit 5 --since 7d
+  crashvault search --save mine 'is:unresolved assigned:me'
+  crashvault search '@mine timeout' --explain
   crashvault search is:regressed --json | jq '.issues[].number'")]
 pub struct Search {
     /// What to look for; nothing finds all
@@ -260,6 +274,16 @@ pub struct Search {
     /// Look into the archives instead, which takes longer, and tell where each issue lies
     #[arg(long, conflicts_with = "events")]
     pub archived: bool,
+    /// Tell how the query was understood, how it was answered and what that cost, instead of the answer
+    #[arg(long, conflicts_with = "archived")]
+    pub explain: bool,
+    /// Keep the query under this name instead; @NAME in a query stands for it
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["events", "archived", "explain", "sort", "after", "since", "until"]
+    )]
+    pub save: Option<String>,
     /// The order: last-seen, first-seen, count, users or number [default: last-seen]
     #[arg(long, value_name = "ORDER", value_parser = sort)]
     pub sort: Option<IssueSort>,
@@ -269,6 +293,8 @@ pub struct Search {
     /// Go on behind the page that told this cursor
     #[arg(long, value_name = "CURSOR", value_parser = cursor)]
     pub after: Option<Cursor>,
+    #[command(flatten)]
+    pub period: Period,
     #[command(flatten)]
     pub wait: Wait,
 }

@@ -117,7 +117,9 @@ pub use issue::{
 };
 pub use journal::Durability;
 #[cfg(feature = "store")]
-pub use query::{Cursor, EventsFound, IssuesFound, Search};
+pub use query::{
+    Cursor, Doubt, EventsFound, ExplainedTerm, Explanation, IssuesFound, Search, TermKind, TermRows,
+};
 #[cfg(feature = "store")]
 pub use store::{Attachment, IssueFilter, IssueSort, RebuildReport, StoredEvent, ValueCount};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
@@ -125,8 +127,8 @@ pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 pub use vault::{
     Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, Finding,
     GarbageReport, IgnoreUntil, NewAttachment, PruneReport, PruneRule, READER_DRAIN_MAX,
-    RescueReport, RestoreReport, Setting, SettingSource, Severity, SpaceReport, SymbolsAdded,
-    SymbolsKind, Vault, VaultOptions, VaultStatus,
+    RescueReport, RestoreReport, SavedSearch, Setting, SettingSource, Severity, SpaceReport,
+    SymbolsAdded, SymbolsKind, Vault, VaultOptions, VaultStatus,
 };
 #[cfg(feature = "v1")]
 pub use vault::{V1Options, V1Report};

@@ -1,6 +1,6 @@
 //! `list`: the issues, as a table or lines.
 
-use crashvault::{Issue, IssueFilter, Timestamp};
+use crashvault::{Issue, IssueFilter, Search, Timestamp, Vault};
 use serde_json::json;
 
 use super::Done;
@@ -20,14 +20,11 @@ pub fn run(place: &Place, list: &List, screen: &mut Screen) -> Result<Done, Stop
     };
     // One more than asked for, to know whether there are more.
     let limit = list.limit as usize;
-    let mut filter = IssueFilter::default().sort(list.sort).limit(limit + 1);
-    filter.status = list.status;
-    filter.project.clone_from(&list.project);
-    let mut issues = opened.vault.issues(&filter)?;
+    let mut issues = find(&opened.vault, list, limit + 1)?;
     let has_more = issues.len() > limit;
     issues.truncate(limit);
     answer(place, &issues, opened.waiting_count, screen)?;
-    let is_filtered = list.status.is_some() || list.project.is_some();
+    let is_filtered = list.status.is_some() || list.project.is_some() || list.period.is_given();
     match issues.is_empty() {
         true if is_filtered => screen.note("no issue fits; `crashvault list` shows all"),
         true => tell_first_steps("the vault is empty", screen),
@@ -37,6 +34,25 @@ pub fn run(place: &Place, list: &List, screen: &mut Screen) -> Result<Done, Stop
         false => {}
     }
     Ok(Done::Well)
+}
+
+fn find(vault: &Vault, list: &List, limit: usize) -> crashvault::Result<Vec<Issue>> {
+    if !list.period.is_given() {
+        let mut filter = IssueFilter::default().sort(list.sort).limit(limit);
+        filter.status = list.status;
+        filter.project.clone_from(&list.project);
+        return vault.issues(&filter);
+    }
+    let status = list
+        .status
+        .map(|status| format!("status:{}", status.name()));
+    let project = list.project.as_ref().map(|name| {
+        let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("project:\"{name}\"")
+    });
+    let terms: Vec<String> = status.into_iter().chain(project).collect();
+    let search = Search::new(terms.join(" ")).sort(list.sort).limit(limit);
+    Ok(vault.search(&list.period.of(search))?.issues)
 }
 
 fn answer(

@@ -15,6 +15,7 @@ mod reading;
 mod rebuild;
 mod rescue;
 mod search;
+mod searches;
 mod show;
 mod status;
 mod symbols;
@@ -68,6 +69,7 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::List(list) => list::run(&place(global)?, list, screen),
         Command::Show(show) => show::run(&place(global)?, show, screen),
         Command::Search(search) => search::run(&place(global)?, search, screen),
+        Command::Searches(searches) => searches::run(&place(global)?, searches, screen),
         Command::Resolve(resolve) => decide::resolve(&place(global)?, resolve, screen),
         Command::Reopen(reopen) => decide::reopen(&place(global)?, reopen, screen),
         Command::Ignore(ignore) => decide::ignore(&place(global)?, ignore, screen),

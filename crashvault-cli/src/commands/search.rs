@@ -3,7 +3,8 @@
 use std::io;
 
 use crashvault::{
-    ArchivesFound, Cursor, Error, EventsFound, IssuesFound, Result as Answer, Timestamp, Vault,
+    ArchivesFound, Cursor, Doubt, Error, EventsFound, IssuesFound, Result as Answer, Timestamp,
+    Vault,
 };
 use serde_json::{Value, json};
 
@@ -12,9 +13,13 @@ use super::list;
 use super::reading::{self, Place};
 use crate::args::Search;
 use crate::output::failure::Excerpt;
-use crate::output::{Failure, Screen, Stop, json, table, visible};
+use crate::output::{Failure, Screen, Stop, explanation, json, table, visible};
 
 pub fn run(place: &Place, search: &Search, screen: &mut Screen) -> Result<Done, Stop> {
+    let query = search.query.join(" ");
+    if let Some(name) = &search.save {
+        return save(place, name, &query, screen);
+    }
     let opened = match reading::open(place, search.wait, screen) {
         Err(stop) if reading::is_missing(&stop) => {
             if screen.json {
@@ -25,7 +30,9 @@ pub fn run(place: &Place, search: &Search, screen: &mut Screen) -> Result<Done, 
         }
         opened => opened?,
     };
-    let query = search.query.join(" ");
+    if search.explain {
+        return explain(&opened.vault, search, &query, screen);
+    }
     let found = find(&opened.vault, search, &query).map_err(|error| explained(&error, &query))?;
     if screen.json {
         let mut value = empty_page(place, search, opened.waiting_count);
@@ -37,6 +44,9 @@ pub fn run(place: &Place, search: &Search, screen: &mut Screen) -> Result<Done, 
     // On a terminal what is said about the answer stands below it.
     screen.flush()?;
     found.tell_unreadable(screen);
+    for doubt in found.doubts() {
+        screen.note(explanation::doubt(doubt));
+    }
     match found.next() {
         _ if found.is_empty() => screen.note("nothing fits"),
         Some(cursor) if !screen.json => {
@@ -54,13 +64,56 @@ enum Found {
     Archived(ArchivesFound),
 }
 
-fn find(vault: &Vault, search: &Search, query: &str) -> Answer<Found> {
-    let mut asked = crashvault::Search::new(query)
+fn save(place: &Place, name: &str, query: &str, screen: &mut Screen) -> Result<Done, Stop> {
+    let mut vault = place.open()?;
+    let name = name.strip_prefix('@').unwrap_or(name);
+    let replaced = vault
+        .save_search(name, query)
+        .map_err(|error| explained(&error, query))?;
+    if screen.json {
+        screen.value(&json!({"name": name, "query": query, "replaced": replaced}))?;
+        return Ok(Done::Well);
+    }
+    screen.line(format!("Saved as @{name}: {}", visible(query)))?;
+    if let Some(before) = replaced.filter(|before| before != query) {
+        screen.flush()?;
+        screen.note(format!("@{name} was before: {}", visible(&before)));
+    }
+    Ok(Done::Well)
+}
+
+fn explain(vault: &Vault, search: &Search, query: &str, screen: &mut Screen) -> Result<Done, Stop> {
+    let asked = asked(search, query);
+    let told = match search.events {
+        true => vault.explain_events(&asked),
+        false => vault.explain(&asked),
+    };
+    let told = told.map_err(|error| explained(&error, query))?;
+    if screen.json {
+        screen.value(&explanation::json(&told))?;
+        return Ok(Done::Well);
+    }
+    explanation::write(&told, search.events, screen)?;
+    screen.flush()?;
+    for doubt in &told.doubts {
+        screen.note(explanation::doubt(doubt));
+    }
+    Ok(Done::Well)
+}
+
+fn asked(search: &Search, query: &str) -> crashvault::Search {
+    let asked = crashvault::Search::new(query)
         .sort(search.sort.unwrap_or_default())
         .limit(search.limit as usize);
-    if let Some(cursor) = &search.after {
-        asked = asked.after(cursor);
+    let asked = search.period.of(asked);
+    match &search.after {
+        Some(cursor) => asked.after(cursor),
+        None => asked,
     }
+}
+
+fn find(vault: &Vault, search: &Search, query: &str) -> Answer<Found> {
+    let asked = asked(search, query);
     match (search.events, search.archived) {
         (true, _) => vault.search_events(&asked).map(Found::Events),
         (_, true) => vault.search_archives(&asked).map(Found::Archived),
@@ -85,8 +138,17 @@ impl Found {
         }
     }
 
+    fn doubts(&self) -> &[Doubt] {
+        match self {
+            Self::Issues(found) => &found.doubts,
+            Self::Events(found) => &found.doubts,
+            Self::Archived(found) => &found.doubts,
+        }
+    }
+
     fn fill(&self, value: &mut Value) {
         value["next"] = self.next().map(Cursor::to_string).into();
+        value["doubts"] = explanation::doubts_json(self.doubts());
         match self {
             Self::Issues(found) => {
                 value["issues"] = found.issues.iter().map(json::issue).collect();
@@ -146,6 +208,7 @@ fn empty_page(place: &Place, search: &Search, waiting_count: u64) -> Value {
         "waiting_count": waiting_count,
         what: [],
         "next": null,
+        "doubts": [],
     });
     if search.archived {
         value["unreadable"] = json!([]);

@@ -150,6 +150,9 @@ pub fn advice(error: &Error) -> &'static str {
         ErrorKind::NotFound if error.operation() == "undo" => {
             "`crashvault show ISSUE` tells what was decided"
         }
+        ErrorKind::NotFound if error.operation() == "remove search" => {
+            "`crashvault searches` lists them"
+        }
         ErrorKind::NotFound if error.operation() == "read archive" => {
             "`crashvault archive --list` shows the archives that there are"
         }

@@ -5,6 +5,7 @@
 pub mod activity;
 pub mod age;
 pub mod event;
+pub mod explanation;
 pub mod failure;
 pub mod json;
 pub mod paint;

@@ -143,7 +143,14 @@ fn archives_are_searched_when_asked() {
     let found = place.ok(&["search", "--archived", "--json"]).json();
     assert_eq!(
         keys(&found),
-        ["issues", "next", "unreadable", "vault", "waiting_count"]
+        [
+            "doubts",
+            "issues",
+            "next",
+            "unreadable",
+            "vault",
+            "waiting_count"
+        ]
     );
     let issue = &found["issues"][0];
     assert_eq!(issue["archive"], path.to_str().unwrap());

@@ -21,6 +21,17 @@ fn typed(guide: &str) -> Vec<String> {
 
 #[test]
 fn every_command_of_the_guide_works() {
+    check("command.md", 15);
+}
+
+#[test]
+fn every_search_of_the_guide_works() {
+    check("search.md", 15);
+}
+
+/// Types a page's lines beside a vault that has something in it.
+#[track_caller]
+fn check(page: &str, lines_min: usize) {
     let place = Place::new();
     let vault = place.vault();
     place.ok(&["demo", "--vault", vault.to_str().unwrap()]);
@@ -29,8 +40,8 @@ fn every_command_of_the_guide_works() {
     write("crash.dmp", &dumps::shop(Some((11, 1, 0x10))));
     write("shop.sym", dumps::shop_symbols().as_bytes());
     std::fs::create_dir_all(place.path().join("build/symbols")).unwrap();
-    let lines = typed("command.md");
-    assert!(lines.len() > 15, "{lines:?}");
+    let lines = typed(page);
+    assert!(lines.len() > lines_min, "{lines:?}");
     run(&place, &lines);
 }
 

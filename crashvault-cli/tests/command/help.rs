@@ -64,6 +64,16 @@ fn of_search() {
 }
 
 #[test]
+fn of_searches() {
+    check("searches", &["searches"]);
+}
+
+#[test]
+fn of_searches_remove() {
+    check("searches-remove", &["searches", "remove"]);
+}
+
+#[test]
 fn of_resolve() {
     check("resolve", &["resolve"]);
 }

@@ -6,6 +6,49 @@ use crashvault::{Event, Vault};
 use crate::run::{ISSUE_KEYS, Place, keys};
 
 #[test]
+fn a_period_bounds_the_list() {
+    let place = Place::new();
+    let mut vault = crashvault::Vault::open(place.vault()).unwrap();
+    for (day, message) in [(1, "old"), (3, "middle"), (5, "new")] {
+        let payload = serde_json::json!({
+            "message": message, "timestamp": format!("2026-01-0{day}T10:00:00Z"),
+        });
+        let event = crashvault::Event::from_json(payload.to_string().as_bytes()).unwrap();
+        vault.add(event).unwrap();
+    }
+    let listed = |words: &[&str]| {
+        let ran = place.ok(&[&["list"], words].concat());
+        let numbers = ran
+            .stdout
+            .lines()
+            .map(|line| line.split('\t').next().unwrap().to_owned());
+        numbers.collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&["--since", "2026-01-03"]), ["3", "2"]);
+    assert_eq!(listed(&["--until", "2026-01-03"]), ["2", "1"]);
+    assert_eq!(
+        listed(&["--since", "2026-01-02", "--until", "2026-01-04"]),
+        ["2"]
+    );
+    assert_eq!(
+        listed(&["--since", "2026-01-03", "--limit", "1", "--sort", "number"]),
+        ["3"]
+    );
+    assert_eq!(
+        listed(&["--since", "2026-01-03", "--status", "resolved"]),
+        [""; 0]
+    );
+    assert_eq!(
+        listed(&["--since", "2026-01-03", "--project", "a \"b\\"]),
+        [""; 0]
+    );
+    assert_eq!(listed(&["--since", "1d"]), [""; 0]);
+    place
+        .run(&["list", "--until", "x"])
+        .fails(2, "until: 'x' is no time");
+}
+
+#[test]
 fn a_pipe_gets_one_line_per_issue_with_tabs() {
     let place = Place::new();
     place.ok(&[

@@ -12,11 +12,13 @@ mod help;
 mod import;
 mod list;
 mod prune;
+mod queries;
 mod rebuild;
 #[cfg(feature = "out-of-process")]
 mod receive;
 mod rescue;
 mod run;
 mod search;
+mod searches;
 mod show;
 mod status;

@@ -156,11 +156,13 @@ fn nothing_found_is_no_error() {
 fn json_has_the_documented_keys() {
     let place = vault();
     let issues = place.ok(&["search", "bank", "--json"]).json();
-    assert_eq!(keys(&issues), ["issues", "next", "vault", "waiting_count"]);
+    let expected = ["doubts", "issues", "next", "vault", "waiting_count"];
+    assert_eq!(keys(&issues), expected);
     assert_eq!(keys(&issues["issues"][0]), ISSUE_KEYS);
     assert_eq!(issues["next"], Value::Null);
     let events = place.ok(&["search", "bank", "--json", "--events"]).json();
-    assert_eq!(keys(&events), ["events", "next", "vault", "waiting_count"]);
+    let expected = ["doubts", "events", "next", "vault", "waiting_count"];
+    assert_eq!(keys(&events), expected);
     let expected = [
         "event",
         "id",
@@ -217,6 +219,93 @@ fn the_place_is_a_number_in_json() {
         ["exit_code", "hint", "kind", "message", "position"]
     );
     assert_eq!(error["error"]["position"], 6);
+}
+
+#[test]
+fn a_period_bounds_what_is_found() {
+    check(&["--since", "2026-01-05T10:02:00Z"], &["3", "2"]);
+    check(&["--until", "2026-01-05T10:01"], &["1"]);
+    check(
+        &["refused", "--since", "2026-01-05T11:01+01:00"],
+        &["3", "1"],
+    );
+    check(
+        &["--since", "2026-01-05", "--until", "2026-01-05"],
+        &["3", "2", "1"],
+    );
+    check(&["--since", "1h"], &[]);
+    check(
+        &[
+            "--events",
+            "--since",
+            "2026-01-05T10:01:00Z",
+            "--until",
+            "2026-01-05T10:02:00Z",
+        ],
+        &["2", "1"],
+    );
+    vault()
+        .run(&["search", "--since", "soon"])
+        .fails(2, "since: 'soon' is no time");
+    vault()
+        .run(&["search", "--since", "2026-01-05", "--until", "2026-01-04"])
+        .fails(2, "lies behind");
+}
+
+#[test]
+fn a_key_that_is_nearly_known_is_asked_about() {
+    let place = vault();
+    let ran = place.ok(&["search", "levle:error"]);
+    let expected = "note: levle is looked for as a tag; did you mean level?\nnote: nothing fits\n";
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", expected));
+    let doubts = place.ok(&["search", "x levle:error", "--json"]).json();
+    let expected = json!([{"position": 2, "key": "levle", "meant": "level"}]);
+    assert_eq!(doubts["doubts"], expected);
+    assert_eq!(
+        place.ok(&["search", "refused", "--json"]).json()["doubts"],
+        json!([])
+    );
+}
+
+#[test]
+fn a_search_is_explained() {
+    let place = vault();
+    let told = place
+        .ok(&["search", "--explain", "refused (level:error OR region:us)"])
+        .stdout;
+    for line in [
+        "  all of\n",
+        "    0  refused  →  event: the word \"refused\" anywhere\n",
+        "        3 events, in index of texts, index of stacks\n",
+        "    any of\n",
+        "      9  level:error  →  event: level is \"error\"\n",
+        "      24  region:us  →  event: tag \"region\" is \"us\"\n",
+        "        0 events, in values, in the index of texts\n",
+        " 1 issue on the page\n",
+    ] {
+        assert!(told.contains(line), "{line:?} in {told}");
+    }
+    let told = place
+        .ok(&["search", "--explain", "--events", "refused", "--json"])
+        .json();
+    let expected = [
+        "doubts",
+        "elapsed_us",
+        "found_count",
+        "lists",
+        "meaning",
+        "route",
+        "rows_read",
+        "tree",
+    ];
+    assert_eq!(keys(&told), expected);
+    assert_eq!(
+        (&told["found_count"], &told["tree"]["kind"]),
+        (&json!(3), &json!("text"))
+    );
+    place
+        .run(&["search", "--explain", "level:bad"])
+        .fails(2, "'bad'");
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub use activity::{
 pub use check::{COMMENT_BYTES_MAX, ONE_LINE_BYTES_MAX, TITLE_CHARS_MAX, check_author};
 #[cfg(feature = "store")]
 pub(crate) use reaction::Seen;
+#[cfg(feature = "store")]
+pub(crate) use release::compare as compare_releases;
 pub use release::is_newer_release;
 pub use state::{IssueState, fold, last_standing, standing};
 

@@ -22,7 +22,7 @@ pub fn is_newer_release(candidate: &str, than: &str) -> Option<bool> {
 }
 
 /// How `candidate` compares to `than`; `None` if their names do not tell.
-pub(super) fn compare(candidate: &str, than: &str) -> Option<Ordering> {
+pub(crate) fn compare(candidate: &str, than: &str) -> Option<Ordering> {
     if candidate == than {
         return Some(Ordering::Equal);
     }

@@ -1,137 +1,47 @@
 //! A query's tree → what a store is asked: keys and values get their meaning here.
 
+use std::cell::OnceCell;
+use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
+use super::Asking;
+use super::keys::{REFUSED_STATES, Subject, refused, store_key};
+use super::near::question;
 use super::parse::{Key, Operator, Pair, Tree, Value, parse_key, wrong};
-use crate::error::Result;
+use super::saved::inside;
+use super::times::{Span, compared, moment, span, time_message};
+use crate::error::{Error, Result};
 use crate::event::{EventId, Level};
-use crate::issue::{IssueRef, ReviewStep, Status};
+use crate::issue::{IssueRef, ReviewStep, Status, compare_releases};
 use crate::store::{
-    Condition, EventTest, FrameField, IssueTest, Key as StoreKey, Pattern, Words, attribute, fold,
-    words,
+    Condition, EventSearch, EventTest, FLAG, IssueSearch, IssueSort, IssueTest, Key as StoreKey,
+    PartTest, Pattern, ReleasePart, Words, fold, words,
 };
-use crate::time::Timestamp;
 
-/// Other names of attributes.
-const ALIASES: [(&str, &str); 8] = [
-    ("env", "environment"),
-    ("http.url", "url"),
-    ("mechanism", "error.mechanism"),
-    ("request.method", "http.method"),
-    ("request.url", "url"),
-    ("runtime", "runtime.name"),
-    ("server_name", "server"),
-    ("user.ip_address", "user.ip"),
-];
+/// Projects whose latest releases one query can mean.
+const LATEST_PROJECTS_MAX: usize = 50;
 
-/// What a query means at this moment; `me` is whom `assigned:me` means.
+/// What a query means at this moment.
 ///
 /// # Errors
-/// InvalidInput with the byte offset as the context `position`.
-pub(super) fn lower(tree: &Tree, now: Timestamp, me: Option<&str>) -> Result<Condition> {
-    Lowering { now, me }.tree(tree)
+/// InvalidInput with the byte offset as the context `position`; as reading the store, where the query asks for what is
+/// latest.
+pub(super) fn lower(tree: &Tree, asking: &Asking<'_>) -> Result<Condition> {
+    let latest = OnceCell::new();
+    Lowering { asking, latest }.tree(tree)
 }
 
 struct Lowering<'a> {
-    now: Timestamp,
-    me: Option<&'a str>,
+    asking: &'a Asking<'a>,
+    /// The newest release of each project, once it was asked for.
+    latest: OnceCell<Vec<String>>,
 }
 
-/// What a key asks about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subject {
-    Has,
-    Is,
-    Status,
-    Level,
-    Assigned,
-    Bookmarked,
-    Severity,
-    Review,
-    Project,
-    Title,
-    Issue,
-    EventId,
-    Age,
-    FirstSeen,
-    LastSeen,
-    EventTime,
-    SeenCount,
-    UserCount,
-    Message,
-    Breadcrumb,
-    Frame(FrameField),
-    User,
-    Trace,
-    Handled,
-    Unhandled,
-}
-
-/// The keys with a meaning of their own, without case. All else is an attribute or a tag.
-const SUBJECTS: [(&str, Subject); 40] = [
-    ("has", Subject::Has),
-    ("is", Subject::Is),
-    ("status", Subject::Status),
-    ("level", Subject::Level),
-    ("assigned", Subject::Assigned),
-    ("assignee", Subject::Assigned),
-    ("bookmarked", Subject::Bookmarked),
-    ("severity", Subject::Severity),
-    ("review", Subject::Review),
-    ("project", Subject::Project),
-    ("title", Subject::Title),
-    ("issue", Subject::Issue),
-    ("id", Subject::EventId),
-    ("age", Subject::Age),
-    ("firstseen", Subject::FirstSeen),
-    ("first_seen", Subject::FirstSeen),
-    ("lastseen", Subject::LastSeen),
-    ("last_seen", Subject::LastSeen),
-    ("timestamp", Subject::EventTime),
-    ("timesseen", Subject::SeenCount),
-    ("times_seen", Subject::SeenCount),
-    ("seen_count", Subject::SeenCount),
-    ("users", Subject::UserCount),
-    ("usersseen", Subject::UserCount),
-    ("user_count", Subject::UserCount),
-    ("message", Subject::Message),
-    ("error.value", Subject::Message),
-    ("breadcrumb", Subject::Breadcrumb),
-    ("breadcrumbs", Subject::Breadcrumb),
-    ("stack", Subject::Frame(FrameField::Any)),
-    ("stack.function", Subject::Frame(FrameField::Function)),
-    ("stack.module", Subject::Frame(FrameField::Module)),
-    ("stack.package", Subject::Frame(FrameField::Module)),
-    ("stack.filename", Subject::Frame(FrameField::Filename)),
-    ("stack.abs_path", Subject::Frame(FrameField::Filename)),
-    ("user", Subject::User),
-    ("trace", Subject::Trace),
-    ("trace_id", Subject::Trace),
-    ("error.handled", Subject::Handled),
-    ("error.unhandled", Subject::Unhandled),
-];
-
-impl Subject {
-    fn of(name: &str) -> Option<Self> {
-        let found = SUBJECTS
-            .iter()
-            .find(|(known, _)| name.eq_ignore_ascii_case(known));
-        found.map(|(_, subject)| *subject)
-    }
-
-    fn is_comparable(self) -> bool {
-        use Subject::{Age, EventTime, FirstSeen, LastSeen, Level, SeenCount, UserCount};
-        matches!(
-            self,
-            Level | Age | FirstSeen | LastSeen | EventTime | SeenCount | UserCount
-        )
-    }
-}
-
-/// What a key names: a subject, an issue's own tag, or a value of the event.
+/// What a key names: a subject, an issue's own tag, a feature flag, or a value of the event.
 enum Named {
     Subject(Subject),
     Label(String),
+    Flag(String),
     Event(StoreKey),
 }
 
@@ -140,22 +50,23 @@ fn named(position: usize, key: &Key) -> Result<Named> {
     match &key.part {
         Some(part) if name == "tags" => Ok(Named::Event(StoreKey::Tag(part.clone()))),
         Some(part) if name == "labels" => Ok(Named::Label(part.clone())),
+        Some(part) if name == "flags" => Ok(Named::Flag(part.clone())),
         Some(_) => {
             let message = format!(
-                "{name}[…] is not known: write tags[KEY] for a tag of the event, labels[KEY] for one of the issue"
+                "{name}[…] is not known: write tags[KEY] for a tag of the event, flags[NAME] for a feature flag, labels[KEY] for a tag of the issue"
             );
             Err(wrong(position, message))
         }
-        None => Ok(Subject::of(name).map_or_else(|| Named::Event(store_key(name)), Named::Subject)),
-    }
-}
-
-fn store_key(name: &str) -> StoreKey {
-    let lower = name.to_ascii_lowercase();
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == lower);
-    match attribute(alias.map_or(&lower, |(_, name)| name)) {
-        Some(known) => StoreKey::Attribute(known.to_owned()),
-        None => StoreKey::Tag(name.to_owned()),
+        None => match (Subject::of(name), refused(name)) {
+            (Some(subject), _) => Ok(Named::Subject(subject)),
+            (None, Some(why)) => {
+                let message = format!(
+                    "{name} means nothing here: {why} (tags[{name}] for a tag of that name)"
+                );
+                Err(wrong(position, message))
+            }
+            (None, None) => Ok(Named::Event(store_key(name))),
+        },
     }
 }
 
@@ -173,6 +84,12 @@ impl Lowering<'_> {
             Tree::Not(tree) => self.tree(tree).map(not),
             Tree::Text(value) => text(value),
             Tree::Pair(pair) => self.pair(pair),
+            Tree::Saved(part) => match &part.tree {
+                Some(tree) => self
+                    .tree(tree)
+                    .map_err(|error| inside(&part.name, part.position, error)),
+                None => Err(wrong(part.position, "this search was not looked up")),
+            },
         }
     }
 
@@ -180,7 +97,7 @@ impl Lowering<'_> {
         let named = named(pair.position, &pair.key)?;
         let is_comparable = matches!(&named, Named::Subject(subject) if subject.is_comparable());
         if pair.operator != Operator::Is && !is_comparable {
-            let message = "comparisons are for timesSeen, users, level, age, firstSeen, lastSeen and timestamp";
+            let message = "comparisons are for timesSeen, users, level, age, firstSeen, lastSeen, timestamp, release.version and release.build";
             return Err(wrong(pair.position, message));
         }
         let mut lowered = Vec::with_capacity(pair.values.len());
@@ -190,7 +107,11 @@ impl Lowering<'_> {
                 Named::Label(key) => one_value(value, |pattern| {
                     Condition::Issue(IssueTest::Label(key.clone(), pattern))
                 }),
-                Named::Event(key) => event_value(key, value),
+                Named::Flag(name) => one_value(value, |pattern| flag_fits(name, pattern)),
+                Named::Event(key) => match is_latest(key, value) {
+                    true => self.latest(value, |release| attribute_fits("release", release))?,
+                    false => event_value(key, value),
+                },
             });
         }
         Ok(match (lowered.len(), lowered.pop()) {
@@ -217,6 +138,12 @@ impl Lowering<'_> {
             Subject::Review => review(value),
             Subject::Project => issue(IssueTest::Project),
             Subject::Title => issue(IssueTest::Title),
+            Subject::Culprit => issue(IssueTest::Culprit),
+            Subject::FirstRelease if is_word(value, "latest") => self.latest(value, |release| {
+                Condition::Issue(IssueTest::FirstRelease(release))
+            }),
+            Subject::FirstRelease => issue(IssueTest::FirstRelease),
+            Subject::Release(part) => release_part(part, operator, value),
             Subject::Issue => issue_named(value),
             Subject::EventId => event_id(value),
             Subject::Age => self.time(true, operator, value, of_issue(IssueTest::FirstSeen)),
@@ -240,8 +167,13 @@ impl Lowering<'_> {
     fn assigned(&self, value: &Value) -> Result<Condition> {
         let assigned = |pattern| Condition::Issue(IssueTest::Assigned(pattern));
         match (value.is_quoted, value.text.as_str()) {
+            (false, team) if team == "my_teams" || team.starts_with('#') => {
+                let message =
+                    "there are no teams here: write me, none or a name, in quotes if it begins so";
+                Err(wrong(value.position, message))
+            }
             (false, "none") => Ok(not(assigned(Pattern::Any))),
-            (false, "me") => match self.me {
+            (false, "me") => match self.asking.me {
                 Some(me) => Ok(assigned(Pattern::Exact(me.to_owned()))),
                 None => {
                     let message = "it is not known who 'me' is: write the name";
@@ -285,20 +217,104 @@ impl Lowering<'_> {
     }
 
     fn ago(&self, nanos: i64) -> i64 {
-        self.now.as_nanos().saturating_sub(nanos)
+        self.asking.now.as_nanos().saturating_sub(nanos)
+    }
+
+    /// The release of the newest event that has one, of each project.
+    fn latest(&self, value: &Value, test: impl Fn(Pattern) -> Condition) -> Result<Condition> {
+        let releases = match self.latest.get() {
+            Some(releases) => releases,
+            None => {
+                let found = newest_releases(self.asking, value)?;
+                self.latest.get_or_init(|| found)
+            }
+        };
+        let exact = releases
+            .iter()
+            .map(|name| test(Pattern::Exact(name.clone())));
+        Ok(Condition::Any(exact.collect()))
     }
 }
 
-fn time_message(is_age: bool, operator: Operator) -> &'static str {
-    match (is_age, operator) {
-        (_, Operator::Is) => {
-            "this is no time: write -24h for less than a day ago, +24h for more (s, m, h, d, w), or a date as 2026-01-05"
+fn newest_releases(asking: &Asking<'_>, value: &Value) -> Result<Vec<String>> {
+    let mut releases = Vec::new();
+    let mut others = Vec::new();
+    while let Some(project) = another_project(asking, &others)? {
+        if others.len() >= LATEST_PROJECTS_MAX {
+            let message = format!(
+                "more than {LATEST_PROJECTS_MAX} projects have a latest release: write the releases"
+            );
+            return Err(wrong(value.position, message));
         }
-        (true, _) => "this is no age: write it as 24h (s, m, h, d, w)",
-        (false, _) => {
-            "this is no time: write a date as 2026-01-05, a time as 2026-01-05T10:00:00Z, or -24h for a day ago"
+        let of_project = Condition::Issue(IssueTest::Project(Pattern::Exact(project)));
+        let newest = asking.store.search_events(&EventSearch {
+            condition: Condition::All(vec![
+                of_project.clone(),
+                attribute_fits("release", Pattern::Any),
+            ]),
+            limit: 1,
+            after: None,
+        })?;
+        let release = newest.events.into_iter().next();
+        if let Some(release) = release.and_then(|stored| stored.event.release)
+            && !releases.contains(&release)
+        {
+            releases.push(release);
         }
+        others.push(not(of_project));
     }
+    Ok(releases)
+}
+
+/// A project beside these, by its issues, which are far fewer than events.
+fn another_project(asking: &Asking<'_>, others: &[Condition]) -> Result<Option<String>> {
+    let page = asking.store.search(&IssueSearch {
+        condition: Condition::All(others.to_vec()),
+        sort: IssueSort::LastSeen,
+        limit: 1,
+        after: None,
+    })?;
+    Ok(page.issues.into_iter().next().map(|issue| issue.project))
+}
+
+fn is_word(value: &Value, word: &str) -> bool {
+    !value.is_quoted && value.text == word
+}
+
+fn is_latest(key: &StoreKey, value: &Value) -> bool {
+    *key == StoreKey::Attribute("release".to_owned()) && is_word(value, "latest")
+}
+
+/// Flags are kept as `name:result`.
+fn flag_fits(name: &str, pattern: Pattern) -> Condition {
+    let pattern = match pattern {
+        Pattern::Exact(result) => Pattern::Exact(format!("{name}:{result}")),
+        Pattern::Glob(glob) => Pattern::Glob(format!("{name}:{glob}")),
+        _ => Pattern::Glob(format!("{name}:*")),
+    };
+    attribute_fits(FLAG, pattern)
+}
+
+fn release_part(part: ReleasePart, operator: Operator, value: &Value) -> Result<Condition> {
+    let fits = |test| attribute_fits("release", Pattern::Release(part, test));
+    let is_ordered = compare_releases(&value.text, "0").is_some();
+    if part == ReleasePart::Package || !is_ordered {
+        if operator != Operator::Is {
+            let message = "this is no version: write numbers with dots between them, as 2.1.0";
+            return Err(wrong(value.position, message));
+        }
+        return Ok(one_value(value, |pattern| {
+            fits(PartTest::Fits(Box::new(pattern)))
+        }));
+    }
+    let orders = match operator {
+        Operator::Is => vec![Ordering::Equal],
+        Operator::Above => vec![Ordering::Greater],
+        Operator::AtLeast => vec![Ordering::Greater, Ordering::Equal],
+        Operator::Below => vec![Ordering::Less],
+        Operator::AtMost => vec![Ordering::Less, Ordering::Equal],
+    };
+    Ok(fits(PartTest::Compared(orders, value.text.clone())))
 }
 
 impl Operator {
@@ -312,71 +328,6 @@ impl Operator {
             Self::AtMost => Self::AtLeast,
         }
     }
-}
-
-/// What compares so with a value that covers a range; `None` if nothing can.
-fn compared(operator: Operator, value: RangeInclusive<i64>) -> Option<RangeInclusive<i64>> {
-    let (first, last) = value.into_inner();
-    Some(match operator {
-        Operator::Is => first..=last,
-        Operator::Above => last.checked_add(1)?..=i64::MAX,
-        Operator::AtLeast => first..=i64::MAX,
-        Operator::Below => i64::MIN..=first.checked_sub(1)?,
-        Operator::AtMost => i64::MIN..=last,
-    })
-}
-
-/// A length of time before now, in nanoseconds.
-enum Span {
-    /// `-24h`
-    Younger(i64),
-    /// `+24h`
-    Older(i64),
-    /// `24h`
-    Plain(i64),
-}
-
-fn span(text: &str) -> Option<Span> {
-    let plain = text.trim_start_matches(['-', '+']);
-    let unit = plain.chars().next_back()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    };
-    let digits = &plain[..plain.len() - unit.len_utf8()];
-    let count: u32 = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| digits.parse().ok())??;
-    let nanos = i64::from(count)
-        .saturating_mul(seconds)
-        .saturating_mul(SECOND);
-    match &text[..text.len() - plain.len()] {
-        "-" => Some(Span::Younger(nanos)),
-        "+" => Some(Span::Older(nanos)),
-        "" => Some(Span::Plain(nanos)),
-        _ => None,
-    }
-}
-
-const SECOND: i64 = 1_000_000_000;
-
-/// What a written time covers: a date its whole day in UTC, a time without a fraction its whole second.
-fn moment(text: &str) -> Option<RangeInclusive<i64>> {
-    let (first, length) = match text.contains(['T', ' ']) {
-        false => (
-            Timestamp::parse(&format!("{text}T00:00:00Z"))?,
-            86_400 * SECOND,
-        ),
-        true if text.contains('.') => (Timestamp::parse(text)?, 1),
-        true => (Timestamp::parse(text)?, SECOND),
-    };
-    let first = first.as_nanos();
-    Some(first..=first.saturating_add(length - 1))
 }
 
 fn of_issue(
@@ -488,8 +439,17 @@ fn trace(value: &Value) -> Result<Condition> {
     }
 }
 
-fn unknown(value: &Value, known: &str) -> crate::error::Error {
-    let message = format!("'{}' is not known here: write {known}", value.text);
+fn unknown(value: &Value, known: &[&str]) -> Error {
+    let (last, others) = known.split_last().unwrap_or((&"nothing", &[]));
+    let listed = match others.is_empty() {
+        true => (*last).to_owned(),
+        false => format!("{} or {last}", others.join(", ")),
+    };
+    let question = question(&value.text, known.iter().copied());
+    let message = format!(
+        "'{}' is not known here: write {listed}{question}",
+        value.text
+    );
     wrong(value.position, message)
 }
 
@@ -497,7 +457,7 @@ fn flag(value: &Value, when_true: Condition, when_false: Condition) -> Result<Co
     match value.text.as_str() {
         "true" | "1" => Ok(when_true),
         "false" | "0" => Ok(when_false),
-        _ => Err(unknown(value, "true or false")),
+        _ => Err(unknown(value, &["true", "false"])),
     }
 }
 
@@ -511,17 +471,34 @@ fn is(value: &Value) -> Result<Condition> {
         "for_review" => issue(IssueTest::Review(ReviewStep::Triage)),
         name => match status_named(name) {
             Some(status) => issue(IssueTest::Status(status)),
-            None => {
-                let known = "unresolved, resolved, archived, regressed, assigned, unassigned, bookmarked or for_review";
-                return Err(unknown(value, known));
-            }
+            None => return Err(unknown_state(value)),
         },
     })
 }
 
+fn unknown_state(value: &Value) -> Error {
+    const STATES: [&str; 8] = [
+        "unresolved",
+        "resolved",
+        "archived",
+        "regressed",
+        "assigned",
+        "unassigned",
+        "bookmarked",
+        "for_review",
+    ];
+    match REFUSED_STATES.iter().find(|(name, _)| *name == value.text) {
+        Some((name, why)) => {
+            let message = format!("is:{name} means nothing here: {why}");
+            wrong(value.position, message)
+        }
+        None => unknown(value, &STATES),
+    }
+}
+
 fn status(value: &Value) -> Result<Condition> {
     let status = status_named(&value.text);
-    let status = status.ok_or_else(|| unknown(value, "open, resolved or ignored"))?;
+    let status = status.ok_or_else(|| unknown(value, &["open", "resolved", "ignored"]))?;
     Ok(Condition::Issue(IssueTest::Status(status)))
 }
 
@@ -540,7 +517,7 @@ fn level(operator: Operator, value: &Value) -> Result<Condition> {
         return Ok(attribute_fits("level", pattern(value)));
     }
     let known = Level::from_name(&value.text);
-    let asked = known.ok_or_else(|| unknown(value, "debug, info, warning, error or fatal"))?;
+    let asked = known.ok_or_else(|| unknown(value, &Level::ALL.map(Level::name)))?;
     let number = i64::from(asked as u8);
     let range = compared(operator, number..=number);
     let fits = |level: &Level| {
@@ -563,7 +540,7 @@ const REVIEW_STEPS: [(&str, ReviewStep); 4] = [
 
 fn review(value: &Value) -> Result<Condition> {
     let step = REVIEW_STEPS.iter().find(|(name, _)| *name == value.text);
-    let (_, step) = step.ok_or_else(|| unknown(value, "triage, assigned, fix or verify"))?;
+    let (_, step) = step.ok_or_else(|| unknown(value, &REVIEW_STEPS.map(|(name, _)| name)))?;
     Ok(Condition::Issue(IssueTest::Review(*step)))
 }
 
@@ -593,6 +570,7 @@ fn has(value: &Value) -> Result<Condition> {
     let key = key.unwrap_or(Key { name, part });
     match named(value.position, &key)? {
         Named::Label(key) => Ok(Condition::Issue(IssueTest::Label(key, Pattern::Any))),
+        Named::Flag(name) => Ok(flag_fits(&name, Pattern::Any)),
         Named::Event(key) => Ok(Condition::Event(EventTest::Value(key, Pattern::Any))),
         Named::Subject(subject) => {
             let never =
@@ -614,6 +592,12 @@ fn has_subject(subject: Subject) -> Option<Condition> {
                 .iter()
                 .map(|(_, step)| Condition::Issue(IssueTest::Review(*step)));
             Some(Condition::Any(steps.collect()))
+        }
+        Subject::Culprit => issue(IssueTest::Culprit(Pattern::Any)),
+        Subject::FirstRelease => issue(IssueTest::FirstRelease(Pattern::Any)),
+        Subject::Release(part) => {
+            let any = PartTest::Fits(Box::new(Pattern::Any));
+            Some(attribute_fits("release", Pattern::Release(part, any)))
         }
         Subject::Message => event(EventTest::Message(any_word())),
         Subject::Breadcrumb => event(EventTest::Breadcrumb(any_word())),

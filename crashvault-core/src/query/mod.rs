@@ -1,21 +1,38 @@
 //! Enters: a query as a person writes it, and a store. Leaves: pages of issues or events that fit.
 //!
-//! `parse.rs` reads the text, `lower.rs` gives its keys and values their meaning, the store finds.
+//! `parse.rs` reads the text, `saved.rs` puts in what it names, `lower.rs` gives its keys (`keys.rs`) and values their
+//! meaning, the store finds; `explain.rs` tells all of that.
 //!
 //! Never: writes, drains, reads a clock, or knows how a store finds.
 
+mod explain;
+mod keys;
 mod lower;
+mod near;
 mod parse;
+mod saved;
 #[cfg(test)]
 mod tests;
+mod times;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::issue::Issue;
-use crate::store::{EventSearch, IssueSearch, IssueSort, Place, Store, StoredEvent};
+use crate::store::{
+    Condition, EventSearch, EventTest, IssueSearch, IssueSort, IssueTest, Place, Store, StoredEvent,
+};
 use crate::time::Timestamp;
+use parse::Tree;
+
+pub(crate) use explain::explain;
+pub use explain::{ExplainedTerm, Explanation, TermKind, TermRows};
+#[cfg(test)]
+pub(crate) use keys::{all_refused as keys_refused, known as keys_known};
+pub use near::Doubt;
+pub(crate) use saved::{Saved, check_name};
 
 /// Issues or events on one page, if nothing else is asked for.
 const LIMIT: usize = 50;
@@ -39,21 +56,27 @@ const LIMIT: usize = 50;
 ///   finds words that begin so, `*out` those that end so; a quoted phrase stands together.
 /// - **Of the issue:** `is` (unresolved, open, resolved, archived, ignored, regressed, assigned, unassigned,
 ///   bookmarked, for_review), `status`, `assigned` (me, none, a name), `bookmarked`, `severity`, `review` (triage,
-///   assigned, fix, verify), `labels[KEY]`, `project`, `title`, `issue` (7 or an id), `age` and `firstSeen`,
-///   `lastSeen`, `timesSeen`, `users`.
+///   assigned, fix, verify), `labels[KEY]`, `project`, `title`, `culprit`, `issue` (7 or an id), `age` and `firstSeen`,
+///   `lastSeen`, `timesSeen`, `users`, `firstRelease`.
 /// - **Of an event:** `level`, `message`, `breadcrumb`, `stack` and `stack.function`, `stack.module`,
-///   `stack.filename`, `timestamp`, `id`, and `release`, `environment`, `dist`, `server`, `transaction`, `logger`,
-///   `platform`, `trace`, `url`, `user`, `user.id`, `user.email`, `user.username`, `user.ip`, `error.type`,
-///   `error.handled`, `error.mechanism`, `http.method`, `os.name`, `runtime.name`, `sdk.name`.
+///   `stack.filename`, `timestamp`, `id`, `release` (`latest` is that of each project's newest event) and
+///   `release.package`, `release.version`, `release.build`, `environment`, `dist`, `server`, `transaction`, `logger`,
+///   `platform`, `trace`, `url`, `user`, `user.id`, `user.email`, `user.username`, `user.ip`, `geo.*`, `error.type`,
+///   `error.handled`, `error.mechanism`, `error.main_thread`, `http.*`, `os.*`, `device.*`, `runtime.*`, `browser.*`,
+///   `sdk.*`, `app.version`, `flags[NAME]`.
+/// - **Saved searches:** `@name` is what was saved under that name, as one part.
 /// - **Any other key is a tag**; `tags[level]:x` is one whose name means something else.
 /// - **Values:** `*` stands for anything, in quotes for itself; `key:[a, b]` is any of them; `has:key` any at all; `key:""` none.
-/// - **Ages:** `-24h` is younger, `+24h` older; s, m, h, d, w. A date alone is that whole day in UTC.
+/// - **Ages:** `-24h` is younger, `+24h` older; s, m, h, d, w. A date alone is that whole day, a time without seconds its
+///   minute; in UTC, or in the zone behind it (`2026-01-05T10:00+02:00`).
 ///
 /// At most 4 KiB, 200 words and values, 50 parentheses within each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Search {
     text: String,
+    since: Option<String>,
+    until: Option<String>,
     sort: IssueSort,
     limit: usize,
     after: Option<Cursor>,
@@ -64,10 +87,32 @@ impl Search {
     pub fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
+            since: None,
+            until: None,
             sort: IssueSort::default(),
             limit: LIMIT,
             after: None,
         }
+    }
+
+    /// Only events that happened since then, and issues with such an event that fits: an age as `7d`, a date or a time, as
+    /// queries write them.
+    #[must_use]
+    pub fn since(mut self, text: impl Into<String>) -> Self {
+        self.since = Some(text.into());
+        self
+    }
+
+    /// Only events that happened until then, as [`Search::since`]; a date is its whole day.
+    #[must_use]
+    pub fn until(mut self, text: impl Into<String>) -> Self {
+        self.until = Some(text.into());
+        self
+    }
+
+    /// What is looked for.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// In this order; events are always newest first.
@@ -180,6 +225,8 @@ pub struct IssuesFound {
     pub issues: Vec<Issue>,
     /// Where the next page begins; `None` if this is the last one.
     pub next: Option<Cursor>,
+    /// Where nothing was found: keys that were taken for tags and are nearly the name of something else.
+    pub doubts: Vec<Doubt>,
 }
 
 /// A page of events.
@@ -190,20 +237,114 @@ pub struct EventsFound {
     pub events: Vec<StoredEvent>,
     /// Where the next page begins; `None` if this is the last one.
     pub next: Option<Cursor>,
+    /// Where nothing was found: keys that were taken for tags and are nearly the name of something else.
+    pub doubts: Vec<Doubt>,
 }
 
-/// What a search for issues asks, for places that no store keeps. As [`search_issues`].
+/// Whom a search asks, and what it is understood by.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    /// Where it is looked for.
+    pub(crate) store: &'a dyn Store,
+    /// What ages count from.
+    pub(crate) now: Timestamp,
+    /// Whom `assigned:me` means.
+    pub(crate) me: Option<&'a str>,
+    /// What `@name` means.
+    pub(crate) saved: &'a Saved,
+}
+
+/// A query that was understood.
+struct Understood {
+    tree: Tree,
+    condition: Condition,
+    /// When the events happened that are looked for.
+    period: Option<RangeInclusive<i64>>,
+}
+
+impl Understood {
+    fn of(search: &Search, asking: &Asking<'_>) -> Result<Self> {
+        let tree = saved::read(&search.text, asking.saved)?;
+        let condition = lower::lower(&tree, asking)?;
+        let (since, until) = (search.since.as_deref(), search.until.as_deref());
+        let period = times::period(since, until, asking.now)?;
+        Ok(Self {
+            tree,
+            condition,
+            period,
+        })
+    }
+
+    /// What is asked of issues. Their own times say beforehand of most that they have no event in the period.
+    fn of_issues(&self) -> Condition {
+        let Some(period) = self.period.clone() else {
+            return self.condition.clone();
+        };
+        let (first, last) = (*period.start(), *period.end());
+        let seen = [
+            (first > i64::MIN).then_some(IssueTest::LastSeen(first..=i64::MAX)),
+            (last < i64::MAX).then_some(IssueTest::FirstSeen(i64::MIN..=last)),
+        ];
+        let mut parts: Vec<_> = seen.into_iter().flatten().map(Condition::Issue).collect();
+        // Of the newest event alone that is enough: it never leaves.
+        if last < i64::MAX || self.condition.asks_event() {
+            parts.push(Condition::Event(EventTest::Time(period)));
+        }
+        parts.push(self.condition.clone());
+        Condition::All(parts)
+    }
+
+    fn of_events(&self) -> Condition {
+        match self.period.clone() {
+            Some(period) => Condition::All(vec![
+                Condition::Event(EventTest::Time(period)),
+                self.condition.clone(),
+            ]),
+            None => self.condition.clone(),
+        }
+    }
+
+    fn issue_search(&self, search: &Search) -> Result<IssueSearch> {
+        Ok(IssueSearch {
+            condition: self.of_issues(),
+            sort: search.sort,
+            limit: search.limit,
+            after: search.place(Order::Issues(search.sort))?,
+        })
+    }
+
+    fn event_search(&self, search: &Search) -> Result<EventSearch> {
+        // A list of a period begins behind all that came later.
+        let last = self.period.as_ref().map(|period| *period.end());
+        let begin = last.filter(|last| *last < i64::MAX);
+        let begin = begin.map(|last| Place {
+            by: last + 1,
+            id: 0,
+        });
+        Ok(EventSearch {
+            condition: self.of_events(),
+            limit: search.limit,
+            after: search.place(Order::Events)?.or(begin),
+        })
+    }
+
+    /// What may have been meant, if nothing was found.
+    fn doubts(&self, is_empty: bool) -> Vec<Doubt> {
+        match is_empty {
+            true => near::doubts(&self.tree),
+            false => Vec::new(),
+        }
+    }
+}
+
+/// What a search for issues asks, for places that no store keeps, and what to doubt if nothing fits. As
+/// [`search_issues`].
 pub(crate) fn issue_search(
     search: &Search,
-    now: Timestamp,
-    me: Option<&str>,
-) -> Result<IssueSearch> {
-    Ok(IssueSearch {
-        condition: lower::lower(&parse::parse(&search.text)?, now, me)?,
-        sort: search.sort,
-        limit: search.limit,
-        after: search.place(Order::Issues(search.sort))?,
-    })
+    asking: &Asking<'_>,
+) -> Result<(IssueSearch, Vec<Doubt>)> {
+    let understood = Understood::of(search, asking)?;
+    Ok((understood.issue_search(search)?, understood.doubts(true)))
 }
 
 /// The cursor of a place in a list of issues.
@@ -212,41 +353,40 @@ pub(crate) fn issue_cursor(sort: IssueSort, place: Place) -> Cursor {
     Cursor { order, place }
 }
 
-/// Finds issues. `now` is what ages count from, `me` whom `assigned:me` means.
+/// Finds issues.
 ///
 /// # Errors
-/// InvalidInput for a query that cannot be read, with the byte offset as the context `position`, and for a cursor of
-/// another list; else as [`Store::search`].
-pub(crate) fn search_issues(
-    store: &dyn Store,
-    search: &Search,
-    now: Timestamp,
-    me: Option<&str>,
-) -> Result<IssuesFound> {
-    let page = store.search(&issue_search(search, now, me)?)?;
+/// InvalidInput for a query that cannot be read, with the byte offset as the context `position`, for a time that is
+/// none, and for a cursor of another list; else as [`Store::search`].
+pub(crate) fn search_issues(search: &Search, asking: &Asking<'_>) -> Result<IssuesFound> {
+    let understood = Understood::of(search, asking)?;
+    let page = asking.store.search(&understood.issue_search(search)?)?;
     Ok(IssuesFound {
+        doubts: understood.doubts(page.issues.is_empty()),
         issues: page.issues,
         next: page.next.map(|place| issue_cursor(search.sort, place)),
     })
 }
 
 /// Finds events, newest first; as [`search_issues`], and the order asked for means nothing.
-pub(crate) fn search_events(
-    store: &dyn Store,
-    search: &Search,
-    now: Timestamp,
-    me: Option<&str>,
-) -> Result<EventsFound> {
+pub(crate) fn search_events(search: &Search, asking: &Asking<'_>) -> Result<EventsFound> {
     let order = Order::Events;
-    let page = store.search_events(&EventSearch {
-        condition: lower::lower(&parse::parse(&search.text)?, now, me)?,
-        limit: search.limit,
-        after: search.place(order)?,
-    })?;
+    let understood = Understood::of(search, asking)?;
+    let wanted = understood.event_search(search)?;
+    let page = asking.store.search_events(&wanted)?;
     Ok(EventsFound {
+        doubts: understood.doubts(page.events.is_empty()),
         events: page.events,
         next: page.next.map(|place| Cursor { order, place }),
     })
+}
+
+/// Whether a query can be understood, as one that is to be saved.
+///
+/// # Errors
+/// As [`search_issues`].
+pub(crate) fn check(text: &str, asking: &Asking<'_>) -> Result<()> {
+    Understood::of(&Search::new(text), asking).map(|_| ())
 }
 
 /// A text as a query names it, whatever is in it.

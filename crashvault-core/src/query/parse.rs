@@ -11,7 +11,9 @@ pub(crate) const TEXT_BYTES_MAX: usize = 4096;
 /// Parentheses and negations within each other.
 const DEPTH_MAX: usize = 50;
 /// Words and values of a query together.
-const TERMS_MAX: usize = 200;
+pub(crate) const TERMS_MAX: usize = 200;
+/// Characters of a saved search's name.
+const NAME_CHARS_MAX: usize = 64;
 
 /// What must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,19 @@ pub(crate) enum Tree {
     Text(Value),
     /// A key with what is asked of it.
     Pair(Pair),
+    /// A saved search.
+    Saved(SavedPart),
+}
+
+/// `@name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SavedPart {
+    /// Where the `@` is.
+    pub(crate) position: usize,
+    /// The name behind it.
+    pub(crate) name: String,
+    /// What it stands for; nothing as long as that was not looked up. Places in it are those of its own text.
+    pub(crate) tree: Option<Box<Tree>>,
 }
 
 /// `key:value`, in one of its forms.
@@ -111,6 +126,14 @@ pub(crate) fn parse(text: &str) -> Result<Tree> {
 pub(crate) fn parse_key(text: &str) -> Option<Key> {
     let (key, end) = read_key(text)?;
     (end == text.len()).then_some(key)
+}
+
+/// Whether a saved search may have this name.
+pub(crate) fn is_name(text: &str) -> bool {
+    let is_inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.len() <= NAME_CHARS_MAX
+        && text.chars().all(is_inside)
 }
 
 /// What comes next, blanks left out.
@@ -291,6 +314,9 @@ impl Reader<'_> {
             self.at += length + 1;
             return self.pair(position, key);
         }
+        if let Some(part) = self.saved() {
+            return Ok(part);
+        }
         let value = self.value(Within::Query)?;
         if value.is_quoted && self.rest().starts_with(':') {
             self.at += 1;
@@ -299,6 +325,19 @@ impl Reader<'_> {
         }
         self.ended()?;
         Ok(Tree::Text(value))
+    }
+
+    /// `@name`, if that is all of the word.
+    fn saved(&mut self) -> Option<Tree> {
+        let word = &self.rest()[..Within::Query.word_length(self.rest())];
+        let name = word.strip_prefix('@').filter(|name| is_name(name))?;
+        let (position, name) = (self.at, name.to_owned());
+        self.at += 1 + name.len();
+        Some(Tree::Saved(SavedPart {
+            position,
+            name,
+            tree: None,
+        }))
     }
 
     /// Whether what ends at `end` is a key: `std::io`, `http://` and `C:\` are words.

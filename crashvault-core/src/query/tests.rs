@@ -1,10 +1,13 @@
+use std::cmp::Ordering;
+
 use super::lower::lower;
 use super::parse::parse;
 use super::*;
 use crate::event::{Event, EventId};
 use crate::issue::{IssueId, Join, ReviewStep, Status, VariantKey};
 use crate::store::{
-    Batch, Condition, EventTest, FrameField, IssueTest, Key, MemoryStore, NewEvent, Pattern, Words,
+    Batch, Condition, EventTest, FrameField, IssueTest, Key, MemoryStore, NewEvent, PartTest,
+    Pattern, ReleasePart, Words,
 };
 
 use Condition::{All, Any, Not};
@@ -20,7 +23,17 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn meaning(text: &str) -> Result<Condition> {
-    lower(&parse(text)?, now(), Some("anna"))
+    let (store, saved) = (MemoryStore::default(), Saved::new());
+    lower(&saved::read(text, &saved)?, &asking(&store, &saved))
+}
+
+fn asking<'a>(store: &'a MemoryStore, saved: &'a Saved) -> Asking<'a> {
+    Asking {
+        store,
+        now: now(),
+        me: Some("anna"),
+        saved,
+    }
 }
 
 fn check(text: &str, expected: Condition) {
@@ -260,6 +273,67 @@ fn a_trace_is_named_as_a_whole() {
 }
 
 #[test]
+fn parts_of_a_release_are_compared_as_versions() {
+    let release = |part, test| attribute("release", Pattern::Release(part, test));
+    let compared = |orders: &[Ordering], version: &str| {
+        release(
+            ReleasePart::Version,
+            PartTest::Compared(orders.into(), version.into()),
+        )
+    };
+    check("release.version:2.0", compared(&[Ordering::Equal], "2.0"));
+    check(
+        "release.version:>=v2.0-rc.1",
+        compared(&[Ordering::Greater, Ordering::Equal], "v2.0-rc.1"),
+    );
+    check(
+        "release.version:2.*",
+        release(ReleasePart::Version, PartTest::Fits(glob("2.*").into())),
+    );
+    check(
+        "has:release.build",
+        release(ReleasePart::Build, PartTest::Fits(Pattern::Any.into())),
+    );
+    check_same("release.package:*", "has:release.package");
+    check_wrong("release.version:<shop", 17, "no version");
+}
+
+#[test]
+fn a_flag_is_asked_for_with_its_result() {
+    check("flags[a]:true", attribute("flag", exact("a:true")));
+    check("flags[\"a b\"]:t*", attribute("flag", glob("a b:t*")));
+    check("has:flags[a]", attribute("flag", glob("a:*")));
+    check_same("flags[a]:*", "has:flags[a]");
+    check("flag:x", tag("flag", exact("x")));
+}
+
+#[test]
+fn a_saved_search_is_put_in_as_one_part() {
+    let store = MemoryStore::default();
+    let named = |text: &str| (text.to_owned(), "a OR b".to_owned());
+    let saved = Saved::from([named("x")]);
+    let of = |text: &str| lower(&saved::read(text, &saved).unwrap(), &asking(&store, &saved));
+    assert_eq!(of("@x c").unwrap(), meaning("(a OR b) c").unwrap());
+    assert_eq!(of("!@x").unwrap(), meaning("!(a OR b)").unwrap());
+}
+
+#[test]
+fn saved_searches_have_bounds() {
+    let chain = (1..=10).map(|n| (format!("s{n}"), format!("@s{} w", n - 1)));
+    let wide = ("wide".to_owned(), vec!["w"; 150].join(" "));
+    let zero = ("s0".to_owned(), "w".to_owned());
+    let saved: Saved = chain.chain([wide, zero]).collect();
+    let refused = |text: &str| {
+        let error = saved::read(text, &saved).unwrap_err();
+        error.message().to_owned()
+    };
+    assert!(saved::read("@s7", &saved).is_ok());
+    assert!(refused("@s8").contains("more than 8 saved searches"));
+    assert!(saved::read("@wide", &saved).is_ok());
+    assert!(refused("@wide @wide").contains("at most 200 words"));
+}
+
+#[test]
 fn is_knows_every_state() {
     check("is:unresolved", issue(IssueTest::Status(Status::Open)));
     check_same("is:open", "is:unresolved");
@@ -306,7 +380,12 @@ fn who_deals_with_it() {
     check("assigned:bob", assigned(exact("bob")));
     check("assigned:\"none\"", assigned(exact("none")));
     check_same("assigned:*", "is:assigned");
-    let error = lower(&parse("x assigned:me").unwrap(), now(), None).unwrap_err();
+    let (store, saved) = (MemoryStore::default(), Saved::new());
+    let nobody = Asking {
+        me: None,
+        ..asking(&store, &saved)
+    };
+    let error = lower(&parse("x assigned:me").unwrap(), &nobody).unwrap_err();
     assert!(error.message().contains("write the name"));
 }
 
@@ -328,7 +407,7 @@ fn what_people_said_of_an_issue() {
         "has:labels[team]",
         issue(IssueTest::Label("team".into(), Pattern::Any)),
     );
-    check_wrong("flags[x]:true", 0, "tags[KEY]");
+    check_wrong("flag[x]:true", 0, "tags[KEY]");
 }
 
 #[test]
@@ -600,7 +679,8 @@ fn some_store() -> MemoryStore {
 fn issues_are_found_page_by_page() {
     let store = some_store();
     let search = Search::new("connection age:-1h").limit(1);
-    let find = |search: &Search| search_issues(&store, search, now(), None).unwrap();
+    let saved = Saved::new();
+    let find = |search: &Search| search_issues(search, &asking(&store, &saved)).unwrap();
     let first = find(&search);
     let second = find(&search.clone().after(&first.next.unwrap()));
     let numbers = |found: &IssuesFound| found.issues.iter().map(|i| i.number).collect::<Vec<_>>();
@@ -609,7 +689,7 @@ fn issues_are_found_page_by_page() {
     let by_number = Search::new("").sort(IssueSort::Number).limit(2);
     let found = find(&by_number);
     assert_eq!(numbers(&found), [3, 2]);
-    let error = search_issues(&store, &search.after(&found.next.unwrap()), now(), None);
+    let error = search_issues(&search.after(&found.next.unwrap()), &asking(&store, &saved));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
@@ -619,7 +699,8 @@ fn events_are_found_page_by_page() {
     let search = Search::new("connection OR memory")
         .sort(IssueSort::Number)
         .limit(3);
-    let find = |search: &Search| search_events(&store, search, now(), None).unwrap();
+    let saved = Saved::new();
+    let find = |search: &Search| search_events(search, &asking(&store, &saved)).unwrap();
     let first = find(&search);
     let second = find(&search.after(&first.next.unwrap()));
     let sequences =
@@ -632,7 +713,14 @@ fn events_are_found_page_by_page() {
 }
 
 /// Parts that meet each other in every order, well-formed or not.
-const NASTY: [&str; 48] = [
+const NASTY: [&str; 55] = [
+    "@",
+    "@mine",
+    "release:latest",
+    "release.version:",
+    "firstRelease:",
+    "flags[",
+    "+02:00",
     " ",
     " ",
     " ",

@@ -3,6 +3,7 @@
 //! An issue fits if **at least one of its events fits the whole condition**; what is asked of the issue is the same for
 //! each of its events. So `Not` of an event test asks for an event that does not fit, as Sentry's search does.
 
+use std::cmp::Ordering;
 use std::ops::RangeInclusive;
 
 use crate::event::EventId;
@@ -44,6 +45,32 @@ impl Condition {
         }
     }
 
+    /// Whether which issues first came in some release must be found out.
+    pub(crate) fn asks_first_release(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::asks_first_release),
+            Self::Not(part) => part.asks_first_release(),
+            Self::Issue(test) => matches!(test, IssueTest::FirstRelease(_)),
+            Self::Event(_) => false,
+        }
+    }
+
+    /// The same condition with the numbers of the issues that first came in a release.
+    pub(crate) fn with_first_releases<E>(
+        &self,
+        numbers: &mut dyn FnMut(&Pattern) -> Result<Vec<u64>, E>,
+    ) -> Result<Self, E> {
+        Ok(match self {
+            Self::All(parts) => Self::All(with_each(parts, numbers)?),
+            Self::Any(parts) => Self::Any(with_each(parts, numbers)?),
+            Self::Not(part) => Self::Not(Box::new(part.with_first_releases(numbers)?)),
+            Self::Issue(IssueTest::FirstRelease(pattern)) => {
+                Self::Issue(IssueTest::OneOf(numbers(pattern)?))
+            }
+            other => other.clone(),
+        })
+    }
+
     /// What is left to be asked of events once it is known which tests an issue fits.
     pub(crate) fn rest_for(&self, fits: &dyn Fn(&IssueTest) -> bool) -> Self {
         let rest = |parts: &[Self]| parts.iter().map(|part| part.rest_for(fits)).collect();
@@ -56,6 +83,16 @@ impl Condition {
             Self::Event(test) => Self::Event(test.clone()),
         }
     }
+}
+
+fn with_each<E>(
+    parts: &[Condition],
+    numbers: &mut dyn FnMut(&Pattern) -> Result<Vec<u64>, E>,
+) -> Result<Vec<Condition>, E> {
+    let parts = parts.iter();
+    parts
+        .map(|part| part.with_first_releases(numbers))
+        .collect()
 }
 
 /// Something about an issue. Times are nanoseconds since 1970; ranges hold both ends.
@@ -79,6 +116,12 @@ pub(crate) enum IssueTest {
     Project(Pattern),
     /// Its title, as shown.
     Title(Pattern),
+    /// Where it happens, as shown.
+    Culprit(Pattern),
+    /// The release of its earliest event that is still here. A store first finds out which issues those are.
+    FirstRelease(Pattern),
+    /// One of these numbers, which are in order.
+    OneOf(Vec<u64>),
     /// Its number.
     Number(u64),
     /// Its id.
@@ -143,6 +186,28 @@ pub(crate) enum Pattern {
     Exact(String),
     /// `*` stands for any run of characters, without case (ASCII); there is no escape.
     Glob(String),
+    /// A release whose part is such.
+    Release(ReleasePart, PartTest),
+}
+
+/// A part of `package@version+build`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReleasePart {
+    /// What stands before the last `@`.
+    Package,
+    /// What stands behind it, up to a `+`.
+    Version,
+    /// What stands behind the `+`.
+    Build,
+}
+
+/// What is asked of a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PartTest {
+    /// Its text.
+    Fits(Box<Pattern>),
+    /// Its place in the order of versions, compared with this one: any of these. What is no version has no place.
+    Compared(Vec<Ordering>, String),
 }
 
 /// What is looked for in a text that is read as words (`words.rs`).

@@ -2,9 +2,9 @@
 
 use super::facts;
 use super::words::glob_fits;
-use super::{Condition, EventTest, IssueTest, Pattern, StoredEvent, Words};
+use super::{Condition, EventTest, IssueTest, PartTest, Pattern, ReleasePart, StoredEvent, Words};
 use crate::event::{Event, Frame};
-use crate::issue::Issue;
+use crate::issue::{Issue, compare_releases};
 
 /// Whether the event, being one of the issue's, fits the whole condition.
 pub(crate) fn fits(condition: &Condition, issue: &Issue, event: &StoredEvent) -> bool {
@@ -44,6 +44,10 @@ pub(crate) fn issue_fits(test: &IssueTest, issue: &Issue) -> bool {
         }
         IssueTest::Project(pattern) => pattern.fits(&issue.project),
         IssueTest::Title(pattern) => pattern.fits(&issue.title),
+        IssueTest::Culprit(pattern) => pattern.fits_some(issue.culprit.as_deref()),
+        // A store asks for these by their numbers.
+        IssueTest::FirstRelease(_) => false,
+        IssueTest::OneOf(numbers) => numbers.binary_search(&issue.number).is_ok(),
         IssueTest::Number(number) => issue.number == *number,
         IssueTest::Id(id) => issue.id == *id,
         IssueTest::FirstSeen(range) => range.contains(&issue.first_seen.as_nanos()),
@@ -101,16 +105,46 @@ fn frames(event: &Event) -> impl Iterator<Item = &Frame> {
 }
 
 impl Pattern {
-    fn fits(&self, text: &str) -> bool {
+    pub(crate) fn fits(&self, text: &str) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(exact) => text == exact,
             Self::Glob(glob) => glob_fits(glob, text),
+            Self::Release(part, test) => part.of(text).is_some_and(|part| test.fits(part)),
         }
     }
 
     /// What is not there fits nothing, not even [`Pattern::Any`].
     fn fits_some(&self, text: Option<&str>) -> bool {
         text.is_some_and(|text| self.fits(text))
+    }
+}
+
+impl ReleasePart {
+    fn of(self, release: &str) -> Option<&str> {
+        let (package, behind) = match release.rsplit_once('@') {
+            Some((package, behind)) => (Some(package), behind),
+            None => (None, release),
+        };
+        let (version, build) = match behind.split_once('+') {
+            Some((version, build)) => (version, Some(build)),
+            None => (behind, None),
+        };
+        match self {
+            Self::Package => package,
+            Self::Version => Some(version),
+            Self::Build => build,
+        }
+    }
+}
+
+impl PartTest {
+    fn fits(&self, part: &str) -> bool {
+        match self {
+            Self::Fits(pattern) => pattern.fits(part),
+            Self::Compared(orders, version) => {
+                compare_releases(part, version).is_some_and(|order| orders.contains(&order))
+            }
+        }
     }
 }

@@ -4,16 +4,18 @@
 //! the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::matching::fits;
 use super::view::line;
 use super::{
-    Attachment, Batch, Collected, Committed, Contents, Decision, Effort, EventPage, EventSearch,
-    Expendable, Exported, IssueFilter, IssuePage, IssueSearch, LEGACY_COUNTER, NewEvent, Outcome,
-    Packed, Place, RebuildReport, Record, Residue, Retired, Store, StoreStats, StoredEvent,
-    ValueCount, facts, id_of_reaction, needs_id,
+    Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
+    EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, IssueSort,
+    LEGACY_COUNTER, NewEvent, Outcome, Packed, Pattern, Place, Plan, RebuildReport, Record,
+    Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts, id_of_reaction, needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
@@ -561,6 +563,32 @@ impl MemoryStore {
         Some(issue)
     }
 
+    /// The condition with the numbers of the issues that first came in a release it names.
+    fn with_numbers(&self, condition: &Condition) -> Condition {
+        let mut numbers = |pattern: &Pattern| -> std::result::Result<_, Infallible> {
+            let is_first = |issue: &Issue| {
+                let place = |kept: &&Kept| (kept.time(), kept.stored.ingest_sequence);
+                let first = self.of_issue(&issue.id).min_by_key(place);
+                let release = first.and_then(|kept| kept.event().release.as_deref());
+                release.is_some_and(|release| pattern.fits(&facts::cut(release)))
+            };
+            let first = self.shown_issues().filter(is_first);
+            Ok(first.map(|issue| issue.number).collect())
+        };
+        let Ok(condition) = condition.with_first_releases(&mut numbers);
+        condition
+    }
+
+    fn scanned(&self, found: usize, begun: Instant) -> Plan {
+        Plan {
+            elapsed: begun.elapsed(),
+            route: "a full scan: every event was looked at".to_owned(),
+            lists: Vec::new(),
+            rows_read: self.events.len() as u64,
+            found,
+        }
+    }
+
     fn one_by_prefix(&self, prefix: &str) -> Result<Issue> {
         let begins = |issue: &Issue| issue.id.to_string().starts_with(prefix);
         let mut found: Vec<Issue> = self.shown_issues().filter(begins).collect();
@@ -699,11 +727,12 @@ impl Store for MemoryStore {
     }
 
     fn search(&self, search: &IssueSearch) -> Result<IssuePage> {
+        let condition = self.with_numbers(&search.condition);
         let mut found = Vec::new();
         for issue in self.shown_issues() {
             let place = search.sort.place(&issue);
             let mut events = self.of_issue(&issue.id);
-            let mut is_found = || events.any(|kept| fits(&search.condition, &issue, &kept.stored));
+            let mut is_found = || events.any(|kept| fits(&condition, &issue, &kept.stored));
             if is_behind(place, search.after) && is_found() {
                 found.push((place, issue));
             }
@@ -713,6 +742,7 @@ impl Store for MemoryStore {
     }
 
     fn search_events(&self, search: &EventSearch) -> Result<EventPage> {
+        let condition = self.with_numbers(&search.condition);
         let mut found = Vec::new();
         for issue in self.shown_issues() {
             for kept in self.of_issue(&issue.id) {
@@ -720,7 +750,7 @@ impl Store for MemoryStore {
                     by: kept.time().as_nanos(),
                     id: kept.stored.ingest_sequence,
                 };
-                if is_behind(place, search.after) && fits(&search.condition, &issue, &kept.stored) {
+                if is_behind(place, search.after) && fits(&condition, &issue, &kept.stored) {
                     found.push((place, &*kept.stored));
                 }
             }
@@ -728,6 +758,46 @@ impl Store for MemoryStore {
         let (events, next) = page(found, search.limit);
         let events = events.into_iter().cloned().collect();
         Ok(EventPage { events, next })
+    }
+
+    fn estimate(&self, condition: &Condition) -> Result<Estimate> {
+        let is_of_issues = condition.asks_issue();
+        let all = IssueSearch {
+            condition: condition.clone(),
+            sort: IssueSort::default(),
+            limit: usize::MAX,
+            after: None,
+        };
+        let rows = match is_of_issues {
+            true => self.search(&all)?.issues.len(),
+            false => {
+                let (limit, after) = (all.limit, all.after);
+                let events = self.search_events(&EventSearch {
+                    condition: all.condition,
+                    limit,
+                    after,
+                })?;
+                events.events.len()
+            }
+        };
+        Ok(Estimate {
+            index: "none: every event is looked at".to_owned(),
+            rows: Some(rows as u64),
+            is_at_least: false,
+            is_of_issues,
+        })
+    }
+
+    fn explain(&self, search: &IssueSearch) -> Result<Plan> {
+        let begun = Instant::now();
+        let found = self.search(search)?.issues.len();
+        Ok(self.scanned(found, begun))
+    }
+
+    fn explain_events(&self, search: &EventSearch) -> Result<Plan> {
+        let begun = Instant::now();
+        let found = self.search_events(search)?.events.len();
+        Ok(self.scanned(found, begun))
     }
 
     fn hours(&self, issue: &IssueId) -> Result<Vec<(Timestamp, u64)>> {

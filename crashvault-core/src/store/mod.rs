@@ -17,6 +17,7 @@ mod record;
 mod sqlite;
 #[cfg(test)]
 mod testkit;
+mod told;
 mod view;
 mod words;
 
@@ -31,14 +32,17 @@ use crate::time::Timestamp;
 
 pub use attachment::Attachment;
 pub(crate) use attachment::hex;
-pub(crate) use condition::{Condition, EventTest, FrameField, IssueTest, Key, Pattern, Words};
-pub(crate) use facts::attribute;
+pub(crate) use condition::{
+    Condition, EventTest, FrameField, IssueTest, Key, PartTest, Pattern, ReleasePart, Words,
+};
+pub(crate) use facts::{ATTRIBUTES, FLAG, attribute};
 pub(crate) use matching::fits;
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
 pub(crate) use record::{Exported, Record, Residue};
 pub use sqlite::RebuildReport;
 pub(crate) use sqlite::{Access, SqliteStore, rescue};
+pub(crate) use told::{Estimate, Plan};
 pub(crate) use view::IssueView;
 pub(crate) use words::{fold, words};
 
@@ -117,6 +121,15 @@ pub(crate) trait Store: Send {
 
     /// The events that fit, newest first by (time, ingest sequence), from a place on.
     fn search_events(&self, search: &EventSearch) -> Result<EventPage>;
+
+    /// What a condition is looked up in, and how many fit.
+    fn estimate(&self, condition: &Condition) -> Result<Estimate>;
+
+    /// Searches as [`Store::search`], and tells how.
+    fn explain(&self, search: &IssueSearch) -> Result<Plan>;
+
+    /// Searches as [`Store::search_events`], and tells how.
+    fn explain_events(&self, search: &EventSearch) -> Result<Plan>;
 
     /// How often an issue was seen in each hour that it was seen in: the hour's start, the count; oldest first.
     fn hours(&self, issue: &IssueId) -> Result<Vec<(Timestamp, u64)>>;

@@ -13,11 +13,13 @@ mod compile;
 mod derive;
 mod dictionary;
 mod dump;
+mod explain;
 mod failure;
 mod gist;
 mod ground;
 mod issue_sql;
 mod legacy;
+mod meter;
 mod names;
 mod open;
 mod payload;
@@ -44,9 +46,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::{
-    Attachment, Batch, Collected, Committed, Contents, Decision, Effort, EventPage, EventSearch,
-    Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent, Packed, Place, Record,
-    Retired, Store, StoreStats, StoredEvent, ValueCount,
+    Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
+    EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent,
+    Packed, Place, Plan, Record, Retired, Store, StoreStats, StoredEvent, ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
@@ -236,6 +238,18 @@ impl Store for SqliteStore {
             let events = events.collect::<Result<_, Failed>>()?;
             Ok(EventPage { events, next })
         })
+    }
+
+    fn estimate(&self, condition: &Condition) -> Result<Estimate> {
+        self.at_once("explain", |conn| explain::estimate(conn, condition))
+    }
+
+    fn explain(&self, search: &IssueSearch) -> Result<Plan> {
+        self.at_once("explain", |conn| explain::issues(conn, search))
+    }
+
+    fn explain_events(&self, search: &EventSearch) -> Result<Plan> {
+        self.at_once("explain", |conn| explain::events(conn, search))
     }
 
     fn hours(&self, issue: &IssueId) -> Result<Vec<(Timestamp, u64)>> {

@@ -3,7 +3,7 @@
 use super::door::Vault;
 use crate::error::Result;
 use crate::issue::IssueRef;
-use crate::query::{self, EventsFound, IssuesFound, Search};
+use crate::query::{self, EventsFound, Explanation, IssuesFound, Search};
 use crate::store::ValueCount;
 use crate::time::Timestamp;
 
@@ -29,12 +29,51 @@ impl Vault {
     /// InvalidInput for a query that cannot be read (the context `position` is the byte it went wrong at), and for a
     /// cursor of another list; LimitReached for a wildcard that stands for too many words; Corrupt, Io.
     pub fn search(&self, search: &Search) -> Result<IssuesFound> {
-        query::search_issues(&*self.store, search, self.clock.now(), Some(&self.author))
+        let saved = self.saved_for(search.text())?;
+        query::search_issues(search, &self.asking(&saved))
     }
 
     /// The events that fit the query, newest first, page by page. See [`Vault::search`].
     pub fn search_events(&self, search: &Search) -> Result<EventsFound> {
-        query::search_events(&*self.store, search, self.clock.now(), Some(&self.author))
+        let saved = self.saved_for(search.text())?;
+        query::search_events(search, &self.asking(&saved))
+    }
+
+    /// Answers a search for issues as [`Vault::search`] and tells how: what was read of the query and where, what each
+    /// part means and how many fit it, how the store joined that, and what the answer cost.
+    ///
+    /// ```
+    /// use crashvault::{Event, Search, Vault};
+    /// # let home = std::env::temp_dir().join(format!("crashvault-doc-explain-{}", std::process::id()));
+    /// let mut vault = Vault::open(&home)?;
+    /// let mut event = Event::new();
+    /// event.message = Some("disk full".into());
+    /// vault.add(event)?;
+    /// let told = vault.explain(&Search::new("level:error full"))?;
+    /// assert_eq!(told.tree.parts[1].position, 12);
+    /// assert_eq!(told.tree.parts[1].meaning.as_deref(), Some("event: the word \"full\" anywhere"));
+    /// assert_eq!(told.found_count, 1);
+    /// # let _ = std::fs::remove_dir_all(&home);
+    /// # Ok::<(), crashvault::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Vault::search`].
+    pub fn explain(&self, search: &Search) -> Result<Explanation> {
+        self.explained(search, false)
+    }
+
+    /// As [`Vault::explain`] of [`Vault::search_events`].
+    ///
+    /// # Errors
+    /// As [`Vault::search`].
+    pub fn explain_events(&self, search: &Search) -> Result<Explanation> {
+        self.explained(search, true)
+    }
+
+    fn explained(&self, search: &Search, is_of_events: bool) -> Result<Explanation> {
+        let saved = self.saved_for(search.text())?;
+        query::explain(search, is_of_events, &self.asking(&saved))
     }
 
     /// How often an issue was seen in each hour that it was seen in: the hour's start, the count; oldest first.
@@ -54,3 +93,6 @@ impl Vault {
         self.store.values(&self.issue(issue)?.id, limit)
     }
 }
+
+#[cfg(test)]
+mod tests;

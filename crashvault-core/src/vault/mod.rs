@@ -40,6 +40,8 @@ mod retain;
 #[cfg(all(test, feature = "store"))]
 mod samples;
 #[cfg(feature = "store")]
+mod searches;
+#[cfg(feature = "store")]
 mod settings;
 #[cfg(feature = "store")]
 mod space;
@@ -68,6 +70,8 @@ pub use garbage::GarbageReport;
 pub use rescue::RescueReport;
 #[cfg(feature = "store")]
 pub use retain::{PruneReport, PruneRule};
+#[cfg(feature = "store")]
+pub use searches::SavedSearch;
 #[cfg(feature = "store")]
 pub use settings::{Setting, SettingSource};
 #[cfg(feature = "store")]

@@ -171,6 +171,10 @@ impl Vault {
                 "correct it; the default is used until then",
             )
         }));
+        findings.extend(self.saved_searches().err().map(|error| {
+            let advice = "correct it, or move it away; until then no @name is understood";
+            Finding::new(Severity::Problem, error.message().to_owned(), advice)
+        }));
         findings.extend(journal_findings(&self.home.join("journal"), &status));
         findings.extend(surroundings(&self.home));
         Ok(findings)

@@ -11,6 +11,7 @@ fn show(tree: &Tree) -> String {
         Tree::Any(trees) => joined(trees, " | "),
         Tree::Not(tree) => format!("!{}", show(tree)),
         Tree::Text(value) => show_value(value),
+        Tree::Saved(part) => format!("@{}", part.name),
         Tree::Pair(pair) => {
             let values: Vec<String> = pair.values.iter().map(show_value).collect();
             let part = pair.key.part.as_ref().map(|part| format!("[{part}]"));
@@ -177,6 +178,25 @@ fn parentheses_inside_of_a_word_belong_to_it() {
 #[test]
 fn keys_and_words_may_be_of_any_script() {
     check("größe:ü* Ошибка", "(größe=ü* & Ошибка)");
+}
+
+#[test]
+fn a_name_behind_an_at_is_a_saved_search() {
+    check("@mine x", "(@mine & x)");
+    check("!(@mine OR @b-1_c)", "!(@mine | @b-1_c)");
+    let Tree::Saved(part) = parse("@mine").unwrap() else {
+        panic!();
+    };
+    assert_eq!((part.position, part.name.as_str()), (0, "mine"));
+}
+
+#[test]
+fn an_at_elsewhere_is_part_of_a_word() {
+    check(
+        "a@b.c \"@mine\" user:@ada",
+        "(a@b.c & \"@mine\" & user=@ada)",
+    );
+    check("@a.b", "@a.b");
 }
 
 #[test]

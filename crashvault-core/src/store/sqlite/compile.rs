@@ -12,6 +12,7 @@ use super::super::words::glob_fits;
 use super::super::{Condition, EventTest, FrameField, Key, Pattern, Words};
 use super::Failed;
 use super::derive::{document, shelf};
+use super::meter;
 use super::names::{find_key, find_value};
 use super::postings::{Chunked, Postings, Union, Within};
 use super::side::Side;
@@ -339,11 +340,11 @@ fn value_terms(conn: &Asker<'_>, key: &Key, pattern: &Pattern) -> Result<Vec<Str
             let found = find_value(conn, Side::Live, key, text)?;
             Ok(found.map(terms::value).into_iter().collect())
         }
-        Pattern::Glob(glob) => values_like(conn, key, glob),
+        Pattern::Glob(_) | Pattern::Release(..) => values_like(conn, key, pattern),
     }
 }
 
-fn values_like(conn: &Asker<'_>, key: i64, glob: &str) -> Result<Vec<String>, Failed> {
+fn values_like(conn: &Asker<'_>, key: i64, pattern: &Pattern) -> Result<Vec<String>, Failed> {
     let count: i64 = conn
         .prepare_cached(
             "SELECT count(*) FROM (SELECT 1 FROM derived_value WHERE key = ?1 LIMIT ?2)",
@@ -356,13 +357,19 @@ fn values_like(conn: &Asker<'_>, key: i64, glob: &str) -> Result<Vec<String>, Fa
     let mut rows = all.query([key])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
+        meter::count(1);
         let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        if glob_fits(glob, text) {
+        if pattern.fits(text) {
             found.push(terms::value(row.get(0)?));
         }
         if found.len() > WILD_VALUES_MAX {
-            let message =
-                format!("more than {WILD_VALUES_MAX} values fit '{glob}'; write more of the value");
+            let asked = match pattern {
+                Pattern::Glob(glob) => glob,
+                _ => "what is asked for",
+            };
+            let message = format!(
+                "more than {WILD_VALUES_MAX} values fit '{asked}'; write more of the value"
+            );
             return Err(Error::new(ErrorKind::LimitReached, "search", message).into());
         }
     }
@@ -403,6 +410,7 @@ fn rows_with(
             found.push(row?);
         }
     }
+    meter::count(found.len());
     found.sort_unstable();
     found.dedup();
     Ok(found)
@@ -471,6 +479,7 @@ fn wild_words(conn: &Asker<'_>, index: Index, glob: &str) -> Result<Vec<String>,
     ] {
         let mut rows = find.query([from, to])?;
         while let Some(row) = rows.next()? {
+            meter::count(1);
             let word = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
             if glob_fits(glob, word) {
                 found.push(word.to_owned());

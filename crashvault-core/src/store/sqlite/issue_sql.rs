@@ -110,6 +110,14 @@ fn of_test(test: &IssueTest) -> Sql {
             }
         }
         IssueTest::Title(pattern) => of_pattern("coalesce(i.own_title, i.title)", pattern),
+        IssueTest::Culprit(pattern) => of_pattern("i.culprit", pattern),
+        // Asked for by numbers (`search.rs`).
+        IssueTest::FirstRelease(_) => Sql::plain("0"),
+        IssueTest::OneOf(numbers) => {
+            let texts: Vec<String> = numbers.iter().map(u64::to_string).collect();
+            let list = format!("[{}]", texts.join(","));
+            Sql::one("i.number IN (SELECT value FROM json_each(?))", list)
+        }
         IssueTest::Number(number) => Sql::one("i.number = ?", super::read::signed(*number)),
         IssueTest::Id(id) => Sql::one(
             "coalesce(i.number = (SELECT number FROM issue_number WHERE issue = ?), 0)",
@@ -137,6 +145,8 @@ fn of_pattern(column: &str, pattern: &Pattern) -> Sql {
             format!("coalesce({column} LIKE ? ESCAPE '\\', 0)"),
             like(glob),
         ),
+        // Only a release has parts, and no column holds one.
+        Pattern::Release(..) => Sql::plain("0"),
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Instant;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::derive::document;
+use super::meter;
 
 const CHUNK_MIN: usize = 4;
 const CHUNK_MAX: usize = 4096;
@@ -148,11 +149,12 @@ impl Postings {
                 Ok(Self::List(all))
             }
             Self::Any(lists) | Self::All(lists) if lists.len() == 1 => Ok(lists.swap_remove(0)),
-            // The shortest first: it says where the others are to be asked.
+            // The shortest first: it says where the others are to be asked. Times last: they are looked up one by one.
             Self::All(lists) => {
                 lists.sort_by_key(|list| match list {
                     Self::List(documents) => documents.len(),
-                    _ => usize::MAX,
+                    Self::Time(_) => usize::MAX,
+                    _ => usize::MAX - 1,
                 });
                 match lists.first() {
                     Some(Self::List(documents)) if documents.len() < SHORT_MAX => {
@@ -172,6 +174,33 @@ impl Postings {
             at = document + 1;
         }
         Ok(Self::List(found))
+    }
+
+    /// What it is put together from, each with how deep it lies within others.
+    pub(super) fn tell(&self, depth: usize, out: &mut Vec<(usize, String)>) {
+        let (text, parts): (_, Vec<&Self>) = match self {
+            Self::List(documents) => (format!("{} events, read at once", documents.len()), vec![]),
+            Self::Source(_) => ("index of texts, read as far as needed".to_owned(), vec![]),
+            Self::Union(union) => (
+                format!("events with one of {} stacks", union.stacks.len()),
+                vec![],
+            ),
+            Self::Time(within) => (
+                "those of a span of time, of".to_owned(),
+                vec![&within.every],
+            ),
+            Self::All(lists) => (
+                "in all of, the shortest first".to_owned(),
+                lists.iter().collect(),
+            ),
+            Self::Any(lists) => ("in any of".to_owned(), lists.iter().collect()),
+            Self::Except(list, not) => (
+                "in the first, not in the second".to_owned(),
+                vec![list, not],
+            ),
+        };
+        out.push((depth, text));
+        parts.iter().for_each(|part| part.tell(depth + 1, out));
     }
 
     fn is_list(&self) -> bool {
@@ -197,8 +226,15 @@ fn seek_all(
         if reach.ends(at) {
             return Ok(Some(at));
         }
-        for list in lists.iter_mut() {
-            match list.seek(conn, at, reach)? {
+        for (place, list) in lists.iter_mut().enumerate() {
+            let found = match list {
+                // An answer that came too late, or too far, need be no document.
+                Postings::Time(_) if place > 0 && reach.ends(at) => return Ok(Some(at)),
+                // The lists before it have this one.
+                Postings::Time(within) if place > 0 => Some(within.step(conn, at)?),
+                list => list.seek(conn, at, reach)?,
+            };
+            match found {
                 None => return Ok(None),
                 Some(found) if found > at => {
                     at = found;
@@ -303,6 +339,7 @@ impl Chunked {
         for found in find.query_map(place, |row| row.get(0))? {
             self.documents.push(found?);
         }
+        meter::count(self.documents.len());
         self.from = from;
         self.until = until;
         self.is_whole = self.documents.len() < self.chunk;
@@ -408,6 +445,7 @@ impl Union {
         )?;
         let ends = find.query_map([format!("[{}]", stacks.join(","))], end)?;
         let mut ends: Vec<End> = ends.collect::<rusqlite::Result<_>>()?;
+        meter::count(ends.len());
         ends.sort_unstable_by_key(|end| end.shelf);
         Ok(ends)
     }
@@ -421,6 +459,7 @@ impl Union {
         let mut ends: Vec<End> = Vec::new();
         while let Some(row) = rows.next()? {
             let end = end(row)?;
+            meter::count(1);
             if ends.first().is_some_and(|first| first.shelf < end.shelf) {
                 break;
             }
@@ -447,6 +486,7 @@ fn next_of(conn: &Connection, stack: i64, from: i64, end: i64) -> rusqlite::Resu
         "SELECT document FROM derived_posting WHERE stack = ?1 AND document >= ?2 AND document < ?3
          ORDER BY document LIMIT 1",
     )?;
+    meter::count(1);
     find.query_row([stack, from, end], |row| row.get(0))
         .optional()
 }
@@ -470,23 +510,32 @@ impl Within {
             if reach.ends(found) {
                 return Ok(Some(found));
             }
-            let (issue, time): (i64, i64) = conn
-                .prepare_cached("SELECT issue, time FROM derived_placement WHERE event = ?1")?
-                .query_row([found & 0xffff_ffff], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            if (self.first..=self.last).contains(&time) {
+            at = self.step(conn, found)?;
+            if at == found {
                 return Ok(Some(found));
             }
-            let has_any: bool = conn
-                .prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM derived_placement
-                         WHERE issue = ?1 AND time BETWEEN ?2 AND ?3)",
-                )?
-                .query_row([issue, self.first, self.last], |row| row.get(0))?;
-            at = match has_any {
-                true => found + 1,
-                false => document((found >> 32) + 1, 0),
-            };
         }
         Ok(None)
+    }
+
+    /// The document, if its event happened in the span; else where the next one can be that did.
+    fn step(&self, conn: &Connection, found: i64) -> rusqlite::Result<i64> {
+        meter::count(1);
+        let (issue, time): (i64, i64) = conn
+            .prepare_cached("SELECT issue, time FROM derived_placement WHERE event = ?1")?
+            .query_row([found & 0xffff_ffff], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if (self.first..=self.last).contains(&time) {
+            return Ok(found);
+        }
+        let has_any: bool = conn
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM derived_placement
+                     WHERE issue = ?1 AND time BETWEEN ?2 AND ?3)",
+            )?
+            .query_row([issue, self.first, self.last], |row| row.get(0))?;
+        Ok(match has_any {
+            true => found + 1,
+            false => document((found >> 32) + 1, 0),
+        })
     }
 }

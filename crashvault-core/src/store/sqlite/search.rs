@@ -4,18 +4,22 @@
 //! fits; then the issues (or events) are walked in the order asked for, and each is looked up by itself, until the page
 //! is full.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use super::super::{Condition, EventSearch, IssuePage, IssueSearch, IssueSort, Place};
+use super::super::{
+    Condition, EventSearch, EventTest, IssuePage, IssueSearch, IssueSort, Key, Pattern, Place,
+};
 use super::Failed;
 use super::compile::compile;
 use super::derive::{document, shelf};
 use super::issue_sql::{self, Sql};
 use super::postings::{Postings, Reach};
-use super::read;
+use super::{meter, read};
 use crate::issue::Issue;
 use crate::store::matching;
 
@@ -26,25 +30,51 @@ const GATHERED_MAX: usize = 20_000;
 /// Issues or events looked at together on a walk.
 const STRIDE: usize = 128;
 
+/// The way that a search was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Nothing is asked of events.
+    Listed,
+    /// What fits was looked up as a whole.
+    Gathered,
+    /// Issues or events were walked, each looked up by itself.
+    Walked,
+    /// As [`Route::Walked`], because what is asked of issues and of events is mixed.
+    Mixed,
+}
+
+/// Issues, and how they were found.
+pub(super) struct Found {
+    pub(super) page: IssuePage,
+    pub(super) route: Route,
+}
+
 pub(super) fn issues(conn: &Connection, search: &IssueSearch) -> Result<IssuePage, Failed> {
+    Ok(issues_found(conn, search)?.page)
+}
+
+pub(super) fn issues_found(conn: &Connection, search: &IssueSearch) -> Result<Found, Failed> {
+    let condition = with_numbers(conn, &search.condition)?;
     let wanted = search.limit.saturating_add(1);
-    let mut found = match split(&search.condition) {
+    let (mut found, route) = match split(&condition) {
         Some((of_issue, of_event)) => {
             let filter = issue_sql::of(&of_issue);
             match is_true(&of_event) {
-                true => page(conn, search.sort, search.after, &filter, wanted)?,
+                true => (
+                    page(conn, search.sort, search.after, &filter, wanted)?,
+                    Route::Listed,
+                ),
                 false => issues_with(conn, search, &filter, &of_event, wanted)?,
             }
         }
         None => {
             let mut lists = Lists::default();
-            walk_issues(conn, search, &Sql::all(), wanted, |issue| {
-                let rest = search
-                    .condition
-                    .rest_for(&|test| matching::issue_fits(test, issue));
+            let found = walk_issues(conn, search, &Sql::all(), wanted, |issue| {
+                let rest = condition.rest_for(&|test| matching::issue_fits(test, issue));
                 let list = lists.of(conn, &rest)?;
                 has_document(conn, issue, list)
-            })?
+            })?;
+            (found, Route::Mixed)
         }
     };
     let has_more = found.len() > search.limit;
@@ -53,10 +83,55 @@ pub(super) fn issues(conn: &Connection, search: &IssueSearch) -> Result<IssuePag
         .last()
         .filter(|_| has_more)
         .map(|issue| search.sort.place(issue));
-    Ok(IssuePage {
+    let page = IssuePage {
         issues: found,
         next,
-    })
+    };
+    Ok(Found { page, route })
+}
+
+/// The condition with the numbers of the issues that first came in a release it names.
+pub(super) fn with_numbers<'c>(
+    conn: &Connection,
+    condition: &'c Condition,
+) -> Result<Cow<'c, Condition>, Failed> {
+    if !condition.asks_first_release() {
+        return Ok(Cow::Borrowed(condition));
+    }
+    let numbers = condition.with_first_releases(&mut |pattern| first_in(conn, pattern))?;
+    Ok(Cow::Owned(numbers))
+}
+
+/// The numbers of the issues whose earliest event is of such a release. Only issues with any such event are looked at.
+fn first_in(conn: &Connection, pattern: &Pattern) -> Result<Vec<u64>, Failed> {
+    let key = Key::Attribute("release".to_owned());
+    let test = EventTest::Value(key, pattern.clone());
+    let mut list = compile(conn, &Condition::Event(test))?;
+    let mut issues = BTreeSet::new();
+    let mut of_shelf = conn.prepare_cached("SELECT issue FROM derived_shelf WHERE id = ?1")?;
+    let mut at = 0;
+    while let Some(found) = list.seek(conn, at, &mut Reach::all().coarse())? {
+        let shelf = found >> 32;
+        issues.insert(of_shelf.query_row([shelf], |row| row.get::<_, i64>(0))?);
+        at = document(shelf + 1, 0);
+    }
+    meter::count(issues.len());
+    let mut earliest = conn.prepare_cached(
+        "SELECT p.event, p.is_moved, e.variant FROM derived_placement p
+         CROSS JOIN event e ON e.ingest_sequence = p.event
+         WHERE p.issue = ?1 ORDER BY p.time, p.event LIMIT 1",
+    )?;
+    let mut numbers = Vec::new();
+    for issue in issues {
+        let first = earliest.query_row([issue], |row| {
+            let shelf = shelf(row.get(2)?, issue, row.get(1)?);
+            Ok(document(shelf, row.get(0)?))
+        })?;
+        if list.holds(conn, first)? {
+            numbers.push(read::unsigned(issue)?);
+        }
+    }
+    Ok(numbers)
 }
 
 fn issues_with(
@@ -65,7 +140,7 @@ fn issues_with(
     filter: &Sql,
     condition: &Condition,
     wanted: usize,
-) -> Result<Vec<Issue>, Failed> {
+) -> Result<(Vec<Issue>, Route), Failed> {
     let mut list = compile(conn, condition)?;
     let count = conn.query_row("SELECT count(*) FROM derived_issue", [], |row| row.get(0))?;
     let gathered = gather(conn, &mut list, wanted, count, Grain::Shelf)?;
@@ -76,11 +151,12 @@ fn issues_with(
             values: vec![numbers(&shelves)],
         };
         let found = page(conn, search.sort, search.after, &filter.and(&among), wanted)?;
-        return Ok(found);
+        return Ok((found, Route::Gathered));
     }
-    walk_issues(conn, search, filter, wanted, |issue| {
+    let found = walk_issues(conn, search, filter, wanted, |issue| {
         has_document(conn, issue, &mut list)
-    })
+    })?;
+    Ok((found, Route::Walked))
 }
 
 /// What is gathered: one document of each shelf, or all.
@@ -168,9 +244,12 @@ fn page(
     limit: usize,
 ) -> rusqlite::Result<Vec<Issue>> {
     let (sql, values) = read::issues_sql(sort, after, filter, limit);
-    conn.prepare_cached(&sql)?
+    let issues: Vec<Issue> = conn
+        .prepare_cached(&sql)?
         .query_map(params_from_iter(values), read::issue_row)?
-        .collect()
+        .collect::<rusqlite::Result<_>>()?;
+    meter::count(issues.len());
+    Ok(issues)
 }
 
 fn walk_issues(
@@ -225,30 +304,39 @@ pub(super) fn events(
     conn: &Connection,
     search: &EventSearch,
 ) -> Result<(Vec<Hit>, Option<Place>), Failed> {
+    let (hits, next, _) = events_found(conn, search)?;
+    Ok((hits, next))
+}
+
+pub(super) fn events_found(
+    conn: &Connection,
+    search: &EventSearch,
+) -> Result<(Vec<Hit>, Option<Place>, Route), Failed> {
+    let condition = with_numbers(conn, &search.condition)?;
     let wanted = search.limit.saturating_add(1);
-    let mut found = match split(&search.condition) {
+    let (mut found, route) = match split(&condition) {
         Some((of_issue, of_event)) => {
             let filter = issue_sql::of(&of_issue);
             match is_true(&of_event) {
-                true => stride(conn, search.after, &filter, wanted)?
-                    .into_iter()
-                    .map(|s| s.hit)
-                    .collect(),
+                true => {
+                    let stops = stride(conn, search.after, &filter, wanted)?;
+                    let hits: Vec<Hit> = stops.into_iter().map(|stop| stop.hit).collect();
+                    (hits, Route::Listed)
+                }
                 false => events_with(conn, search, &filter, &of_event, wanted)?,
             }
         }
         None => {
             let mut lists = Lists::default();
-            walk_events(conn, search, &Sql::all(), wanted, |conn, stop| {
+            let found = walk_events(conn, search, &Sql::all(), wanted, |conn, stop| {
                 let number = read::unsigned(stop.issue)?;
                 let Some(issue) = read::issue_by_number(conn, number)? else {
                     return Ok(false);
                 };
-                let rest = search
-                    .condition
-                    .rest_for(&|test| matching::issue_fits(test, &issue));
+                let rest = condition.rest_for(&|test| matching::issue_fits(test, &issue));
                 Ok(lists.of(conn, &rest)?.holds(conn, stop.document)?)
-            })?
+            })?;
+            (found, Route::Mixed)
         }
     };
     let has_more = found.len() > search.limit;
@@ -257,7 +345,7 @@ pub(super) fn events(
         by: hit.time,
         id: hit.sequence as u64,
     });
-    Ok((found, next))
+    Ok((found, next, route))
 }
 
 fn events_with(
@@ -266,7 +354,7 @@ fn events_with(
     filter: &Sql,
     condition: &Condition,
     wanted: usize,
-) -> Result<Vec<Hit>, Failed> {
+) -> Result<(Vec<Hit>, Route), Failed> {
     let mut list = compile(conn, condition)?;
     let count = conn.query_row("SELECT events FROM derived_total", [], |row| row.get(0))?;
     if let Some(documents) = gather(conn, &mut list, wanted, count, Grain::Document)? {
@@ -279,11 +367,13 @@ fn events_with(
             values: vec![numbers(&sequences)],
         };
         let stops = stride(conn, search.after, &filter.and(&among), wanted)?;
-        return Ok(stops.into_iter().map(|stop| stop.hit).collect());
+        let hits = stops.into_iter().map(|stop| stop.hit).collect();
+        return Ok((hits, Route::Gathered));
     }
-    walk_events(conn, search, filter, wanted, |conn, stop| {
+    let found = walk_events(conn, search, filter, wanted, |conn, stop| {
         Ok(list.holds(conn, stop.document)?)
-    })
+    })?;
+    Ok((found, Route::Walked))
 }
 
 /// An event met on a walk.
@@ -315,7 +405,8 @@ fn stride(
     }
     sql.push_str(" ORDER BY p.time DESC, p.event DESC LIMIT ?");
     values.push(read::bounded(limit).into());
-    conn.prepare_cached(&sql)?
+    let stops: Vec<Stop> = conn
+        .prepare_cached(&sql)?
         .query_map(params_from_iter(values), |row| {
             let (sequence, issue): (i64, i64) = (row.get(0)?, row.get(2)?);
             let shelf = shelf(row.get(4)?, issue, row.get(3)?);
@@ -328,7 +419,9 @@ fn stride(
                 issue,
             })
         })?
-        .collect()
+        .collect::<rusqlite::Result<_>>()?;
+    meter::count(stops.len());
+    Ok(stops)
 }
 
 fn walk_events(
@@ -362,23 +455,36 @@ fn walk_events(
 }
 
 /// What is asked of the issue and what of the event, where a condition asks for both; none where they are mixed.
-fn split(condition: &Condition) -> Option<(Condition, Condition)> {
+pub(super) fn split(condition: &Condition) -> Option<(Condition, Condition)> {
     let (mut of_issue, mut of_event) = (Vec::new(), Vec::new());
-    let parts = match condition {
-        Condition::All(parts) => parts.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    for part in parts {
-        match (part.asks_issue(), part.asks_event()) {
-            (true, true) => return None,
-            (true, false) => of_issue.push(part.clone()),
-            (false, _) => of_event.push(part.clone()),
-        }
-    }
-    Some((Condition::All(of_issue), Condition::All(of_event)))
+    let is_sorted = sort_out(condition, &mut of_issue, &mut of_event);
+    is_sorted.then_some((Condition::All(of_issue), Condition::All(of_event)))
 }
 
-fn is_true(condition: &Condition) -> bool {
+/// Puts each part of what must all hold to its like; false if one is about both. What stands in parentheses or in a
+/// saved search must hold as well.
+fn sort_out(
+    condition: &Condition,
+    of_issue: &mut Vec<Condition>,
+    of_event: &mut Vec<Condition>,
+) -> bool {
+    match condition {
+        Condition::All(parts) => parts.iter().all(|part| sort_out(part, of_issue, of_event)),
+        part => match (part.asks_issue(), part.asks_event()) {
+            (true, true) => false,
+            (true, false) => {
+                of_issue.push(part.clone());
+                true
+            }
+            (false, _) => {
+                of_event.push(part.clone());
+                true
+            }
+        },
+    }
+}
+
+pub(super) fn is_true(condition: &Condition) -> bool {
     matches!(condition, Condition::All(parts) if parts.iter().all(is_true))
 }
 

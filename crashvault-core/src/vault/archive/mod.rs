@@ -17,7 +17,7 @@ use super::door::Vault;
 use super::status::{Finding, Severity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::issue::{Issue, IssueId, Status};
-use crate::query::{self, Cursor, Search};
+use crate::query::{self, Cursor, Doubt, Search};
 use crate::store::{Effort, Exported, IssueFilter, IssueView, Record, fits, hex};
 use crate::time::Timestamp;
 
@@ -107,6 +107,8 @@ pub struct ArchivesFound {
     pub issues: Vec<ArchivedIssue>,
     /// Where the next page begins; `None` if this is the last one.
     pub next: Option<Cursor>,
+    /// Where nothing was found: keys that were taken for tags and are nearly the name of something else.
+    pub doubts: Vec<Doubt>,
     /// Archives that are damaged: what they hold behind the damage was not looked at.
     pub unreadable: Vec<PathBuf>,
 }
@@ -282,7 +284,16 @@ impl Vault {
     /// # Errors
     /// InvalidInput for a query that cannot be read; Io.
     pub fn search_archives(&self, search: &Search) -> Result<ArchivesFound> {
-        let wanted = query::issue_search(search, self.clock.now(), Some(&self.author))?;
+        let saved = self.saved_for(search.text())?;
+        let (wanted, doubts) = query::issue_search(search, &self.asking(&saved))?;
+        if wanted.condition.asks_first_release() {
+            let message = "firstRelease is not looked for in archives: write release: instead";
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "search archives",
+                message,
+            ));
+        }
         let mut found = ArchivesFound::default();
         let mut hits = Vec::new();
         for path in self.archive_files() {
@@ -317,6 +328,9 @@ impl Vault {
             .into_iter()
             .map(|(_, path, issue)| ArchivedIssue { path, issue });
         found.issues = issues.collect();
+        if found.issues.is_empty() {
+            found.doubts = doubts;
+        }
         Ok(found)
     }
 
