@@ -2,11 +2,16 @@
 //!
 //! Never: looks at a vault or prints.
 
+mod begin;
+mod change;
+mod configure;
 mod decide;
 mod foreign;
 mod room;
 mod searches;
 mod values;
+mod watch;
+mod write;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,11 +20,18 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as Group, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status as IssueStatus};
 
+pub use begin::{Autolog, Decrypt, Docs, Encrypt, Init, Setup, Where};
+pub use change::{Batch, Kill, Purge, SetSeverity, SetStatus, SetTitle};
+pub use configure::{Config, ConfigCommand, Notify, Webhook, WebhookCommand};
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
 pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
 pub use room::{Archive, Gc, Prune, Restore};
 pub use searches::{Period, Searches, SearchesCommand};
 use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
+pub use watch::{Events, Stats, Tail};
+pub use write::{
+    Attach, Attachment, AttachmentCommand, AttachmentGet, AttachmentList, Note, Report,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -99,8 +111,17 @@ pub enum When {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(Demo),
+    Init(Init),
+    Setup(Setup),
+    Path(Where),
+    Docs(Docs),
+    Autolog(Autolog),
     #[command(alias = "new")]
     Add(Add),
+    Note(Note),
+    Report(Report),
+    Attach(Attach),
+    Attachment(Attachment),
     Import(Import),
     Symbols(Symbols),
     #[command(alias = "ls")]
@@ -109,12 +130,27 @@ pub enum Command {
     Show(Show),
     Search(Box<Search>),
     Searches(Searches),
+    Events(Events),
+    Tail(Tail),
+    Stats(Stats),
     Resolve(Resolve),
     Reopen(Reopen),
     Ignore(Ignore),
     Assign(Assign),
     Comment(Comment),
     Undo(Undo),
+    #[command(alias = "st")]
+    SetStatus(SetStatus),
+    SetSeverity(SetSeverity),
+    #[command(alias = "title")]
+    SetTitle(SetTitle),
+    Batch(Batch),
+    #[command(alias = "rm")]
+    Purge(Purge),
+    Kill(Kill),
+    Config(Config),
+    Webhook(Webhook),
+    Notify(Notify),
     Status(Status),
     Doctor(Doctor),
     Rebuild(Rebuild),
@@ -122,6 +158,8 @@ pub enum Command {
     Gc(Gc),
     Archive(Archive),
     Restore(Restore),
+    Encrypt(Encrypt),
+    Decrypt(Decrypt),
     /// One failing program of the demo.
     #[command(name = "__demo-child", hide = true)]
     DemoChild(DemoChild),

@@ -118,17 +118,21 @@ pub use issue::{
 pub use journal::Durability;
 #[cfg(feature = "store")]
 pub use query::{
-    Cursor, Doubt, EventsFound, ExplainedTerm, Explanation, IssuesFound, Search, TermKind, TermRows,
+    Cursor, Doubt, EventsFound, ExplainedTerm, Explanation, Followed, IssuesFound, Search,
+    TermKind, TermRows,
 };
 #[cfg(feature = "store")]
-pub use store::{Attachment, IssueFilter, IssueSort, RebuildReport, StoredEvent, ValueCount};
+pub use store::{
+    Attachment, IssueFilter, IssueSort, RebuildReport, StoredEvent, Tally, ValueCount,
+};
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 #[cfg(feature = "store")]
 pub use vault::{
-    Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, Finding,
+    Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, EmptyReport, Finding,
     GarbageReport, IgnoreUntil, NewAttachment, PruneReport, PruneRule, READER_DRAIN_MAX,
-    RescueReport, RestoreReport, SavedSearch, Setting, SettingSource, Severity, SpaceReport,
-    SymbolsAdded, SymbolsKind, Vault, VaultOptions, VaultStatus,
+    RescueReport, RestoreReport, SETTINGS, SavedSearch, Setting, SettingForm, SettingSource,
+    Severity, SpaceReport, SymbolsAdded, SymbolsKind, Vault, VaultOptions, VaultStatus, Webhook,
+    WebhookKind,
 };
 #[cfg(feature = "v1")]
 pub use vault::{V1Options, V1Report};

@@ -24,6 +24,9 @@ pub struct Prune {
     /// Events that happened longer ago (90d; m, h, d, w), or before this date or time
     #[arg(long, value_name = "TIME", value_parser = past)]
     pub older_than: Option<Timestamp>,
+    /// Events that happened more than so many days ago
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "older_than")]
+    pub days: Option<u32>,
     /// The oldest, until no more than so many are there
     #[arg(long, value_name = "N", value_parser = count)]
     pub keep_events: Option<u64>,

@@ -1,6 +1,10 @@
 //! Enters: one word of a command line. Leaves: what it means, or what was expected in its place.
 
-use crashvault::{Cursor, EventId, IssueId, IssueRef, IssueSort, Level, Status, Timestamp};
+use std::time::Duration;
+
+use crashvault::{
+    Cursor, EventId, IssueId, IssueRef, IssueSort, Level, Status, Timestamp, WebhookKind,
+};
 
 pub fn level(text: &str) -> Result<Level, String> {
     Level::from_name(text).ok_or_else(|| one_of(&Level::ALL.map(Level::name)))
@@ -37,6 +41,11 @@ fn one_of(names: &[&str]) -> String {
     format!("expected {} or {last}", others.join(", "))
 }
 
+pub fn webhook_kind(text: &str) -> Result<WebhookKind, String> {
+    let names = || one_of(&WebhookKind::ALL.map(WebhookKind::name));
+    WebhookKind::from_name(text).ok_or_else(names)
+}
+
 pub fn limit(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
@@ -58,6 +67,11 @@ pub fn tag(text: &str) -> Result<(String, String), String> {
         false if text.trim().is_empty() => Err("expected KEY=VALUE, or a word alone".into()),
         false => Ok((text.trim().into(), "true".into())),
     }
+}
+
+/// The key of a tag; a value behind it is of no account, for one key has one value.
+pub fn label(text: &str) -> Result<String, String> {
+    tag(text).map(|(key, _)| key)
 }
 
 pub fn event_id(text: &str) -> Result<EventId, String> {
@@ -87,6 +101,19 @@ pub fn count(text: &str) -> Result<u64, String> {
 pub fn cursor(text: &str) -> Result<Cursor, String> {
     text.parse::<Cursor>()
         .map_err(|error| error.message().to_owned())
+}
+
+/// The shortest pause between two looks.
+const PAUSE_SECS_MIN: f64 = 0.1;
+
+/// A pause; what is shorter than it may be becomes the shortest, as in v1.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok();
+    seconds
+        .filter(|seconds| *seconds >= 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds.max(PAUSE_SECS_MIN)).ok())
+        .filter(|pause| *pause <= Duration::from_secs(SPAN_SECS_MAX as u64))
+        .ok_or_else(|| "expected seconds as 1 or 0.5".into())
 }
 
 const NO_TIME: &str =
@@ -250,6 +277,15 @@ mod tests {
         assert_eq!(days("2w"), Ok(14));
         for wrong in ["0d", "48h", "90", "2026-01-05", "99999999999d", ""] {
             assert!(days(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_pause_is_never_too_short() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("0"), Ok(Duration::from_millis(100)));
+        for wrong in ["-1", "NaN", "inf", "1e300", "soon", ""] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -67,23 +67,33 @@ fn event(add: &Add) -> Result<Event, Failure> {
         event.set_own("stack", stack);
     }
     event.event_id = add.id.unwrap_or_default();
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    event.server_name = host.ok().map(|name| name.trim().to_owned());
+    event.server_name = host();
     Ok(event)
+}
+
+/// The host that the command runs on.
+pub fn host() -> Option<String> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    host.ok().map(|name| name.trim().to_owned())
 }
 
 fn stack(add: &Add) -> Result<Option<String>, Failure> {
     match add.stack.as_deref() {
         None | Some("") => Ok(None),
-        Some("-") => {
-            let mut bytes = Vec::new();
-            let read = std::io::stdin()
-                .lock()
-                .take(STACK_BYTES_MAX)
-                .read_to_end(&mut bytes);
-            read.map_err(|error| Failure::new(format!("cannot read stdin: {error}"), ""))?;
-            Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-        }
-        Some(text) => Ok(Some(text.to_owned())),
+        Some(text) => text_or_stdin(text).map(Some),
     }
+}
+
+/// The text itself, or what is on stdin for `-`.
+pub fn text_or_stdin(text: &str) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin()
+        .lock()
+        .take(STACK_BYTES_MAX)
+        .read_to_end(&mut bytes);
+    read.map_err(|error| Failure::new(format!("cannot read stdin: {error}"), ""))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -81,8 +81,8 @@ pub fn undo(place: &Place, undo: &Undo, screen: &mut Screen) -> Result<Done, Sto
     each(place, &undo.of.issues, screen, |vault, issue| {
         let (undone, activity) = vault.undo(issue)?;
         Ok(Decided {
-            activities: vec![activity],
             undone: Some(undone),
+            ..Decided::of([activity])
         })
     })
 }
@@ -102,56 +102,94 @@ fn said(text: &str) -> Result<String, Failure> {
 }
 
 /// What was recorded about one issue.
-struct Decided {
+pub struct Decided {
     activities: Vec<Activity>,
     /// What that took back.
     undone: Option<Activity>,
+    /// Whether all of it is told; else the last one.
+    is_told_whole: bool,
 }
 
 impl Decided {
-    fn of(activities: impl IntoIterator<Item = Activity>) -> Self {
+    /// Several things that are told each.
+    pub fn all(activities: Vec<Activity>) -> Self {
+        Self {
+            is_told_whole: true,
+            ..Self::of(activities)
+        }
+    }
+
+    pub fn of(activities: impl IntoIterator<Item = Activity>) -> Self {
         Self {
             activities: activities.into_iter().collect(),
             undone: None,
+            is_told_whole: false,
         }
     }
 }
 
 /// Decides about each issue once. One that fails keeps the others from nothing.
-fn each(
+pub fn each(
     place: &Place,
+    references: &[IssueRef],
+    screen: &mut Screen,
+    decide: impl FnMut(&mut Vault, &IssueRef) -> crashvault::Result<Decided>,
+) -> Result<Done, Stop> {
+    let mut vault = reading::open(place, Wait::default(), screen)?.vault;
+    each_in(&mut vault, references, screen, decide)
+}
+
+/// As [`each`], in a vault that is open.
+pub fn each_in(
+    vault: &mut Vault,
     references: &[IssueRef],
     screen: &mut Screen,
     mut decide: impl FnMut(&mut Vault, &IssueRef) -> crashvault::Result<Decided>,
 ) -> Result<Done, Stop> {
-    let mut vault = reading::open(place, Wait::default(), screen)?.vault;
     let mut done = HashSet::new();
     let mut values = Vec::new();
-    let mut worst = None;
+    let mut worst = Worst::default();
     for reference in references {
-        let decided = reading::find(&vault, reference).and_then(|(issue, _)| {
+        let decided = reading::find(vault, reference).and_then(|(issue, _)| {
             let reference = IssueRef::Id(issue.id);
             if !done.insert(issue.id) {
                 return Ok(None);
             }
-            let decided = decide(&mut vault, &reference)?;
+            let decided = decide(vault, &reference)?;
             Ok(Some((vault.issue(&reference)?, decided)))
         });
         match decided {
             Ok(Some((issue, decided))) if screen.json => values.push(value(&issue, &decided)),
             Ok(Some((issue, decided))) => tell(&issue, &decided, screen)?,
             Ok(None) => {}
-            Err(Stop::Failed(failure)) => {
-                worst = worst.max(Some(badness(failure.code)));
-                screen.fail(&failure)?;
-            }
-            Err(closed) => return Err(closed),
+            Err(stop) => worst.meet(stop, screen)?,
         }
     }
     if !values.is_empty() {
         screen.value(&json!({ "decided": values }))?;
     }
-    Ok(worst.map_or(Done::Well, |(_, code)| Done::Partly(code)))
+    Ok(worst.done())
+}
+
+/// The worst failure of several that did not end the command.
+#[derive(Debug, Default)]
+pub struct Worst(Option<(u8, u8)>);
+
+impl Worst {
+    /// Tells a failure and goes on.
+    pub fn meet(&mut self, stop: Stop, screen: &mut Screen) -> Result<(), Stop> {
+        match stop {
+            Stop::Failed(failure) => {
+                self.0 = self.0.max(Some(badness(failure.code)));
+                Ok(screen.fail(&failure)?)
+            }
+            closed => Err(closed),
+        }
+    }
+
+    pub fn done(self) -> Done {
+        self.0.map_or(Done::Well, |(_, code)| Done::Partly(code))
+    }
 }
 
 /// Exit codes in the order in which they hide each other.
@@ -187,6 +225,11 @@ fn tell(issue: &Issue, decided: &Decided, screen: &mut Screen) -> std::io::Resul
             visible(&undone.author),
             age(undone.decided_at, Timestamp::now()),
         ),
+        (None, Some(_)) if decided.is_told_whole => {
+            let deeds = decided.activities.iter();
+            let deeds: Vec<_> = deeds.map(|one| activity::deed(&one.deed)).collect();
+            deeds.join(", ")
+        }
         (None, Some(last)) => activity::deed(&last.deed),
         (None, None) => return Ok(()),
     };

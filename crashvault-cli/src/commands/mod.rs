@@ -4,21 +4,34 @@
 
 mod add;
 mod archive;
+mod ask;
+mod attach;
+mod begin;
+mod change;
+mod config;
 mod decide;
 mod demo;
 mod doctor;
+mod edit;
+mod events;
 mod gc;
 mod import;
 mod list;
+mod note;
+mod notify;
 mod prune;
+mod purge;
 mod reading;
 mod rebuild;
 mod rescue;
 mod search;
 mod searches;
 mod show;
+mod stats;
 mod status;
 mod symbols;
+mod tail;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -63,19 +76,43 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
     match &args.command {
         Command::Demo(_) => demo::run(global, screen),
         Command::DemoChild(child) => Ok(crate::shop::run(child.kind, global.vault.as_deref())),
+        Command::Init(_) => begin::init(&place(global)?.directory, screen),
+        Command::Setup(setup) => begin::setup(&place(global)?.directory, setup, screen),
+        Command::Path(_) => begin::path(&place(global)?.directory, screen),
+        Command::Docs(docs) => begin::docs(docs, screen),
+        Command::Autolog(autolog) => begin::autolog(autolog, screen),
+        Command::Encrypt(_) | Command::Decrypt(_) => begin::sealed(),
         Command::Add(add) => add::run(&place(global)?.directory, add, screen),
+        Command::Note(note) => note::note(&place(global)?.directory, note, screen),
+        Command::Report(report) => note::report(&place(global)?.directory, report, screen),
+        Command::Attach(attach) => attach::attach(&place(global)?, attach, screen),
+        Command::Attachment(attachment) => attach::run(&place(global)?, attachment, screen),
         Command::Import(import) => import::run(&place(global)?.directory, import, screen),
         Command::Symbols(symbols) => symbols::run(&place(global)?.directory, symbols, screen),
         Command::List(list) => list::run(&place(global)?, list, screen),
         Command::Show(show) => show::run(&place(global)?, show, screen),
         Command::Search(search) => search::run(&place(global)?, search, screen),
         Command::Searches(searches) => searches::run(&place(global)?, searches, screen),
+        Command::Events(events) => events::run(&place(global)?, events, screen),
+        Command::Tail(tail) => tail::run(&place(global)?, tail, screen),
+        Command::Stats(stats) => stats::run(&place(global)?, stats, screen),
         Command::Resolve(resolve) => decide::resolve(&place(global)?, resolve, screen),
         Command::Reopen(reopen) => decide::reopen(&place(global)?, reopen, screen),
         Command::Ignore(ignore) => decide::ignore(&place(global)?, ignore, screen),
         Command::Assign(assign) => decide::assign(&place(global)?, assign, screen),
         Command::Comment(comment) => decide::comment(&place(global)?, comment, screen),
         Command::Undo(undo) => decide::undo(&place(global)?, undo, screen),
+        Command::SetStatus(set) => change::set_status(&place(global)?, set, screen),
+        Command::SetSeverity(set) => change::set_severity(&place(global)?, set, screen),
+        Command::SetTitle(set) => change::set_title(&place(global)?, set, screen),
+        Command::Batch(batch) => change::batch(&place(global)?, batch, screen),
+        Command::Purge(purge) => purge::purge(&place(global)?, purge, screen),
+        Command::Kill(kill) => purge::kill(&place(global)?, kill, screen),
+        Command::Config(config) => config::run(&place(global)?.directory, &config.command, screen),
+        Command::Webhook(webhook) => {
+            webhook::run(&place(global)?.directory, &webhook.command, screen)
+        }
+        Command::Notify(notify) => notify::run(&place(global)?, notify, screen),
         Command::Status(status) => status::run(&place(global)?, status, screen),
         Command::Doctor(doctor) => doctor::run(&place(global)?, doctor, screen),
         Command::Rebuild(rebuild) => rebuild::run(&place(global)?, rebuild, screen),

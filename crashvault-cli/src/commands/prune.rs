@@ -41,6 +41,9 @@ fn rule(prune: &Prune) -> Option<PruneRule> {
     if let Some(time) = prune.older_than {
         rule = rule.before(time);
     }
+    if let Some(days) = prune.days {
+        rule = rule.older_than_days(days);
+    }
     if let Some(count) = prune.keep_events {
         rule = rule.events_max(count);
     }

@@ -217,7 +217,7 @@ fn empty_page(place: &Place, search: &Search, waiting_count: u64) -> Value {
 }
 
 /// The failure with the place in the query that it is about.
-fn explained(error: &Error, query: &str) -> Failure {
+pub fn explained(error: &Error, query: &str) -> Failure {
     let mut failure = Failure::from(error);
     let position = error.context().find(|(key, _)| *key == "position");
     failure.excerpt = position

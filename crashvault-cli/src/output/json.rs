@@ -104,7 +104,7 @@ pub fn shown(shown: &Shown) -> Value {
     })
 }
 
-fn attachment(attachment: &Attachment) -> Value {
+pub fn attachment(attachment: &Attachment) -> Value {
     json!({
         "event": attachment.event.to_string(),
         "name": attachment.name,

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crashvault::{Archive, ArchivedIssue, Issue, Status, StoredEvent, Timestamp};
+use crashvault::{Archive, ArchivedIssue, Attachment, Issue, Status, StoredEvent, Timestamp};
 
-use super::age::age;
+use super::age::{age, moment};
 use super::paint;
 use super::text::{bytes, count, fit, visible, width};
 use super::{Paint, Style};
@@ -57,6 +57,18 @@ pub fn event_line(stored: &StoredEvent) -> String {
         stored.event.event_id.to_string(),
     ]
     .join("\t")
+}
+
+/// One event for a terminal, where the lines that follow are not known: time, level, issue, title.
+pub fn followed_line(stored: &StoredEvent, paint: Paint) -> String {
+    let event = &stored.event;
+    let time = paint.on(Style::Dim, moment(event_time(stored)));
+    let level = paint.on(
+        paint::level(event.level),
+        format!("{:7}", event.level.name()),
+    );
+    let number = paint.on(Style::Name, format!("#{}", stored.issue_number));
+    format!("{time} {level} {number} {}", visible(&event.title()))
 }
 
 fn event_time(stored: &StoredEvent) -> Timestamp {
@@ -247,6 +259,20 @@ pub fn events(events: &[StoredEvent], now: Timestamp, columns: usize, paint: Pai
     widths.extend([left.min(title.width()), id.width()]);
     let shown: Vec<Column> = before.into_iter().chain([title, id]).collect();
     lines(&shown, &widths, events.len(), paint)
+}
+
+/// One file for a pipe: event, name, bytes, content type, kind, when it was added, hash.
+pub fn attachment_line(attachment: &Attachment) -> String {
+    [
+        attachment.event.to_string(),
+        visible(&attachment.name).into_owned(),
+        attachment.size_bytes.to_string(),
+        visible(attachment.content_type.as_deref().unwrap_or_default()).into_owned(),
+        visible(&attachment.kind).into_owned(),
+        attachment.added_at.to_string(),
+        attachment.hash_hex(),
+    ]
+    .join("\t")
 }
 
 /// One archive for a pipe: file, issues, events, bytes, when it was made, what is wrong with it.

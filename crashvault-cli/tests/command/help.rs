@@ -34,6 +34,36 @@ fn of_add() {
 }
 
 #[test]
+fn of_note() {
+    check("note", &["note"]);
+}
+
+#[test]
+fn of_report() {
+    check("report", &["report"]);
+}
+
+#[test]
+fn of_attach() {
+    check("attach", &["attach"]);
+}
+
+#[test]
+fn of_attachment() {
+    check("attachment", &["attachment"]);
+}
+
+#[test]
+fn of_attachment_list() {
+    check("attachment-list", &["attachment", "list"]);
+}
+
+#[test]
+fn of_attachment_get() {
+    check("attachment-get", &["attachment", "get"]);
+}
+
+#[test]
 fn of_import() {
     check("import", &["import"]);
 }
@@ -74,6 +104,21 @@ fn of_searches_remove() {
 }
 
 #[test]
+fn of_events() {
+    check("events", &["events"]);
+}
+
+#[test]
+fn of_tail() {
+    check("tail", &["tail"]);
+}
+
+#[test]
+fn of_stats() {
+    check("stats", &["stats"]);
+}
+
+#[test]
 fn of_resolve() {
     check("resolve", &["resolve"]);
 }
@@ -101,6 +146,36 @@ fn of_comment() {
 #[test]
 fn of_undo() {
     check("undo", &["undo"]);
+}
+
+#[test]
+fn of_set_status() {
+    check("set-status", &["set-status"]);
+}
+
+#[test]
+fn of_set_severity() {
+    check("set-severity", &["set-severity"]);
+}
+
+#[test]
+fn of_set_title() {
+    check("set-title", &["set-title"]);
+}
+
+#[test]
+fn of_batch() {
+    check("batch", &["batch"]);
+}
+
+#[test]
+fn of_purge() {
+    check("purge", &["purge"]);
+}
+
+#[test]
+fn of_kill() {
+    check("kill", &["kill"]);
 }
 
 #[test]
@@ -136,6 +211,116 @@ fn of_status() {
 #[test]
 fn of_doctor() {
     check("doctor", &["doctor"]);
+}
+
+#[test]
+fn of_init() {
+    check("init", &["init"]);
+}
+
+#[test]
+fn of_setup() {
+    check("setup", &["setup"]);
+}
+
+#[test]
+fn of_path() {
+    check("path", &["path"]);
+}
+
+#[test]
+fn of_docs() {
+    check("docs", &["docs"]);
+}
+
+#[test]
+fn of_autolog() {
+    check("autolog", &["autolog"]);
+}
+
+#[test]
+fn of_encrypt() {
+    check("encrypt", &["encrypt"]);
+}
+
+#[test]
+fn of_decrypt() {
+    check("decrypt", &["decrypt"]);
+}
+
+#[test]
+fn of_config() {
+    check("config", &["config"]);
+}
+
+#[test]
+fn of_config_get() {
+    check("config-get", &["config", "get"]);
+}
+
+#[test]
+fn of_config_set() {
+    check("config-set", &["config", "set"]);
+}
+
+#[test]
+fn of_config_list() {
+    check("config-list", &["config", "list"]);
+}
+
+#[test]
+fn of_config_unset() {
+    check("config-unset", &["config", "unset"]);
+}
+
+#[test]
+fn of_config_path() {
+    check("config-path", &["config", "path"]);
+}
+
+#[test]
+fn of_webhook() {
+    check("webhook", &["webhook"]);
+}
+
+#[test]
+fn of_webhook_add() {
+    check("webhook-add", &["webhook", "add"]);
+}
+
+#[test]
+fn of_webhook_list() {
+    check("webhook-list", &["webhook", "list"]);
+}
+
+#[test]
+fn of_webhook_show() {
+    check("webhook-show", &["webhook", "show"]);
+}
+
+#[test]
+fn of_webhook_test() {
+    check("webhook-test", &["webhook", "test"]);
+}
+
+#[test]
+fn of_webhook_enable() {
+    check("webhook-enable", &["webhook", "enable"]);
+}
+
+#[test]
+fn of_webhook_disable() {
+    check("webhook-disable", &["webhook", "disable"]);
+}
+
+#[test]
+fn of_webhook_remove() {
+    check("webhook-remove", &["webhook", "remove"]);
+}
+
+#[test]
+fn of_notify() {
+    check("notify", &["notify"]);
 }
 
 #[test]

@@ -135,3 +135,11 @@ fn what_nothing_names_is_removed() {
     place.ok(&["rebuild", "--verify"]);
     Place::new().run(&["gc"]).fails(3, "there is no vault");
 }
+
+#[test]
+fn days_are_a_number_as_in_version_1() {
+    check(&["--days", "1000"], 3);
+    vault()
+        .run(&["prune", "--days", "0"])
+        .fails(2, "0 is not in 1..");
+}

@@ -1,5 +1,6 @@
 //! Runs the real binary, in a home of its own.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -61,6 +62,16 @@ impl Place {
         let ran = self.run(words);
         assert_eq!(ran.code, 0, "{words:?}: {}{}", ran.stdout, ran.stderr);
         ran
+    }
+
+    /// Runs it with these lines on stdin.
+    pub fn answered(&self, words: &[&str], answer: &str) -> Ran {
+        let mut command = self.command(words);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = piped.stderr(Stdio::piped()).spawn().unwrap();
+        // It may end without having asked.
+        let _ = child.stdin.take().unwrap().write_all(answer.as_bytes());
+        Ran::of(child.wait_with_output().unwrap())
     }
 
     /// Names and bytes of all files in a directory.

@@ -9,6 +9,7 @@
 mod apart;
 mod forbidden;
 mod id;
+mod kind;
 pub mod limits;
 mod model;
 mod raw;
@@ -24,6 +25,7 @@ pub use forbidden::{
     FORBIDDEN_PARTS, FORBIDDEN_WHOLE, filter_arguments, filter_forbidden, is_forbidden_key,
 };
 pub use id::EventId;
+pub use kind::EventKind;
 pub use model::{
     Breadcrumb, Event, Exception, Flaw, Frame, Image, Level, LogEntry, Mechanism, Object,
     Stacktrace, Thread, User,

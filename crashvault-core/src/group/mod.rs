@@ -4,7 +4,7 @@
 //! Two events have one key if a rule or the sender says so (stage 0), else if their outermost type, the type of
 //! their root cause and the first five in-app functions of its stack are the same (stage 1). Without a stack the
 //! template of the message stands in. Where issues of Crashvault 1 were imported, its key of the message goes before
-//! that ([`legacy_fingerprint`]).
+//! that ([`legacy_fingerprint`]). A note or a report is a variant of its own.
 //!
 //! Never: opens the store, reads a clock, looks at line numbers or addresses, or at the message where there is a
 //! stack.
@@ -23,7 +23,7 @@ pub(crate) use rules::{GroupRule, GroupRules};
 
 use crate::event::limits::{FINGERPRINT_PARTS_MAX, cut};
 use crate::event::wire::RUST_BACKTRACE;
-use crate::event::{Event, Exception, LogEntry};
+use crate::event::{Event, EventKind, Exception, LogEntry};
 use crate::issue::{IssueId, VariantKey};
 use message::parameterise;
 use names::Language;
@@ -41,7 +41,7 @@ const ABSENT: &str = "<none>";
 pub(crate) struct Grouping {
     /// The key.
     pub variant: VariantKey,
-    /// What decided: `rule`, `fingerprint`, `stack`, `type` or `message`.
+    /// What decided: `rule`, `fingerprint`, `stack`, `type` or `message`; `note` or `report` of what a person wrote.
     pub reason: &'static str,
     /// What the key was made of, for people: `type ParseError`, `fn app::load` …
     pub parts: Vec<String>,
@@ -51,6 +51,9 @@ pub(crate) struct Grouping {
 
 /// The variant this event is.
 pub(crate) fn group(event: &Event, rules: &GroupRules) -> Grouping {
+    if let Some(kind) = event.kind() {
+        return written(event, kind).grouping(None);
+    }
     let default = default_key(event);
     if let Some(rule) = rules.find(event) {
         let key = match rule.fingerprint.as_slice() {
@@ -68,6 +71,14 @@ pub(crate) fn group(event: &Event, rules: &GroupRules) -> Grouping {
         return fingerprint_key(event, &event.fingerprint, &default).grouping(None);
     }
     default.grouping(None)
+}
+
+/// What a person wrote is like nothing else, whatever its words are.
+fn written(event: &Event, kind: EventKind) -> Key {
+    Key {
+        reason: kind.name(),
+        parts: vec![format!("{kind} {}", event.event_id)],
+    }
 }
 
 /// The id of the issue that `variant` founds in `project`. The algorithm's version is no part of it.

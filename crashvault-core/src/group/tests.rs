@@ -627,3 +627,16 @@ fn trace_event(trace: &Value) -> Value {
     chain.push(exception(trace));
     json!({"platform": trace["platform"], "exception": chain})
 }
+
+#[test]
+fn what_a_person_wrote_is_like_nothing_else() {
+    let id = "11111111111111111111111111111111";
+    let written = |kind: &str, id: &str| json!({"event_id": id, "message": "disk full", "contexts": {"crashvault": {"kind": kind}}});
+    check(written("note", id), "note", &[&format!("note {id}")]);
+    same(written("report", id), written("report", id));
+    different(written("note", id), written("report", id));
+    different(written("note", id), written("note", &"2".repeat(32)));
+    different(written("note", id), json!({"message": "disk full"}));
+    // A kind that is not known is no kind.
+    same(written("rumour", id), json!({"message": "disk full"}));
+}

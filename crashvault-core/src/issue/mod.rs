@@ -240,7 +240,7 @@ pub struct Join {
     pub issue: IssueId,
     /// The project of both.
     pub project: String,
-    /// Why, in a word: `rule`, `fingerprint`, `stack`, `type`, `message`.
+    /// Why, in a word: `rule`, `fingerprint`, `stack`, `type`, `message`, `note`, `report`.
     pub reason: String,
     /// What the key was made of, for people.
     pub parts: Vec<String>,

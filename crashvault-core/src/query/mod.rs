@@ -6,6 +6,7 @@
 //! Never: writes, drains, reads a clock, or knows how a store finds.
 
 mod explain;
+mod follow;
 mod keys;
 mod lower;
 mod near;
@@ -33,6 +34,9 @@ pub use explain::{ExplainedTerm, Explanation, TermKind, TermRows};
 pub(crate) use keys::{all_refused as keys_refused, known as keys_known};
 pub use near::Doubt;
 pub(crate) use saved::{Saved, check_name};
+
+pub use follow::Followed;
+pub(crate) use follow::follow;
 
 /// Issues or events on one page, if nothing else is asked for.
 const LIMIT: usize = 50;
@@ -63,7 +67,7 @@ const LIMIT: usize = 50;
 ///   `release.package`, `release.version`, `release.build`, `environment`, `dist`, `server`, `transaction`, `logger`,
 ///   `platform`, `trace`, `url`, `user`, `user.id`, `user.email`, `user.username`, `user.ip`, `geo.*`, `error.type`,
 ///   `error.handled`, `error.mechanism`, `error.main_thread`, `http.*`, `os.*`, `device.*`, `runtime.*`, `browser.*`,
-///   `sdk.*`, `app.version`, `flags[NAME]`.
+///   `sdk.*`, `app.version`, `flags[NAME]`, `kind` (note, report).
 /// - **Saved searches:** `@name` is what was saved under that name, as one part.
 /// - **Any other key is a tag**; `tags[level]:x` is one whose name means something else.
 /// - **Values:** `*` stands for anything, in quotes for itself; `key:[a, b]` is any of them; `has:key` any at all; `key:""` none.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::condition::{FrameField, Key};
 use crate::event::limits::{CUT_MARK, TAG_VALUE_BYTES_MAX};
-use crate::event::{Event, Frame, Thread, User};
+use crate::event::{Event, EventKind, Frame, Thread, User};
 
 /// An attribute: its name in queries; whether plain words look into its values; whether an issue's values are counted.
 type Attribute = (&'static str, bool, bool);
@@ -43,6 +43,7 @@ pub(crate) const ATTRIBUTES: &[Attribute] = &[
     ("http.method", false, true),
     ("http.referer", false, false),
     ("http.status_code", false, false),
+    ("kind", false, true),
     ("level", false, true),
     ("logger", true, true),
     ("os.build", false, false),
@@ -215,6 +216,7 @@ impl<'e> Found<'e> {
     }
 
     fn fields(&mut self, event: &'e Event) {
+        self.attribute("kind", event.kind().map(EventKind::name));
         self.attribute("level", Some(event.level.name()));
         self.attribute("platform", Some(&event.platform));
         self.attribute("release", event.release.as_deref());

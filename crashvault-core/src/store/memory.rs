@@ -15,7 +15,8 @@ use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
     EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, IssueSort,
     LEGACY_COUNTER, NewEvent, Outcome, Packed, Pattern, Place, Plan, RebuildReport, Record,
-    Residue, Retired, Store, StoreStats, StoredEvent, ValueCount, facts, id_of_reaction, needs_id,
+    Residue, Retired, STATUSES, Store, StoreStats, StoredEvent, Tally, ValueCount, facts,
+    id_of_reaction, needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
@@ -815,6 +816,45 @@ impl Store for MemoryStore {
             .into_iter()
             .map(|(hour, count)| (start(hour), count))
             .collect())
+    }
+
+    fn events_behind(&self, ingest_sequence: u64, limit: usize) -> Result<(Vec<StoredEvent>, u64)> {
+        let behind = self.events.range(ingest_sequence.saturating_add(1)..);
+        let kept = behind.take(limit).map(|(_, kept)| (*kept.stored).clone());
+        let events: Vec<_> = kept.collect();
+        let last = events.last();
+        let reached = last.map_or(ingest_sequence, |stored| stored.ingest_sequence);
+        Ok((events, reached))
+    }
+
+    fn last_ingest_sequence(&self) -> Result<u64> {
+        let last = self.events.last_key_value();
+        Ok(last.map_or(0, |(sequence, _)| *sequence))
+    }
+
+    fn tally(&self, since: Timestamp) -> Result<Tally> {
+        let issues: Vec<Issue> = self.shown_issues().collect();
+        let mut hours: BTreeMap<Timestamp, u64> = BTreeMap::new();
+        let first = Timestamp::from_nanos(hour(since).saturating_mul(HOUR));
+        for issue in &issues {
+            for (hour, count) in self.hours(&issue.id)? {
+                if hour >= first {
+                    *hours.entry(hour).or_default() += count;
+                }
+            }
+        }
+        let of_status = |status| issues.iter().filter(move |issue| issue.status == status);
+        let events = || self.events.values().map(Kept::event);
+        let of_level = |level| events().filter(move |event| event.level == level);
+        Ok(Tally {
+            issues: STATUSES
+                .map(|status| (status, of_status(status).count() as u64))
+                .into(),
+            events: Level::ALL
+                .map(|level| (level, of_level(level).count() as u64))
+                .into(),
+            hours: hours.into_iter().collect(),
+        })
     }
 
     fn values(&self, issue: &IssueId, limit: usize) -> Result<Vec<ValueCount>> {

@@ -153,6 +153,16 @@ pub(crate) trait Store: Send {
     /// NotFound; Corrupt if its payload cannot be read.
     fn event(&self, id: EventId) -> Result<StoredEvent>;
 
+    /// The events that were taken in after that ingest sequence, in the order they came, at most `limit`; and how far that
+    /// is, with those that cannot be read and were passed over.
+    fn events_behind(&self, ingest_sequence: u64, limit: usize) -> Result<(Vec<StoredEvent>, u64)>;
+
+    /// The ingest sequence of the event that came last; 0 if there is none.
+    fn last_ingest_sequence(&self) -> Result<u64>;
+
+    /// What there is, counted; hours from the one on in which `since` lies.
+    fn tally(&self, since: Timestamp) -> Result<Tally>;
+
     /// The variants of an issue, in the order they joined, each with its reason.
     fn joins(&self, issue: &IssueId) -> Result<Vec<Join>>;
 
@@ -472,6 +482,21 @@ pub struct ValueCount {
     /// How many of the issue's events have it.
     pub count: u64,
 }
+
+/// What a vault holds, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tally {
+    /// How many issues have each status, of all statuses.
+    pub issues: Vec<(Status, u64)>,
+    /// How many events have each level, without those that left; of all levels, mildest first.
+    pub events: Vec<(Level, u64)>,
+    /// How many events each hour had, by its start, with those that left; oldest first, without hours that had none.
+    pub hours: Vec<(Timestamp, u64)>,
+}
+
+/// The statuses in the order of a [`Tally`].
+pub(crate) const STATUSES: [Status; 3] = [Status::Open, Status::Resolved, Status::Ignored];
 
 /// What a commit did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -48,7 +48,7 @@ use rusqlite::Connection;
 use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
     EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent,
-    Packed, Place, Plan, Record, Retired, Store, StoreStats, StoredEvent, ValueCount,
+    Packed, Place, Plan, Record, Retired, Store, StoreStats, StoredEvent, Tally, ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
@@ -254,6 +254,26 @@ impl Store for SqliteStore {
 
     fn hours(&self, issue: &IssueId) -> Result<Vec<(Timestamp, u64)>> {
         read::hours(&self.conn, issue).map_err(self.named("count hours"))
+    }
+
+    fn events_behind(&self, ingest_sequence: u64, limit: usize) -> Result<(Vec<StoredEvent>, u64)> {
+        let rows = read::events_behind(&self.conn, ingest_sequence, limit);
+        let rows = rows.map_err(self.named("read events"))?;
+        let reached = rows
+            .last()
+            .map_or(ingest_sequence, |row| row.ingest_sequence);
+        let events = rows.into_iter().map(|row| self.decoded(row));
+        let is_damage = |error: &Error| error.kind() == ErrorKind::Corrupt;
+        let events = events.filter(|read| !read.as_ref().is_err_and(is_damage));
+        Ok((events.collect::<Result<_>>()?, reached))
+    }
+
+    fn last_ingest_sequence(&self) -> Result<u64> {
+        read::last_ingest_sequence(&self.conn).map_err(self.named("read events"))
+    }
+
+    fn tally(&self, since: Timestamp) -> Result<Tally> {
+        read::tally(&self.conn, since).map_err(self.named("count events"))
     }
 
     fn values(&self, issue: &IssueId, limit: usize) -> Result<Vec<ValueCount>> {

@@ -19,6 +19,7 @@ pub(super) fn digest(events: Vec<Event>, collected: &Collected) -> Vec<Event> {
         symbolizer: Symbolizer::new(None, InAppRules::default()),
         group_rules: GroupRules::default(),
         scrub_rules: ScrubRules::default(),
+        has_legacy: false,
     });
     let origin = Origin {
         received_at: Timestamp::now(),

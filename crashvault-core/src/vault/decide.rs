@@ -163,7 +163,7 @@ impl Vault {
         })
     }
 
-    fn record_all(&mut self, decisions: Vec<(&Issue, Deed)>) -> Result<Vec<Activity>> {
+    pub(super) fn record_all(&mut self, decisions: Vec<(&Issue, Deed)>) -> Result<Vec<Activity>> {
         self.lineage.check()?;
         let decisions = decisions.into_iter().map(|(issue, deed)| {
             let deed = self.filled(issue, deed)?;
@@ -181,11 +181,16 @@ impl Vault {
         self.store.act(&decisions)
     }
 
-    /// "In the next release" means after the newest one there is now.
+    /// "In the next release" means after the newest one there is now; a severity is spelt as the settings have it.
     fn filled(&self, issue: &Issue, deed: Deed) -> Result<Deed> {
         Ok(match deed {
             Deed::Resolve(Resolution::NextRelease(None)) => {
                 Deed::Resolve(Resolution::NextRelease(self.newest_release(issue)?))
+            }
+            Deed::SetSeverity(Some(severity)) => {
+                let mut known = self.settings.severities.iter();
+                let known = known.find(|known| known.eq_ignore_ascii_case(&severity));
+                Deed::SetSeverity(Some(known.cloned().unwrap_or(severity)))
             }
             other => other,
         })

@@ -164,7 +164,11 @@ impl VaultOptions {
             let message = format!("{} is a file; a vault is a directory", home.display());
             return Err(Error::new(ErrorKind::InvalidInput, "open vault", message));
         }
-        if !self.create && !database.exists() && !home.join("journal").exists() {
+        let is_there = || {
+            let parts = ["vault.db", "journal", "vault.toml"];
+            parts.iter().any(|part| home.join(part).exists())
+        };
+        if !self.create && !is_there() {
             let message = format!("there is no vault in {}", home.display());
             return Err(Error::new(ErrorKind::NotFound, "open vault", message));
         }
@@ -204,7 +208,7 @@ fn author_by_environment() -> String {
         .unwrap_or_else(|| "unknown".into())
 }
 
-fn make(home: &Path) -> Result<()> {
+pub(super) fn make(home: &Path) -> Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -14,6 +14,8 @@ mod archive;
 #[cfg(feature = "store")]
 mod attach;
 #[cfg(feature = "store")]
+mod configure;
+#[cfg(feature = "store")]
 mod decide;
 #[cfg(feature = "store")]
 mod door;
@@ -21,6 +23,7 @@ mod door;
 mod drainer;
 #[cfg(feature = "store")]
 mod dumps;
+mod empty;
 #[cfg(feature = "store")]
 mod enabled;
 #[cfg(feature = "store")]
@@ -31,6 +34,8 @@ mod garbage;
 mod lineage;
 #[cfg(feature = "minidump")]
 mod minidump;
+#[cfg(feature = "store")]
+mod overview;
 #[cfg(feature = "store")]
 mod renew;
 #[cfg(feature = "store")]
@@ -51,6 +56,8 @@ mod status;
 mod symbols;
 #[cfg(feature = "v1")]
 mod v1;
+#[cfg(feature = "store")]
+mod webhooks;
 
 #[cfg(feature = "store")]
 pub use archive::{
@@ -59,9 +66,13 @@ pub use archive::{
 #[cfg(feature = "store")]
 pub use attach::NewAttachment;
 #[cfg(feature = "store")]
+pub use configure::{SETTINGS, SettingForm};
+#[cfg(feature = "store")]
 pub use decide::IgnoreUntil;
 #[cfg(feature = "store")]
 pub use door::{Added, READER_DRAIN_MAX, Vault, VaultOptions};
+#[cfg(feature = "store")]
+pub use empty::EmptyReport;
 #[cfg(feature = "store")]
 pub(crate) use enabled::install;
 #[cfg(feature = "store")]
@@ -82,3 +93,5 @@ pub use status::{Finding, Severity, VaultStatus};
 pub use symbols::{SymbolsAdded, SymbolsKind};
 #[cfg(feature = "v1")]
 pub use v1::{V1Options, V1Report};
+#[cfg(feature = "store")]
+pub use webhooks::{Webhook, WebhookKind};

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::webhooks::{self, Webhook};
 use crate::capture::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventId, Level};
@@ -20,7 +21,7 @@ use crate::symbol::InAppRules;
 
 /// The version of `vault.toml` and of the directory's layout.
 pub(crate) const FORMAT: i64 = 1;
-const FILE: &str = "vault.toml";
+pub(super) const FILE: &str = "vault.toml";
 
 /// Where a setting came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) attachment_bytes_max: u64,
     /// Bytes of the file system that the vault leaves free.
     pub(crate) free_bytes_min: u64,
+    /// Who is to be told of events.
+    pub(super) webhooks: Vec<Webhook>,
     /// The settings and their sources.
     pub(crate) shown: Vec<Setting>,
     /// What could not be understood; the default stands in its place.
@@ -171,9 +174,48 @@ impl Settings {
                 .faults
                 .push("vault.toml: format: expected a number".into()),
         }
-        let mut reader = Reader { table, settings };
+        let mut reader = Reader {
+            table,
+            settings,
+            reads_variables: true,
+        };
         reader.read();
         Ok(reader.settings)
+    }
+
+    /// The settings of a vault that is there.
+    pub(super) fn of(home: &Path) -> Result<Self> {
+        if !home.join(FILE).exists() {
+            let message = format!("there is no vault in {}", home.display());
+            return Err(Error::new(ErrorKind::NotFound, "open vault", message));
+        }
+        Self::read(home)
+    }
+
+    /// What is wrong with the text of a `vault.toml`, whatever the variables say.
+    ///
+    /// # Errors
+    /// Corrupt if it is not TOML, Unsupported if a newer version wrote it.
+    pub(super) fn faults_of(path: &Path, text: &str) -> Result<Vec<String>> {
+        let table = parse(path, text)?;
+        let settings = Self::from_table(
+            path,
+            Table::from_iter(
+                table
+                    .get("format")
+                    .map(|format| ("format".to_owned(), format.clone())),
+            ),
+        )?;
+        let mut reader = Reader {
+            table,
+            settings: Self {
+                faults: settings.faults,
+                ..Self::default()
+            },
+            reads_variables: false,
+        };
+        reader.read();
+        Ok(reader.settings.faults)
     }
 
     /// Puts these settings under what the program has set itself.
@@ -216,6 +258,7 @@ fn parse(path: &Path, text: &str) -> Result<Table> {
 struct Reader {
     table: Table,
     settings: Settings,
+    reads_variables: bool,
 }
 
 impl Reader {
@@ -286,6 +329,7 @@ impl Reader {
         self.read_issues();
         self.read_retention();
         self.read_room();
+        self.read_webhooks();
         let rest = std::mem::take(&mut self.table);
         self.left_over("", rest);
     }
@@ -426,6 +470,23 @@ impl Reader {
         self.left_over("space", section);
     }
 
+    fn read_webhooks(&mut self) {
+        let listed = match self.table.remove("webhooks") {
+            None => Vec::new(),
+            Some(Value::Array(listed)) => listed,
+            Some(_) => {
+                self.fault("webhooks", "write each as [[webhooks]]");
+                Vec::new()
+            }
+        };
+        for (index, value) in listed.into_iter().enumerate() {
+            match webhooks::read(value) {
+                Ok(webhook) => self.settings.webhooks.push(webhook),
+                Err(reason) => self.fault(&format!("webhooks {}", index + 1), &reason),
+            }
+        }
+    }
+
     fn fault(&mut self, key: &str, reason: &str) {
         // A variable says itself where it is.
         let place = if key.starts_with("CRASHVAULT_") {
@@ -478,7 +539,7 @@ impl Reader {
         });
         let variable = format!("CRASHVAULT_{}", name.to_ascii_uppercase());
         let in_variable = match key.split_once('.') {
-            Some(("capture", _)) => std::env::var(&variable).ok(),
+            Some(("capture", _)) if self.reads_variables => std::env::var(&variable).ok(),
             _ => None,
         };
         let candidates = [

@@ -6,14 +6,16 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::super::{
-    Condition, IssueFilter, IssueSort, IssueTest, Pattern, Place, StoreStats, StoredEvent,
-    ValueCount,
+    Condition, IssueFilter, IssueSort, IssueTest, Pattern, Place, STATUSES, StoreStats,
+    StoredEvent, Tally, ValueCount,
 };
 use super::Failed;
 use super::derive::HOUR;
 use super::issue_sql::{self, Sql};
+use super::names::{find_key, find_value};
 use super::open::SCHEMA_VERSION;
 use super::payload::{Decoder, PackedRow};
+use super::side::Side;
 use crate::error::Result;
 use crate::event::{EventId, Level};
 use crate::issue::{
@@ -185,7 +187,7 @@ pub(super) fn bounded(limit: usize) -> i64 {
 /// An event's row with its payload still packed.
 pub(super) struct RawEvent {
     pub(super) event_id: EventId,
-    ingest_sequence: u64,
+    pub(super) ingest_sequence: u64,
     issue: IssueId,
     issue_number: u64,
     variant: VariantKey,
@@ -245,6 +247,27 @@ pub(super) fn events(
     conn.prepare_cached(&sql)?
         .query_map(params![issue.as_bytes(), bounded(limit)], event_row)?
         .collect()
+}
+
+/// The events that came later, in the order they came.
+pub(super) fn events_behind(
+    conn: &Connection,
+    ingest_sequence: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<RawEvent>> {
+    conn.prepare_cached(&format!(
+        "{EVENT} WHERE e.ingest_sequence > ?1 ORDER BY e.ingest_sequence LIMIT ?2"
+    ))?
+    .query_map(params![signed(ingest_sequence), bounded(limit)], event_row)?
+    .collect()
+}
+
+pub(super) fn last_ingest_sequence(conn: &Connection) -> rusqlite::Result<u64> {
+    conn.query_row(
+        "SELECT coalesce(max(ingest_sequence), 0) FROM event",
+        [],
+        |row| unsigned(row.get(0)?),
+    )
 }
 
 pub(super) fn event(conn: &Connection, id: EventId) -> rusqlite::Result<Option<RawEvent>> {
@@ -342,14 +365,54 @@ pub(super) fn hours(conn: &Connection, issue: &IssueId) -> rusqlite::Result<Vec<
         "SELECT hour, count FROM derived_hour
          WHERE issue = (SELECT number FROM issue_number WHERE issue = ?1) ORDER BY hour",
     )?
-    .query_map([issue.as_bytes()], |row| {
-        let hour: i64 = row.get(0)?;
-        Ok((
-            Timestamp::from_nanos(hour.saturating_mul(HOUR)),
-            unsigned(row.get(1)?)?,
-        ))
-    })?
+    .query_map([issue.as_bytes()], hour_row)?
     .collect()
+}
+
+pub(super) fn tally(conn: &Connection, since: Timestamp) -> rusqlite::Result<Tally> {
+    let mut tally = Tally::default();
+    for status in STATUSES {
+        let count = conn
+            .prepare_cached("SELECT count(*) FROM derived_issue WHERE status = ?1")?
+            .query_row([status as u8], |row| unsigned(row.get(0)?))?;
+        tally.issues.push((status, count));
+    }
+    for level in Level::ALL {
+        tally.events.push((level, of_level(conn, level)?));
+    }
+    let first = since.as_nanos().div_euclid(HOUR);
+    // From the issues that were seen since: the others have hours too.
+    tally.hours = conn
+        .prepare_cached(
+            "SELECT h.hour, sum(h.count) FROM derived_issue i
+             CROSS JOIN derived_hour h ON h.issue = i.number AND h.hour >= ?1
+             WHERE i.last_seen >= ?2 GROUP BY h.hour ORDER BY h.hour",
+        )?
+        .query_map([first, first.saturating_mul(HOUR)], hour_row)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(tally)
+}
+
+/// The events of a level, from the counts that each issue keeps.
+fn of_level(conn: &Connection, level: Level) -> rusqlite::Result<u64> {
+    let Some(key) = find_key(conn, Side::Live, false, "level")? else {
+        return Ok(0);
+    };
+    let Some(value) = find_value(conn, Side::Live, key, level.name())? else {
+        return Ok(0);
+    };
+    // A seek for each issue: the table has hundreds of other values of each.
+    conn.prepare_cached(
+        "SELECT coalesce(sum(v.count), 0) FROM derived_issue i
+         CROSS JOIN derived_issue_value v ON v.issue = i.number AND v.value = ?1",
+    )?
+    .query_row([value], |row| unsigned(row.get(0)?))
+}
+
+fn hour_row(row: &Row<'_>) -> rusqlite::Result<(Timestamp, u64)> {
+    let hour: i64 = row.get(0)?;
+    let start = Timestamp::from_nanos(hour.saturating_mul(HOUR));
+    Ok((start, unsigned(row.get(1)?)?))
 }
 
 pub(super) fn values(

@@ -194,3 +194,58 @@ pub(in crate::store) fn a_moved_event_takes_its_counts_along(store: &mut dyn Sto
         (0, 1)
     );
 }
+
+pub(in crate::store) fn a_tally_counts_all_issues(store: &mut dyn Store) {
+    let leveled = |event: u32, issue: u8, level: Level| {
+        let mut new = new_event(event, issue);
+        new.event.level = level;
+        new
+    };
+    let later = |event: u32, issue: u8| {
+        let mut new = new_event(event, issue);
+        new.event.timestamp = Some(time(3 * HOUR + i64::from(event)));
+        new
+    };
+    keep(
+        store,
+        vec![
+            leveled(1, 1, Level::Debug),
+            leveled(2, 2, Level::Debug),
+            later(3, 1),
+            later(4, 2),
+            later(5, 3),
+        ],
+    );
+    decide(store, 1, 3, Deed::Ignore(crate::issue::Ignore::Forever));
+    let tally = store.tally(time(0)).unwrap();
+    let statuses = [Status::Open, Status::Resolved, Status::Ignored];
+    assert_eq!(
+        tally.issues,
+        statuses.into_iter().zip([2, 0, 1]).collect::<Vec<_>>()
+    );
+    let levels = Level::ALL.into_iter().zip([2, 0, 0, 3, 0]);
+    assert_eq!(tally.events, levels.collect::<Vec<_>>());
+    let hours = [(time(0), 2), (time(3 * HOUR), 3)];
+    assert_eq!(tally.hours, hours);
+    assert_eq!(store.tally(time(3 * HOUR + 59)).unwrap().hours, hours[1..]);
+    assert_eq!(store.tally(time(4 * HOUR)).unwrap().hours, []);
+}
+
+pub(in crate::store) fn events_are_read_in_the_order_they_came(store: &mut dyn Store) {
+    assert_eq!(store.last_ingest_sequence().unwrap(), 0);
+    // The newest by time comes first.
+    keep(
+        store,
+        vec![new_event(9, 1), new_event(2, 2), new_event(5, 1)],
+    );
+    let behind = |after, limit| {
+        let (events, reached) = store.events_behind(after, limit).unwrap();
+        let numbers: Vec<u64> = events.iter().map(|stored| stored.sequence).collect();
+        (numbers, reached)
+    };
+    assert_eq!(behind(0, 10), (vec![9, 2, 5], 3));
+    assert_eq!(behind(1, 1), (vec![2], 2));
+    assert_eq!(behind(3, 10), (vec![], 3));
+    assert_eq!(behind(u64::MAX, 10), (vec![], u64::MAX));
+    assert_eq!(store.last_ingest_sequence().unwrap(), 3);
+}

@@ -1,0 +1,195 @@
+//! Settings as people change them: which there are, what they are, and a change that leaves no file that is worse.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::door::Vault;
+use super::settings::{self, Setting, Settings};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a setting holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingForm {
+    /// A text.
+    Text,
+    /// A number.
+    Number,
+    /// True or false.
+    Flag,
+    /// A list of texts.
+    Texts,
+}
+
+use SettingForm::{Flag, Number, Text, Texts};
+
+/// The settings there are, by the names that `vault.toml` uses, besides `[[group.rule]]` and `[[webhooks]]`.
+pub const SETTINGS: [(&str, SettingForm); 28] = [
+    ("attachments.bytes_max", Number),
+    ("capture.black_box", Flag),
+    ("capture.drain", Flag),
+    ("capture.durability", Text),
+    ("capture.environment", Text),
+    ("capture.native", Flag),
+    ("capture.project", Text),
+    ("capture.release", Text),
+    ("capture.sample_rate", Number),
+    ("capture.throttle", Flag),
+    ("in_app.exclude", Texts),
+    ("in_app.include", Texts),
+    ("issues.severities", Texts),
+    ("retention.age_days", Number),
+    ("retention.bytes_max_mb", Number),
+    ("retention.events_max", Number),
+    ("retention.level.debug", Number),
+    ("retention.level.error", Number),
+    ("retention.level.fatal", Number),
+    ("retention.level.info", Number),
+    ("retention.level.warning", Number),
+    ("retention.status.ignored", Number),
+    ("retention.status.open", Number),
+    ("retention.status.resolved", Number),
+    ("scrub.keep", Texts),
+    ("scrub.keys", Texts),
+    ("scrub.patterns", Flag),
+    ("space.free_min_mb", Number),
+];
+
+impl Vault {
+    /// The settings of the vault in `directory`, with the source of each; without opening what it holds.
+    ///
+    /// # Errors
+    /// NotFound if there is no vault; Corrupt if `vault.toml` is not TOML; Unsupported, Io.
+    pub fn settings_of(directory: impl AsRef<Path>) -> Result<Vec<Setting>> {
+        Ok(Settings::of(directory.as_ref())?.shown)
+    }
+
+    /// Changes `vault.toml`, which is made where there is none: `edit` gets its text and gives the new one. One change at
+    /// a time; readers see the old file or the new one.
+    ///
+    /// ```
+    /// use crashvault::{Error, Vault};
+    /// # let home = std::env::temp_dir().join(format!("crashvault-doc-configure-{}", std::process::id()));
+    /// Vault::change_settings(&home, |text| Ok(format!("{text}\n[retention]\nage_days = 90\n")))?;
+    /// let refused = Vault::change_settings(&home, |text| Ok(text.replace("90", "-1")));
+    /// assert!(refused.unwrap_err().message().contains("retention.age_days"));
+    /// # let _ = std::fs::remove_dir_all(&home);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// InvalidInput if the new text has a fault that the old one had not, naming it: then nothing is changed; what `edit`
+    /// says; as [`Vault::settings_of`].
+    pub fn change_settings(
+        directory: impl AsRef<Path>,
+        edit: impl FnOnce(&str) -> Result<String>,
+    ) -> Result<()> {
+        let home = directory.as_ref();
+        super::door::make(home)?;
+        let path = home.join(settings::FILE);
+        let io = |error| Error::io("change settings", &path, error);
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(home.join("settings.lock"))
+            .map_err(io)?;
+        lock.lock().map_err(io)?;
+        let old = fs::read_to_string(&path).map_err(io)?;
+        let new = edit(&old)?;
+        let known = Settings::faults_of(&path, &old)?;
+        let faults = match Settings::faults_of(&path, &new) {
+            Err(error) => vec![error.message().to_owned()],
+            Ok(faults) => faults,
+        };
+        if let Some(fault) = faults.into_iter().find(|fault| !known.contains(fault)) {
+            let message = fault.strip_prefix("vault.toml: ").unwrap_or(&fault);
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "change settings",
+                message,
+            ));
+        }
+        replace(home, &path, &new).map_err(io)
+    }
+}
+
+/// The name is that of a half-written file, which garbage collection knows.
+fn replace(home: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    let temporary = home.join(format!(".vault-{}-new.toml", std::process::id()));
+    let _ = fs::remove_file(&temporary);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let written = options.open(&temporary).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let replaced = written.and_then(|()| fs::rename(&temporary, path));
+    if replaced.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::scratch;
+
+    #[test]
+    fn every_setting_there_is_can_be_set() {
+        for (key, form) in SETTINGS {
+            let value = match form {
+                Text if key == "capture.durability" => "\"data\"",
+                Text => "\"text\"",
+                Number => "1",
+                Flag => "false",
+                Texts => "[\"text\"]",
+            };
+            let home = scratch();
+            Vault::change_settings(home.path(), |text| Ok(format!("{text}\n{key} = {value}\n")))
+                .unwrap_or_else(|error| panic!("{key}: {error}"));
+        }
+    }
+
+    #[test]
+    fn every_setting_that_is_shown_is_listed() {
+        let home = scratch();
+        Vault::open(home.path()).unwrap();
+        for setting in Vault::settings_of(home.path()).unwrap() {
+            assert!(
+                SETTINGS.iter().any(|(key, _)| *key == setting.key),
+                "{}",
+                setting.key
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_wrong_before_hinders_no_change() {
+        let home = scratch();
+        Vault::open(home.path()).unwrap();
+        let path = home.path().join("vault.toml");
+        let old = fs::read_to_string(&path).unwrap() + "colour = 1\n";
+        fs::write(&path, &old).unwrap();
+        Vault::change_settings(home.path(), |text| {
+            Ok(format!("{text}\n[capture]\nproject = \"shop\"\n"))
+        })
+        .unwrap();
+        let new = fs::read_to_string(&path).unwrap();
+        assert!(new.starts_with(&old), "{new}");
+        let refused = |add: &str| {
+            let changed = Vault::change_settings(home.path(), |text| Ok(format!("{text}{add}")));
+            let error = changed.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert_eq!(fs::read_to_string(&path).unwrap(), new);
+            error.message().to_owned()
+        };
+        assert!(refused("throttle = \"maybe\"\n").contains("expected true or false"));
+        assert!(refused("no toml").contains("offset"));
+        assert!(refused("[colours]\n").contains("colours: not known"));
+    }
+}
