@@ -9,13 +9,17 @@ mod decide;
 mod foreign;
 mod room;
 mod searches;
+mod shell;
+mod source;
 mod values;
 mod watch;
+mod wrap;
 mod write;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args as Group, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crashvault::{Cursor, EventId, IssueRef, IssueSort, Level, Status as IssueStatus};
@@ -27,8 +31,11 @@ pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
 pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
 pub use room::{Archive, Gc, Prune, Restore};
 pub use searches::{Period, Searches, SearchesCommand};
+pub use shell::{Completion, Man, Plugins, Shell};
+pub use source::{Diagnose, Open, Sources};
 use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
 pub use watch::{Events, Stats, Tail};
+pub use wrap::Wrap;
 pub use write::{
     Attach, Attachment, AttachmentCommand, AttachmentGet, AttachmentList, Note, Report,
 };
@@ -45,9 +52,10 @@ Exit codes:
   1  failed: the vault cannot be read or written, or `doctor` or `rebuild --verify` found a problem
   2  the command line, or a query in it, was not understood
   3  there is no such vault, issue or event
+`wrap` and plugins end with the code of the program they run.
 
 Answers go to stdout, everything else to stderr as lines that begin with `error:`, `hint:` or
-`note:`. With --json an error is one JSON object on stderr.
+`note:`, with -v also `info:` and `debug:`. With --json an error is one JSON object on stderr.
 
 Examples:
   crashvault demo             see it work, in a vault of its own
@@ -80,9 +88,16 @@ pub struct Global {
     /// The vault's directory [default: $CRASHVAULT_HOME, else ~/.crashvault]
     #[arg(long, global = true, value_name = "DIR")]
     pub vault: Option<PathBuf>,
-    /// Answer in JSON
-    #[arg(long, global = true)]
-    pub json: bool,
+    /// Answer in JSON, or with these of its keys: --json=number,title
+    #[arg(
+        long,
+        global = true,
+        value_name = "FIELDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = ""
+    )]
+    pub json: Option<String>,
     /// Who decides [default: $CRASHVAULT_AUTHOR, else the login name]
     #[arg(long, global = true, value_name = "NAME")]
     pub author: Option<String>,
@@ -97,6 +112,15 @@ pub struct Global {
         hide_possible_values = true
     )]
     pub color: When,
+    /// Say nothing beside the answer but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say what is done, twice for more; also $CRASHVAULT_LOG_LEVEL (error, warning, info, debug)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Put no long answer into a pager [otherwise: $CRASHVAULT_PAGER, else $PAGER, else less]
+    #[arg(long, global = true)]
+    pub no_pager: bool,
 }
 
 /// When colour is used; `auto` is on a terminal that knows any.
@@ -122,6 +146,7 @@ pub enum Command {
     Report(Report),
     Attach(Attach),
     Attachment(Attachment),
+    Wrap(Wrap),
     Import(Import),
     Symbols(Symbols),
     #[command(alias = "ls")]
@@ -133,6 +158,8 @@ pub enum Command {
     Events(Events),
     Tail(Tail),
     Stats(Stats),
+    Diagnose(Diagnose),
+    Open(Open),
     Resolve(Resolve),
     Reopen(Reopen),
     Ignore(Ignore),
@@ -160,6 +187,12 @@ pub enum Command {
     Restore(Restore),
     Encrypt(Encrypt),
     Decrypt(Decrypt),
+    Completion(Completion),
+    Man(Man),
+    Plugins(Plugins),
+    /// A plugin's name, and the words behind it.
+    #[command(external_subcommand)]
+    Plugin(Vec<OsString>),
     /// One failing program of the demo.
     #[command(name = "__demo-child", hide = true)]
     DemoChild(DemoChild),
@@ -438,18 +471,37 @@ pub struct Doctor {
 
 /// Reads a command line. Help and version come as errors, as clap has it.
 pub fn parse(words: &[OsString]) -> Result<Args, clap::Error> {
-    let command = Args::command().color(match asked_color(words) {
+    let command = colored(words);
+    Args::from_arg_matches(&command.try_get_matches_from(words)?)
+}
+
+/// Why words that begin with no command's name are not understood, if there is no plugin of that name either.
+pub fn unknown_command(words: &[OsString]) -> Option<clap::Error> {
+    let command = colored(words).external_subcommand_value_parser(Resettable::Reset);
+    let command = command.allow_external_subcommands(false);
+    command.try_get_matches_from(words).err()
+}
+
+/// The definition.
+pub fn command() -> clap::Command {
+    Args::command()
+}
+
+fn colored(words: &[OsString]) -> clap::Command {
+    command().color(match asked_color(words) {
         When::Auto if crate::output::paint::is_refused() => ColorChoice::Never,
         When::Auto => ColorChoice::Auto,
         When::Always => ColorChoice::Always,
         When::Never => ColorChoice::Never,
-    });
-    Args::from_arg_matches(&command.try_get_matches_from(words)?)
+    })
 }
 
 /// Whether the words ask for JSON, also where they are not understood otherwise.
 pub fn wants_json(words: &[OsString]) -> bool {
-    options(words).any(|word| word == "--json")
+    options(words).any(|word| {
+        let word = word.to_string_lossy();
+        word == "--json" || word.starts_with("--json=")
+    })
 }
 
 /// The colour the words ask for, known before they are understood: help has colour too.

@@ -12,7 +12,14 @@ fn main() -> ExitCode {
     #[cfg(feature = "out-of-process")]
     crashvault::receive_crash();
     let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if commands::answer_completion() {
+        return ExitCode::SUCCESS;
+    }
     match args::parse(&words) {
+        Ok(args) if commands::is_unknown(&args) => match args::unknown_command(&words) {
+            Some(error) => output::failure::usage(&error, &words),
+            None => commands::run(&args),
+        },
         Ok(args) => commands::run(&args),
         Err(error) => output::failure::usage(&error, &words),
     }

@@ -98,6 +98,14 @@ pub fn count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Of a program that failed.
+pub fn exit_code(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(code) if code > 0 => Ok(code),
+        _ => Err("expected an exit code from 1 to 255".into()),
+    }
+}
+
 pub fn cursor(text: &str) -> Result<Cursor, String> {
     text.parse::<Cursor>()
         .map_err(|error| error.message().to_owned())

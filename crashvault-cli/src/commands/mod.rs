@@ -8,17 +8,21 @@ mod ask;
 mod attach;
 mod begin;
 mod change;
+mod completion;
 mod config;
 mod decide;
 mod demo;
 mod doctor;
 mod edit;
+mod editor;
 mod events;
 mod gc;
 mod import;
 mod list;
+mod man;
 mod note;
 mod notify;
+mod plugin;
 mod prune;
 mod purge;
 mod reading;
@@ -27,11 +31,13 @@ mod rescue;
 mod search;
 mod searches;
 mod show;
+mod source;
 mod stats;
 mod status;
 mod symbols;
 mod tail;
 mod webhook;
+mod wrap;
 
 use std::process::ExitCode;
 
@@ -50,25 +56,53 @@ pub enum Done {
     Badly,
     /// Some of what was asked for failed, with this exit code at worst; that was told.
     Partly(u8),
+    /// A program ran in its place and ended with this status.
+    Passed(u8),
+}
+
+pub use completion::answer as answer_completion;
+
+/// Whether the words begin with the name of no command and no plugin.
+pub fn is_unknown(args: &Args) -> bool {
+    let Command::Plugin(words) = &args.command else {
+        return false;
+    };
+    words
+        .first()
+        .is_none_or(|name| plugin::find(name).is_none())
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
-    let mut screen = Screen::new(&args.global);
-    let done = command(args, &mut screen).and_then(|done| Ok(screen.flush().map(|()| done)?));
+    let mut screen = Screen::new(&args.global, has_long_answer(&args.command));
+    let done = command(args, &mut screen).and_then(|done| Ok(screen.end().map(|()| done)?));
     match done {
         Ok(Done::Well) | Err(Stop::Closed) => ExitCode::SUCCESS,
         Ok(Done::Badly) => ExitCode::from(FAILED),
-        Ok(Done::Partly(code)) => ExitCode::from(code),
+        Ok(Done::Partly(code) | Done::Passed(code)) => ExitCode::from(code),
         Err(Stop::Failed(failure)) => {
             // What was answered before comes first.
-            let _ = screen.flush();
+            let _ = screen.finish();
             failure.tell(
-                args.global.json,
+                args.global.json.is_some(),
                 Paint::of(&std::io::stderr(), args.global.color),
             )
         }
     }
+}
+
+/// Answers that may be longer than a terminal, of commands that neither ask nor start anything.
+fn has_long_answer(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::List(_)
+            | Command::Show(_)
+            | Command::Search(_)
+            | Command::Diagnose(_)
+            | Command::Status(_)
+            | Command::Doctor(_)
+            | Command::Archive(_)
+    )
 }
 
 fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
@@ -87,6 +121,7 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Report(report) => note::report(&place(global)?.directory, report, screen),
         Command::Attach(attach) => attach::attach(&place(global)?, attach, screen),
         Command::Attachment(attachment) => attach::run(&place(global)?, attachment, screen),
+        Command::Wrap(wrap) => Ok(wrap::run(global, wrap, screen)),
         Command::Import(import) => import::run(&place(global)?.directory, import, screen),
         Command::Symbols(symbols) => symbols::run(&place(global)?.directory, symbols, screen),
         Command::List(list) => list::run(&place(global)?, list, screen),
@@ -96,6 +131,12 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Events(events) => events::run(&place(global)?, events, screen),
         Command::Tail(tail) => tail::run(&place(global)?, tail, screen),
         Command::Stats(stats) => stats::run(&place(global)?, stats, screen),
+        Command::Diagnose(diagnose) => source::diagnose(&place(global)?, diagnose, screen),
+        Command::Open(open) => source::open(&place(global)?, open, screen),
+        Command::Completion(completion) => completion::run(completion, screen),
+        Command::Man(man) => man::run(man, screen),
+        Command::Plugins(_) => plugin::list(screen),
+        Command::Plugin(words) => plugin::run(global, words, screen),
         Command::Resolve(resolve) => decide::resolve(&place(global)?, resolve, screen),
         Command::Reopen(reopen) => decide::reopen(&place(global)?, reopen, screen),
         Command::Ignore(ignore) => decide::ignore(&place(global)?, ignore, screen),

@@ -4,6 +4,7 @@
 //! Never: makes a vault, or touches what Crashvault 1 left beside it.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use crashvault::{
     DrainReport, Error, ErrorKind, EventId, Issue, IssueRef, READER_DRAIN_MAX, Result, Vault,
@@ -60,13 +61,20 @@ pub fn open(place: &Place, wait: Wait, screen: &Screen) -> Result<Opened, Stop> 
 
 /// As [`open`], leaving a failure and v1's data to the caller.
 pub fn try_open(place: &Place, wait: Wait, screen: &Screen) -> Result<Opened> {
+    let directory = place.directory.display().to_string();
+    screen.info(format!("the vault is {}", visible(&directory)));
+    let began = Instant::now();
     let mut vault = place.open()?;
+    screen.debug(format!("opened in {:.1} ms", millis(began)));
+    let began = Instant::now();
     let drained = match wait.wait {
         true => vault.drain_all(),
         false => vault.drain(READER_DRAIN_MAX),
     };
     let (waiting_count, drain_error) = match drained {
         Ok(report) => {
+            let events = counted(report.events_new, "event", "events");
+            screen.info(format!("took {events} in, in {:.1} ms", millis(began)));
             tell_drain(&report, vault.is_read_only(), screen);
             (report.waiting_count, None)
         }
@@ -81,6 +89,10 @@ pub fn try_open(place: &Place, wait: Wait, screen: &Screen) -> Result<Opened> {
         waiting_count,
         drain_error,
     })
+}
+
+fn millis(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
 }
 
 /// The issue that is named; where its name is an event's id, that event's issue, and the event.

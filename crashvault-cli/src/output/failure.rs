@@ -8,6 +8,7 @@ use clap::error::ErrorKind as UsageKind;
 use crashvault::{Error, ErrorKind};
 use serde_json::json;
 
+use super::fields::Unknown;
 use super::{Paint, Style, text};
 use crate::args;
 
@@ -198,6 +199,13 @@ impl From<Failure> for Stop {
 impl From<io::Error> for Stop {
     /// A failure of stdout.
     fn from(error: io::Error) -> Self {
+        if let Some(unknown) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Unknown>())
+        {
+            let hint = "--json without names answers with all of it";
+            return Failure::usage(unknown.to_string(), hint).into();
+        }
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::Closed,
             _ => Failure::new(format!("cannot write the answer: {error}"), "").into(),

@@ -84,6 +84,7 @@ fn is_forced() -> bool {
     std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-fn is_dumb() -> bool {
+/// A terminal that says it knows nothing.
+pub fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }

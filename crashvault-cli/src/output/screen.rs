@@ -1,16 +1,21 @@
-//! Enters: lines and JSON values. Leaves: bytes on stdout, and notes on stderr.
+//! Enters: lines and JSON values. Leaves: bytes on stdout or in a pager, and notes on stderr.
 
+use std::cell::RefCell;
 use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Failure, Paint, Style};
+use super::fields::{Fields, Unknown};
+use super::log::Talk;
+use super::pager::{self, Out};
+use super::{Failure, Paint, Style, paint};
 use crate::args::Global;
 
 /// Where a command writes.
 pub struct Screen {
-    out: Box<dyn Write>,
+    out: Out,
     /// Colour of stdout.
     pub paint: Paint,
     note_paint: Paint,
@@ -18,20 +23,41 @@ pub struct Screen {
     pub width: Option<usize>,
     /// Whether the answer is JSON.
     pub json: bool,
+    /// Whether files may be shown as links: stdout is a terminal, and not one that knows nothing.
+    pub has_links: bool,
+    fields: Option<Fields>,
+    talk: Talk,
+    /// What is said while a pager holds the terminal, for afterwards.
+    held_back: RefCell<Vec<String>>,
+    began: Instant,
 }
 
 const WIDTH_DEFAULT: usize = 80;
+const HEIGHT_DEFAULT: usize = 24;
 
 impl Screen {
-    /// Stdout and stderr as they are, and as the options want them.
-    pub fn new(global: &Global) -> Self {
+    /// Stdout and stderr as they are, and as the options want them. A long answer goes to a pager, if it may.
+    pub fn new(global: &Global, may_page: bool) -> Self {
         let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        let is_smart = is_terminal && !paint::is_dumb();
+        let pager = (may_page && is_smart && !global.no_pager).then(pager::chosen);
+        let out = match pager.flatten() {
+            // The shell's next prompt takes a line.
+            Some(pager) => Out::held(size().1.saturating_sub(1), pager),
+            None => Out::straight(),
+        };
         Self {
             paint: Paint::of(&stdout, global.color),
             note_paint: Paint::of(&io::stderr(), global.color),
-            width: stdout.is_terminal().then(columns),
-            json: global.json,
-            out: Box::new(BufWriter::new(stdout)),
+            width: is_terminal.then(columns),
+            json: global.json.is_some(),
+            has_links: is_smart,
+            fields: global.json.as_deref().and_then(Fields::read),
+            talk: Talk::of(global.quiet, global.verbose),
+            held_back: RefCell::default(),
+            began: Instant::now(),
+            out,
         }
     }
 
@@ -46,8 +72,11 @@ impl Screen {
         self.line(text)
     }
 
-    /// Writes a JSON value: indented on a terminal, one line in a pipe.
+    /// Writes a JSON value, or what is wanted of it: indented on a terminal, one line in a pipe.
     pub fn value(&mut self, value: &Value) -> io::Result<()> {
+        let chosen = self.fields.as_ref().map(|fields| fields.choose(value));
+        let chosen = chosen.transpose().map_err(io::Error::other)?;
+        let value = chosen.as_ref().unwrap_or(value);
         match self.width {
             Some(_) => writeln!(self.out, "{value:#}"),
             None => writeln!(self.out, "{value}"),
@@ -61,13 +90,38 @@ impl Screen {
 
     /// Says something beside the answer. That stderr may be closed is no failure.
     pub fn note(&self, text: impl Display) {
-        let label = self.note_paint.on(Style::Note, "note:");
-        let _ = writeln!(io::stderr(), "{label} {text}");
+        if self.talk >= Talk::Warning {
+            self.say(self.note_paint.on(Style::Note, "note:"), text);
+        }
+    }
+
+    /// Says what is done, where that is wanted (`-v`).
+    pub fn info(&self, text: impl Display) {
+        if self.talk >= Talk::Info {
+            self.say(self.note_paint.on(Style::Dim, "info:"), text);
+        }
+    }
+
+    /// Says what that consists of, where that is wanted (`-vv`).
+    pub fn debug(&self, text: impl Display) {
+        if self.talk >= Talk::Debug {
+            self.say(self.note_paint.on(Style::Dim, "debug:"), text);
+        }
+    }
+
+    fn say(&self, label: String, text: impl Display) {
+        let line = format!("{label} {text}");
+        match self.out.is_paged() {
+            true => self.held_back.borrow_mut().push(line),
+            false => {
+                let _ = writeln!(io::stderr(), "{line}");
+            }
+        }
     }
 
     /// Tells a failure and goes on; what was answered before comes first.
     pub fn fail(&mut self, failure: &Failure) -> io::Result<()> {
-        self.flush()?;
+        self.finish()?;
         failure.tell(self.json, self.note_paint);
         Ok(())
     }
@@ -76,13 +130,63 @@ impl Screen {
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+
+    /// Ends the answer, and a pager with it; then says what waited for that.
+    pub fn finish(&mut self) -> io::Result<()> {
+        let finished = self.out.finish();
+        for line in self.held_back.take() {
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+        finished
+    }
+
+    /// The command is done.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.finish()?;
+        let millis = self.began.elapsed().as_secs_f64() * 1000.0;
+        self.debug(format!("done after {millis:.1} ms"));
+        Ok(())
+    }
 }
 
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.names.join(", ");
+        write!(
+            f,
+            "the answer has no {names}; it has {}",
+            self.known.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for Unknown {}
+
 fn columns() -> usize {
-    let of_terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    let of_variable = || std::env::var("COLUMNS").ok()?.parse().ok();
-    of_terminal()
-        .or_else(of_variable)
-        .filter(|width| *width > 0)
-        .unwrap_or(WIDTH_DEFAULT)
+    size().0
+}
+
+/// Columns and lines of the terminal.
+fn size() -> (usize, usize) {
+    let of_terminal = terminal_size::terminal_size();
+    let of_terminal = of_terminal.map(|(width, height)| (width.0.into(), height.0.into()));
+    let of_variable = |name| std::env::var(name).ok()?.parse().ok();
+    let or = |found: Option<usize>, name, default| {
+        let found = found
+            .filter(|count| *count > 0)
+            .or_else(|| of_variable(name));
+        found.filter(|count| *count > 0).unwrap_or(default)
+    };
+    (
+        or(
+            of_terminal.map(|(width, _): (usize, usize)| width),
+            "COLUMNS",
+            WIDTH_DEFAULT,
+        ),
+        or(
+            of_terminal.map(|(_, height)| height),
+            "LINES",
+            HEIGHT_DEFAULT,
+        ),
+    )
 }

@@ -64,6 +64,11 @@ fn of_attachment_get() {
 }
 
 #[test]
+fn of_wrap() {
+    check("wrap", &["wrap"]);
+}
+
+#[test]
 fn of_import() {
     check("import", &["import"]);
 }
@@ -116,6 +121,31 @@ fn of_tail() {
 #[test]
 fn of_stats() {
     check("stats", &["stats"]);
+}
+
+#[test]
+fn of_diagnose() {
+    check("diagnose", &["diagnose"]);
+}
+
+#[test]
+fn of_open() {
+    check("open", &["open"]);
+}
+
+#[test]
+fn of_completion() {
+    check("completion", &["completion"]);
+}
+
+#[test]
+fn of_man() {
+    check("man", &["man"]);
+}
+
+#[test]
+fn of_plugins() {
+    check("plugins", &["plugins"]);
 }
 
 #[test]

@@ -6,9 +6,11 @@ mod attach;
 mod bad_days;
 mod begin;
 mod change;
+mod completion;
 mod config;
 mod decide;
 mod demo;
+mod diagnose;
 mod dumps;
 mod events;
 mod from_v1;
@@ -16,7 +18,10 @@ mod guide;
 mod help;
 mod import;
 mod list;
+mod manners;
 mod note;
+#[cfg(unix)]
+mod plugin;
 mod prune;
 mod queries;
 mod rebuild;
@@ -30,4 +35,8 @@ mod show;
 mod stats;
 mod status;
 mod tail;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod webhook;
+#[cfg(unix)]
+mod wrap;

@@ -41,7 +41,7 @@ impl Place {
                 command.env_remove(name);
             }
         }
-        for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        for name in ["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "PAGER", "LESS"] {
             command.env_remove(name);
         }
         command

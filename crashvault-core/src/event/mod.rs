@@ -7,11 +7,13 @@
 
 #[cfg(feature = "store")]
 mod apart;
+mod command;
 mod forbidden;
 mod id;
 mod kind;
 pub mod limits;
 mod model;
+mod place;
 mod raw;
 mod read;
 pub(crate) mod wire;
@@ -19,6 +21,7 @@ mod write;
 
 #[cfg(feature = "store")]
 pub(crate) use apart::{put_key_of_frames, read_frames, write_frames};
+pub use command::FailedCommand;
 #[cfg(any(feature = "actix", feature = "tower"))]
 pub(crate) use forbidden::without_userinfo;
 pub use forbidden::{
@@ -30,5 +33,6 @@ pub use model::{
     Breadcrumb, Event, Exception, Flaw, Frame, Image, Level, LogEntry, Mechanism, Object,
     Stacktrace, Thread, User,
 };
+pub use place::SourcePlace;
 #[cfg(feature = "v1")]
 pub(crate) use read::read_value;

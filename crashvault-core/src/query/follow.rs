@@ -21,11 +21,7 @@ pub struct Followed {
 ///
 /// # Errors
 /// InvalidInput for a query that cannot be read; else as [`Store::events_behind`].
-pub(crate) fn follow(
-    search: &Search,
-    after: u64,
-    asking: &Asking<'_>,
-) -> Result<Followed> {
+pub(crate) fn follow(search: &Search, after: u64, asking: &Asking<'_>) -> Result<Followed> {
     let store = asking.store;
     let condition = Understood::of(search, asking)?.of_events();
     let (events, reached) = store.events_behind(after, search.limit)?;
