@@ -9,6 +9,7 @@ mod decide;
 mod foreign;
 mod room;
 mod searches;
+mod sharing;
 mod shell;
 mod source;
 mod values;
@@ -31,6 +32,7 @@ pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
 pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
 pub use room::{Archive, Gc, Prune, Restore};
 pub use searches::{Period, Searches, SearchesCommand};
+pub use sharing::{Export, Form, GenerateReport, Share};
 pub use shell::{Completion, Man, Plugins, Shell};
 pub use source::{Diagnose, Open, Sources};
 use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
@@ -193,6 +195,9 @@ pub enum Command {
     /// A plugin's name, and the words behind it.
     #[command(external_subcommand)]
     Plugin(Vec<OsString>),
+    Export(Export),
+    Share(Share),
+    GenerateReport(GenerateReport),
     /// One failing program of the demo.
     #[command(name = "__demo-child", hide = true)]
     DemoChild(DemoChild),

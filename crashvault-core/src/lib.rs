@@ -94,6 +94,8 @@ pub use event::{Breadcrumb, Event, EventId, Exception, Frame, Level, User};
 #[cfg(feature = "v1")]
 pub use export::v1::V1Remark;
 #[cfg(feature = "store")]
+pub use export::{ExportFormat, ExportKind, ExportReport, ExportRule, ImportReport, ReportRule};
+#[cfg(feature = "store")]
 pub use ingest::DrainReport;
 #[cfg(feature = "actix")]
 pub use integrations::actix;

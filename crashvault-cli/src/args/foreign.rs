@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, Subcommand};
 
-/// Take in what others wrote: a minidump, or what Crashvault 1 left
+/// Take in a minidump, what `export` wrote, or what Crashvault 1 left
 #[derive(Debug, Group)]
 #[command(after_help = "\
 What PATH is, its content tells.
@@ -21,9 +21,15 @@ only read. Doing it again adds what is new there and overrules nothing. The pass
 issues.json comes from --password-file, else $CRASHVAULT_V1_PASSWORD, else it is asked for on a
 terminal. Exit code 1 if something could not be read; the rest came in.
 
+Of `export`: NDJSON and JSON, compressed or not, and copies of the database; also the directory of
+another vault. What is here stays as it is, and twice is as good as once. Issues keep their numbers
+where those are free. A file that is not whole brings nothing in.
+
 A vault is made where there is none.
 
-JSON of a minidump: event_id, issue_number, is_new_issue, is_known; of Crashvault 1: vault,
+JSON of a minidump: event_id, issue_number, is_new_issue, is_known; of an export: issue_count,
+event_count, known_count (events that were there already, or were removed for good before),
+attachment_count, attachment_missing_count; of Crashvault 1: vault,
 is_dry_run, issue_count, issues_new, event_count, note_count, events_new (of both), synthetic_count,
 decision_count, attachment_count, attachments_new, renumbered (v1, number), skipped (path, reason),
 changed (path, reason)
@@ -31,6 +37,7 @@ changed (path, reason)
 Examples:
   crashvault import crash.dmp
   crashvault import crash.dmp --symbols build/symbols
+  crashvault import vault.ndjson.zst
   crashvault import ~/.crashvault --dry-run
   crashvault import v1-export.json --project shop")]
 pub struct Import {

@@ -16,8 +16,10 @@ mod doctor;
 mod edit;
 mod editor;
 mod events;
+mod export;
 mod gc;
 mod import;
+mod import_export;
 mod list;
 mod man;
 mod note;
@@ -27,9 +29,11 @@ mod prune;
 mod purge;
 mod reading;
 mod rebuild;
+mod report;
 mod rescue;
 mod search;
 mod searches;
+mod share;
 mod show;
 mod source;
 mod stats;
@@ -161,6 +165,9 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Gc(_) => gc::run(&place(global)?, screen),
         Command::Archive(archive) => archive::run(&place(global)?, archive, screen),
         Command::Restore(restore) => archive::restore(&place(global)?, restore, screen),
+        Command::Export(export) => export::run(&place(global)?, export, screen),
+        Command::Share(share) => share::run(&place(global)?, share, screen),
+        Command::GenerateReport(report) => report::run(&place(global)?, report, screen),
     }
 }
 

@@ -19,22 +19,7 @@ const VALUES_MAX: usize = 10;
 pub fn run(place: &Place, show: &Show, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, show.wait, screen)?.vault;
     let (issue, asked) = reading::find(&vault, &show.issue)?;
-    let reference = IssueRef::Id(issue.id);
-    let events = match show.event.or(asked) {
-        Some(id) => vec![event_of(&vault, &issue, id)?],
-        None => vault.events(&issue.id, show.limit as usize)?,
-    };
-    let attachments = events.iter();
-    let attachments = attachments.map(|stored| vault.attachments(stored.event.event_id));
-    let shown = Shown {
-        attachments: attachments.collect::<crashvault::Result<_>>()?,
-        events,
-        joins: vault.joins(&issue.id)?,
-        activities: vault.activities(&reference)?,
-        values: vault.values(&reference, VALUES_MAX)?,
-        hours: vault.hours(&reference)?,
-        issue,
-    };
+    let shown = gather(&vault, issue, show.event.or(asked), show.limit as usize)?;
     if screen.json {
         screen.value(&json::shown(&shown))?;
         return Ok(Done::Well);
@@ -44,6 +29,31 @@ pub fn run(place: &Place, show: &Show, screen: &mut Screen) -> Result<Done, Stop
     write(&mut page, &shown, Timestamp::now());
     page.lines.iter().try_for_each(|line| screen.line(line))?;
     Ok(Done::Well)
+}
+
+/// All that is shown of an issue: this event of it, else so many of the newest.
+pub fn gather(
+    vault: &Vault,
+    issue: Issue,
+    event: Option<EventId>,
+    limit: usize,
+) -> Result<Shown, Stop> {
+    let reference = IssueRef::Id(issue.id);
+    let events = match event {
+        Some(id) => vec![event_of(vault, &issue, id)?],
+        None => vault.events(&issue.id, limit)?,
+    };
+    let attachments = events.iter();
+    let attachments = attachments.map(|stored| vault.attachments(stored.event.event_id));
+    Ok(Shown {
+        attachments: attachments.collect::<crashvault::Result<_>>()?,
+        events,
+        joins: vault.joins(&issue.id)?,
+        activities: vault.activities(&reference)?,
+        values: vault.values(&reference, VALUES_MAX)?,
+        hours: vault.hours(&reference)?,
+        issue,
+    })
 }
 
 fn event_of(vault: &Vault, issue: &Issue, id: EventId) -> Result<StoredEvent, Stop> {

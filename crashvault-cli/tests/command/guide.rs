@@ -25,6 +25,11 @@ fn every_command_of_the_guide_works() {
 }
 
 #[test]
+fn every_command_about_sharing_works() {
+    check("sharing.md", 10);
+}
+
+#[test]
 fn every_search_of_the_guide_works() {
     check("search.md", 15);
 }

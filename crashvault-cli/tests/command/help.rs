@@ -234,6 +234,21 @@ fn of_restore() {
 }
 
 #[test]
+fn of_export() {
+    check("export", &["export"]);
+}
+
+#[test]
+fn of_share() {
+    check("share", &["share"]);
+}
+
+#[test]
+fn of_generate_report() {
+    check("generate-report", &["generate-report"]);
+}
+
+#[test]
 fn of_status() {
     check("status", &["status"]);
 }

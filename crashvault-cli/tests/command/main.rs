@@ -13,6 +13,7 @@ mod demo;
 mod diagnose;
 mod dumps;
 mod events;
+mod export;
 mod from_v1;
 mod guide;
 mod help;

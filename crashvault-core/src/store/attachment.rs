@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::event::EventId;
+use crate::event::limits::{NAME_BYTES_MAX, head};
 use crate::time::Timestamp;
 
 /// A file that belongs to an event; its content lies in the vault's `attachments/`, under its hash.
@@ -40,4 +41,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Text from outside as one line of data: nothing in it can end a line, a path or a terminal's patience.
+pub(crate) fn attachment_name(text: &str) -> Option<String> {
+    attachment_line(&text.replace(['/', '\\'], "_"))
+}
+
+/// A text without what would break a line, cut.
+pub(crate) fn attachment_line(text: &str) -> Option<String> {
+    let is_unfit = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let text: String = text
+        .trim()
+        .chars()
+        .map(|c| if is_unfit(c) { '_' } else { c })
+        .collect();
+    let text = head(&text, NAME_BYTES_MAX);
+    (!text.is_empty()).then(|| text.to_owned())
 }

@@ -1040,6 +1040,26 @@ impl Store for MemoryStore {
         Ok(exported)
     }
 
+    fn records(
+        &self,
+        issues: Option<&[u64]>,
+        put: &mut dyn FnMut(Record) -> Result<()>,
+    ) -> Result<u64> {
+        let shown = (1..)
+            .zip(&self.issues)
+            .filter(|(_, known)| !known.events.is_empty());
+        let all: Vec<u64> = shown.map(|(number, _)| number).collect();
+        for number in issues.unwrap_or(&all) {
+            self.export(*number, put)?;
+        }
+        Ok(0)
+    }
+
+    fn copy(&self, _path: &std::path::Path) -> Result<()> {
+        let message = "a store in memory has no file";
+        Err(Error::new(ErrorKind::Unsupported, "copy", message))
+    }
+
     fn release(&mut self, exported: &Exported, _at: Timestamp) -> Result<bool> {
         let Some(known) = self.known(exported.number) else {
             return Ok(false);
@@ -1063,6 +1083,11 @@ impl Store for MemoryStore {
         for record in records {
             match record {
                 Record::Issue { .. } | Record::Join { .. } => {}
+                Record::Tombstone { event, .. } => {
+                    if !self.sequences.contains_key(event) {
+                        self.deleted.insert(*event);
+                    }
+                }
                 Record::Activity(activity) if self.activity(&activity.id).is_none() => {
                     self.activities.push(activity.clone());
                     self.activities

@@ -31,7 +31,7 @@ use crate::issue::{
 use crate::time::Timestamp;
 
 pub use attachment::Attachment;
-pub(crate) use attachment::hex;
+pub(crate) use attachment::{attachment_line, attachment_name, hex};
 pub(crate) use condition::{
     Condition, EventTest, FrameField, IssueTest, Key, PartTest, Pattern, ReleasePart, Words,
 };
@@ -196,6 +196,24 @@ pub(crate) trait Store: Send {
     /// # Errors
     /// NotFound; Corrupt for an event that cannot be read; what `put` says.
     fn export(&self, number: u64, put: &mut dyn FnMut(Record) -> Result<()>) -> Result<Exported>;
+
+    /// Hands out all records of these issues, else of the whole store, of one moment: issues, joins, activities, events
+    /// with their attachments, what retention left, removals for good; each kind in the order in which it came. How
+    /// many events cannot be read and were passed over.
+    ///
+    /// # Errors
+    /// What `put` says.
+    fn records(
+        &self,
+        issues: Option<&[u64]>,
+        put: &mut dyn FnMut(Record) -> Result<()>,
+    ) -> Result<u64>;
+
+    /// Writes the database, as it is at this moment, into a new file.
+    ///
+    /// # Errors
+    /// Unsupported where there is no database; Io.
+    fn copy(&self, path: &std::path::Path) -> Result<()>;
 
     /// Takes the events of an issue out that were exported, with their attachments and what retention left, unless the
     /// issue has changed since: then `false`. Its number, its joins and its activities stay, so that a new event finds

@@ -6,7 +6,8 @@ use crate::issue::{Activity, IssueId, Join, VariantKey};
 use crate::time::Timestamp;
 
 /// One record of an issue. In this order: the issue, its joins, its activities, each event with its attachments, what
-/// retention left.
+/// retention left. Of a whole
+/// store, and of several issues, all of one kind before those of the next.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Record {
     /// The issue's local number.
@@ -38,6 +39,13 @@ pub(crate) enum Record {
     Attachment(Attachment),
     /// Events that retention gave up.
     Residue(Residue),
+    /// An event that was removed for good.
+    Tombstone {
+        /// The event.
+        event: EventId,
+        /// When.
+        removed_at: Timestamp,
+    },
 }
 
 /// What retention left of the events of one hour.

@@ -38,6 +38,7 @@ mod space;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod write;
 
 use std::collections::BTreeMap;
@@ -353,6 +354,23 @@ impl Store for SqliteStore {
 
     fn export(&self, number: u64, put: &mut dyn FnMut(Record) -> Result<()>) -> Result<Exported> {
         archive::export(&self.conn, &self.decoder, number, put).map_err(self.told("archive"))
+    }
+
+    fn records(
+        &self,
+        issues: Option<&[u64]>,
+        put: &mut dyn FnMut(Record) -> Result<()>,
+    ) -> Result<u64> {
+        whole::records(&self.conn, &self.decoder, issues, put).map_err(self.told("export"))
+    }
+
+    fn copy(&self, path: &std::path::Path) -> Result<()> {
+        let name = path.to_str().ok_or_else(|| {
+            let message = "SQLite takes names of files in UTF-8 alone";
+            Error::new(ErrorKind::InvalidInput, "copy", message)
+        })?;
+        let copied = self.conn.execute("VACUUM INTO ?1", [name]);
+        copied.map(|_| ()).map_err(self.named("copy"))
     }
 
     fn release(&mut self, exported: &Exported, at: Timestamp) -> Result<bool> {

@@ -39,7 +39,10 @@ impl IssueView {
                 issue.level = issue.level.max(residue.level);
                 issue.first_seen = issue.first_seen.min(residue.first_seen);
             }
-            Record::Issue { .. } | Record::Join { .. } | Record::Attachment(_) => {}
+            Record::Issue { .. }
+            | Record::Join { .. }
+            | Record::Attachment(_)
+            | Record::Tombstone { .. } => {}
         }
     }
 

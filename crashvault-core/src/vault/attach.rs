@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use super::door::{Lease, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
-use crate::event::limits::{NAME_BYTES_MAX, head};
-use crate::store::{Attachment, hex};
+use crate::store::{Attachment, attachment_line, attachment_name, hex};
 
 /// Attachments of one event.
 pub(super) const PER_EVENT_MAX: usize = 50;
@@ -102,9 +101,9 @@ impl Vault {
             &Attachment {
                 id: 0,
                 event,
-                name: clean(&new.name).unwrap_or_else(|| UNNAMED.into()),
-                content_type: new.content_type.as_deref().and_then(one_line),
-                kind: clean(&new.kind).unwrap_or_else(|| KIND.into()),
+                name: attachment_name(&new.name).unwrap_or_else(|| UNNAMED.into()),
+                content_type: new.content_type.as_deref().and_then(attachment_line),
+                kind: attachment_name(&new.kind).unwrap_or_else(|| KIND.into()),
                 hash,
                 size_bytes: new.bytes.len() as u64,
                 added_at: self.clock.now(),
@@ -176,25 +175,8 @@ pub(super) fn file_of(home: &Path, hash: &[u8; 32]) -> PathBuf {
     directory(home).join(&name[..2]).join(name)
 }
 
-/// Text from outside as one line of data: nothing in it can end a line, a path or a terminal's patience.
-pub(super) fn clean(text: &str) -> Option<String> {
-    one_line(&text.replace(['/', '\\'], "_"))
-}
-
-/// A text without what would break a line, cut.
-pub(super) fn one_line(text: &str) -> Option<String> {
-    let is_unfit = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    let text: String = text
-        .trim()
-        .chars()
-        .map(|c| if is_unfit(c) { '_' } else { c })
-        .collect();
-    let text = head(&text, NAME_BYTES_MAX);
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
 /// Puts the content in its place, unless it is there and whole.
-fn put_file(home: &Path, hash: &[u8; 32], bytes: &[u8]) -> Result<()> {
+pub(super) fn put_file(home: &Path, hash: &[u8; 32], bytes: &[u8]) -> Result<()> {
     let path = file_of(home, hash);
     if holds(&path, hash, bytes.len() as u64) {
         return Ok(());

@@ -27,6 +27,8 @@ mod empty;
 #[cfg(feature = "store")]
 mod enabled;
 #[cfg(feature = "store")]
+mod export;
+#[cfg(feature = "store")]
 mod find;
 #[cfg(feature = "store")]
 mod garbage;
@@ -38,6 +40,8 @@ mod minidump;
 mod overview;
 #[cfg(feature = "store")]
 mod renew;
+#[cfg(feature = "store")]
+mod report;
 #[cfg(feature = "store")]
 mod rescue;
 #[cfg(feature = "store")]

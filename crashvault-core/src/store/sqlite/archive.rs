@@ -15,7 +15,7 @@ use super::side::Side;
 use super::{Failed, act, attach, ground, react, write};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventId, Level};
-use crate::issue::{Issue, IssueId, VariantKey};
+use crate::issue::{IssueId, VariantKey};
 use crate::time::Timestamp;
 
 /// Up to here, what an archive or Crashvault 1 says its numbers were is taken: one record with the last number there is would leave none
@@ -24,7 +24,7 @@ pub(super) const ISSUE_MAX: u64 = 1 << 24;
 const EVENT_MAX: u64 = 1 << 31;
 const ATTACHMENT_MAX: u64 = 1 << 53;
 
-type Put<'p> = &'p mut dyn FnMut(Record) -> Result<()>;
+pub(super) type Put<'p> = &'p mut dyn FnMut(Record) -> Result<()>;
 
 pub(super) fn export(
     conn: &Connection,
@@ -58,11 +58,11 @@ pub(super) fn export(
     for sequence in &exported.events {
         put_stored(&transaction, decoder, signed(*sequence), put)?;
     }
-    put_residue(&transaction, &issue, put)?;
+    put_residue(&transaction, Some(number), put)?;
     Ok(exported)
 }
 
-fn placed(conn: &Connection, number: u64) -> rusqlite::Result<Vec<u64>> {
+pub(super) fn placed(conn: &Connection, number: u64) -> rusqlite::Result<Vec<u64>> {
     conn.prepare_cached("SELECT event FROM derived_placement WHERE issue = ?1 ORDER BY event")?
         .query_map([signed(number)], |row| unsigned(row.get(0)?))?
         .collect()
@@ -77,7 +77,7 @@ fn attachment_count(conn: &Connection, number: u64) -> rusqlite::Result<u64> {
     .query_row([signed(number)], |row| unsigned(row.get(0)?))
 }
 
-fn put_joins(conn: &Connection, number: u64, put: Put<'_>) -> Result<(), Failed> {
+pub(super) fn put_joins(conn: &Connection, number: u64, put: Put<'_>) -> Result<(), Failed> {
     let mut find = conn.prepare_cached(
         "SELECT DISTINCT n.number, n.issue FROM variant_join j JOIN issue_number n ON n.number = j.issue
          WHERE j.issue = ?1 OR j.id IN (
@@ -97,7 +97,7 @@ fn put_joins(conn: &Connection, number: u64, put: Put<'_>) -> Result<(), Failed>
     Ok(())
 }
 
-fn put_stored(
+pub(super) fn put_stored(
     conn: &Connection,
     decoder: &Decoder,
     sequence: i64,
@@ -124,18 +124,30 @@ fn put_stored(
     Ok(())
 }
 
-fn put_residue(conn: &Connection, issue: &Issue, put: Put<'_>) -> Result<(), Failed> {
+/// The numbers of one issue, or of all.
+pub(super) fn range(number: Option<u64>) -> [i64; 2] {
+    number.map_or([0, i64::MAX], |number| [signed(number); 2])
+}
+
+/// Of one issue, or of all.
+pub(super) fn put_residue(
+    conn: &Connection,
+    number: Option<u64>,
+    put: Put<'_>,
+) -> Result<(), Failed> {
     let mut find = conn.prepare_cached(
-        "SELECT p.name, j.variant, r.hour, r.level, r.count, r.first_seen FROM residue r
+        "SELECT p.name, j.variant, r.hour, r.level, r.count, r.first_seen, n.issue
+         FROM residue r
          JOIN derived_shelf s ON s.id = r.shelf
+         JOIN issue_number n ON n.number = s.issue
          LEFT JOIN variant_join j ON j.id = r.shelf LEFT JOIN project p ON p.id = j.project
-         WHERE s.issue = ?1 ORDER BY r.shelf, r.hour",
+         WHERE s.issue BETWEEN ?1 AND ?2 ORDER BY r.shelf, r.hour",
     )?;
-    let rows = find.query_map([signed(issue.number)], |row| {
+    let rows = find.query_map(range(number), |row| {
         let (project, variant): (Option<String>, Option<[u8; 16]>) = (row.get(0)?, row.get(1)?);
         let level: u8 = row.get(3)?;
         Ok(Residue {
-            issue: issue.id,
+            issue: IssueId::from_bytes(row.get(6)?),
             variant: project.zip(variant.map(VariantKey::from_bytes)),
             hour: row.get(2)?,
             level: Level::from_number(level)
@@ -205,7 +217,10 @@ pub(super) fn restore(
                 react::put(&transaction, issue, activity)?;
                 decided.insert(issue);
             }
-            Record::Event { .. } | Record::Attachment(_) | Record::Residue(_) => {}
+            Record::Event { .. }
+            | Record::Attachment(_)
+            | Record::Residue(_)
+            | Record::Tombstone { .. } => {}
         }
     }
     let restored = restore_events(&transaction, names, encoder, records, &mut decided)?;
@@ -213,6 +228,7 @@ pub(super) fn restore(
         match record {
             Record::Attachment(attachment) => put_attachment(&transaction, attachment)?,
             Record::Residue(residue) => add_residue(&transaction, residue)?,
+            Record::Tombstone { event, removed_at } => bury(&transaction, *event, *removed_at)?,
             _ => {}
         }
     }
@@ -387,6 +403,16 @@ fn free_place(
         .prepare_cached(&sql)?
         .query_row([number], |row| row.get(0))?;
     Ok((!is_taken && number > 0).then_some(number))
+}
+
+/// An event that was removed elsewhere does not come any more; one that is here stays.
+fn bury(conn: &Connection, event: EventId, at: Timestamp) -> rusqlite::Result<()> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO tombstone (event_id, removed_at) SELECT ?1, ?2
+         WHERE NOT EXISTS (SELECT 1 FROM event WHERE event_id = ?1)",
+    )?
+    .execute(params![event.as_bytes(), at.as_nanos()])?;
+    Ok(())
 }
 
 fn put_attachment(conn: &Connection, attachment: &super::super::Attachment) -> Result<(), Failed> {

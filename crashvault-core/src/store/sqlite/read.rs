@@ -303,16 +303,19 @@ pub(super) fn joins(conn: &Connection, issue: &IssueId) -> rusqlite::Result<Vec<
          FROM variant_join j JOIN project p ON p.id = j.project
          WHERE j.issue = (SELECT number FROM issue_number WHERE issue = ?1) ORDER BY j.id",
     )?
-    .query_map([issue.as_bytes()], |row| {
-        let variant = VariantKey::from_bytes(row.get(0)?);
-        let project: String = row.get(1)?;
-        let mut join = Join::new(variant, *issue, project, Timestamp::from_nanos(row.get(2)?));
-        join.reason = row.get(3)?;
-        join.parts = parts(&row.get::<_, String>(4)?)?;
-        join.algorithm = row.get(5)?;
-        Ok(join)
-    })?
+    .query_map([issue.as_bytes()], |row| join_row(row, *issue))?
     .collect()
+}
+
+/// Variant, project, time, reason, parts, algorithm.
+pub(super) fn join_row(row: &Row<'_>, issue: IssueId) -> rusqlite::Result<Join> {
+    let variant = VariantKey::from_bytes(row.get(0)?);
+    let project: String = row.get(1)?;
+    let mut join = Join::new(variant, issue, project, Timestamp::from_nanos(row.get(2)?));
+    join.reason = row.get(3)?;
+    join.parts = parts(&row.get::<_, String>(4)?)?;
+    join.algorithm = row.get(5)?;
+    Ok(join)
 }
 
 /// What was decided about an issue, in the order of the clock.
@@ -334,11 +337,11 @@ pub(super) fn activity(conn: &Connection, id: &ActivityId) -> Result<Option<Acti
     rows.next()?.map(activity_row).transpose()
 }
 
-const ACTIVITY: &str =
+pub(super) const ACTIVITY: &str =
     "SELECT a.id, a.vault, a.author, a.wall, a.tick, a.decided_at, n.issue, a.deed
     FROM activity a JOIN issue_number n ON n.number = a.issue";
 
-fn activity_row(row: &Row<'_>) -> Result<Activity, Failed> {
+pub(super) fn activity_row(row: &Row<'_>) -> Result<Activity, Failed> {
     let deed = serde_json::from_str(row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?);
     let deed = deed.map_err(|source| unreadable(7, source))?;
     Ok(Activity {

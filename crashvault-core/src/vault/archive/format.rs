@@ -5,17 +5,16 @@
 //! torn or changed is found. Between them lies one record on each line, under the name of its kind.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::super::attach;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Event, EventId, Level};
-use crate::issue::{Activity, ActivityId, IssueId, Join, VariantKey};
-use crate::store::{Attachment, Record, Residue, StoredEvent, hex};
+use crate::event::EventId;
+use crate::export::lines::{LINE_BYTES_MAX, Lines, too_long};
+use crate::export::record::{Fields, broken, from_value, to_value};
+use crate::store::Record;
 use crate::time::Timestamp;
 
 const WRITE: &str = "archive";
@@ -23,10 +22,7 @@ const WRITE: &str = "archive";
 const FORMAT: u64 = 1;
 /// Slower than what is used every day, and a fifth smaller.
 const ZSTD_LEVEL: i32 = 9;
-/// Bytes of one line with its end, for a writer and a reader alike: no sender's limit comes near, and a small file that
-/// unpacks to more must not fill the memory.
-const LINE_BYTES_MAX: u64 = 64 << 20;
-/// The same of the first line, which anything can claim to have.
+/// Bytes of the first line, which anything can claim to have.
 const HEAD_BYTES_MAX: u64 = 4096;
 
 /// Writes an archive.
@@ -62,7 +58,7 @@ impl Writer {
     pub(super) fn put(&mut self, record: &Record) -> Result<()> {
         let line = format!("{}\n", to_value(record));
         if line.len() as u64 > LINE_BYTES_MAX {
-            return Err(too_long(record, line.len()));
+            return Err(too_long(WRITE, record, line.len()));
         }
         self.line(&line)
     }
@@ -85,17 +81,6 @@ impl Writer {
     }
 }
 
-fn too_long(record: &Record, bytes: usize) -> Error {
-    let what = match record {
-        Record::Event { stored, .. } => format!("event {}", stored.event.event_id),
-        Record::Activity(activity) => format!("activity {}", activity.id),
-        _ => "a record".to_owned(),
-    };
-    let message =
-        format!("{what} takes {bytes} bytes, an archive's line holds up to {LINE_BYTES_MAX}");
-    Error::new(ErrorKind::LimitReached, WRITE, message)
-}
-
 /// What the first line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
@@ -111,13 +96,7 @@ pub(super) fn read(path: &Path, take: &mut dyn FnMut(Record) -> Result<()>) -> R
     let io = |error| Error::io("read archive", path, error);
     let file = File::open(path).map_err(io)?;
     let decoder = zstd::stream::read::Decoder::new(file).map_err(io)?;
-    let mut lines = Lines {
-        path,
-        reader: BufReader::new(decoder),
-        hasher: blake3::Hasher::new(),
-        count: 0,
-        line: Vec::new(),
-    };
+    let mut lines = Lines::new("read archive", path, BufReader::new(decoder));
     let first = lines.next(HEAD_BYTES_MAX)?;
     let head = head(path, &first).map_err(|error| lines.at_line(error))?;
     loop {
@@ -127,64 +106,6 @@ pub(super) fn read(path: &Path, take: &mut dyn FnMut(Record) -> Result<()>) -> R
             return Ok(head);
         }
         take(from_value(value).map_err(|error| lines.at_line(error))?)?;
-    }
-}
-
-struct Lines<'p, R> {
-    path: &'p Path,
-    reader: R,
-    /// Of all lines before the present one.
-    hasher: blake3::Hasher,
-    count: u64,
-    line: Vec<u8>,
-}
-
-impl<R: BufRead> Lines<'_, R> {
-    fn corrupt(&self, what: &str) -> Error {
-        let message = format!("{}, line {}: {what}", self.path.display(), self.count);
-        Error::new(ErrorKind::Corrupt, "read archive", message)
-            .with_context("path", self.path.display())
-    }
-
-    fn at_line(&self, error: Error) -> Error {
-        match error.kind() {
-            ErrorKind::Unsupported => error,
-            _ => self.corrupt(error.message()),
-        }
-    }
-
-    fn next(&mut self, bytes_max: u64) -> Result<Value> {
-        self.hasher.update(&self.line);
-        self.line.clear();
-        self.count += 1;
-        let read = self
-            .reader
-            .by_ref()
-            .take(bytes_max)
-            .read_until(b'\n', &mut self.line);
-        if let Err(source) = read {
-            return Err(self.corrupt("the file is damaged").with_source(source));
-        }
-        if self.line.last() != Some(&b'\n') {
-            return Err(match self.line.len() as u64 == bytes_max {
-                true => self.corrupt(&format!("the line is longer than {bytes_max} bytes")),
-                false => self.corrupt("the file ends too early"),
-            });
-        }
-        serde_json::from_slice(&self.line)
-            .map_err(|source| self.corrupt("no JSON").with_source(source))
-    }
-
-    fn check_end(&mut self, end: &Value) -> Result<()> {
-        let hash = self.hasher.finalize().to_hex();
-        let is_whole = end.get("lines").and_then(Value::as_u64) == Some(self.count - 1)
-            && end.get("blake3").and_then(Value::as_str) == Some(hash.as_str());
-        let mut more = [0];
-        match (is_whole, self.reader.read(&mut more)) {
-            (true, Ok(0)) => Ok(()),
-            (true, _) => Err(self.corrupt("something follows the end")),
-            (false, _) => Err(self.corrupt("the content is not what the last line says")),
-        }
     }
 }
 
@@ -205,188 +126,4 @@ fn head(path: &Path, value: &Value) -> Result<Head> {
         vault: fields.text("vault")?.to_owned(),
         created_at: fields.time("created_at")?,
     })
-}
-
-fn to_value(record: &Record) -> Value {
-    match record {
-        Record::Issue {
-            number,
-            id,
-            project,
-        } => {
-            json!({"issue": {"number": number, "id": id.to_string(), "project": project}})
-        }
-        Record::Join { number, join } => json!({"join": {
-            "number": number, "issue": join.issue.to_string(), "project": join.project,
-            "variant": join.variant.to_string(), "reason": join.reason, "parts": join.parts,
-            "algorithm": join.algorithm, "joined_at": join.joined_at.to_string(),
-        }}),
-        Record::Activity(activity) => json!({"activity": activity.to_value()}),
-        Record::Event { project, stored } => json!({"event": {
-            "issue": stored.issue.to_string(), "number": stored.issue_number, "project": project,
-            "variant": stored.variant.to_string(), "ingest_sequence": stored.ingest_sequence,
-            "received_at": stored.received_at.to_string(), "process": hex(&stored.process),
-            "sequence": stored.sequence, "body": stored.event.to_value(),
-        }}),
-        Record::Attachment(attachment) => json!({"attachment": {
-            "id": attachment.id, "event": attachment.event.to_string(), "name": attachment.name,
-            "content_type": attachment.content_type, "kind": attachment.kind, "hash": attachment.hash_hex(),
-            "size_bytes": attachment.size_bytes, "added_at": attachment.added_at.to_string(),
-        }}),
-        Record::Residue(residue) => json!({"residue": {
-            "issue": residue.issue.to_string(),
-            "project": residue.variant.as_ref().map(|(project, _)| project),
-            "variant": residue.variant.as_ref().map(|(_, variant)| variant.to_string()),
-            "hour": residue.hour, "level": residue.level.name(), "count": residue.count,
-            "first_seen": residue.first_seen.to_string(),
-        }}),
-    }
-}
-
-fn from_value(value: Value) -> Result<Record> {
-    let Value::Object(line) = value else {
-        return Err(broken("no record"));
-    };
-    let (kind, mut value) = line
-        .into_iter()
-        .next()
-        .ok_or_else(|| broken("an empty record"))?;
-    let body = value.get_mut("body").map(Value::take);
-    let fields = Fields(&value);
-    match kind.as_str() {
-        "issue" => Ok(Record::Issue {
-            number: fields.number("number")?,
-            id: fields.parsed("id")?,
-            project: fields.text("project")?.to_owned(),
-        }),
-        "join" => join(&fields),
-        "activity" => activity(&value),
-        "event" => event(&fields, body),
-        "attachment" => attachment(&fields),
-        "residue" => residue(&fields),
-        other => Err(broken(&format!("a record of an unknown kind, '{other}'"))),
-    }
-}
-
-/// Archives come from elsewhere too: what nobody could have decided here is refused.
-fn activity(value: &Value) -> Result<Record> {
-    let activity = Activity::from_value(value)?;
-    activity.check()?;
-    Ok(Record::Activity(activity))
-}
-
-fn join(fields: &Fields<'_>) -> Result<Record> {
-    let (issue, variant): (IssueId, VariantKey) =
-        (fields.parsed("issue")?, fields.parsed("variant")?);
-    let mut join = Join::new(
-        variant,
-        issue,
-        fields.text("project")?,
-        fields.time("joined_at")?,
-    );
-    join.reason = fields.text("reason")?.to_owned();
-    let parts = fields
-        .0
-        .get("parts")
-        .and_then(Value::as_array)
-        .ok_or_else(|| broken("parts"))?;
-    join.parts = parts
-        .iter()
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect();
-    join.algorithm = u32::try_from(fields.number("algorithm")?).map_err(|_| broken("algorithm"))?;
-    Ok(Record::Join {
-        number: fields.number("number")?,
-        join,
-    })
-}
-
-fn event(fields: &Fields<'_>, body: Option<Value>) -> Result<Record> {
-    let body: Map<String, Value> = match body {
-        Some(Value::Object(body)) => body,
-        _ => return Err(broken("an event without a body")),
-    };
-    let process: ActivityId = fields.parsed("process")?;
-    Ok(Record::Event {
-        project: fields.text("project")?.to_owned(),
-        stored: Box::new(StoredEvent {
-            event: Event::from_object(body),
-            issue: fields.parsed("issue")?,
-            issue_number: fields.number("number")?,
-            variant: fields.parsed("variant")?,
-            ingest_sequence: fields.number("ingest_sequence")?,
-            received_at: fields.time("received_at")?,
-            process: *process.as_bytes(),
-            sequence: fields.number("sequence")?,
-        }),
-    })
-}
-
-fn attachment(fields: &Fields<'_>) -> Result<Record> {
-    let hash = blake3::Hash::from_hex(fields.text("hash")?).map_err(|_| broken("hash"))?;
-    Ok(Record::Attachment(Attachment {
-        id: fields.number("id")?,
-        event: fields.parsed("event")?,
-        // Archives come from elsewhere too.
-        name: attach::clean(fields.text("name")?).unwrap_or_else(|| attach::UNNAMED.into()),
-        content_type: fields.text("content_type").ok().and_then(attach::one_line),
-        kind: attach::clean(fields.text("kind")?).unwrap_or_else(|| attach::KIND.into()),
-        hash: *hash.as_bytes(),
-        size_bytes: fields.number("size_bytes")?,
-        added_at: fields.time("added_at")?,
-    }))
-}
-
-fn residue(fields: &Fields<'_>) -> Result<Record> {
-    let variant = match fields.text("project") {
-        Ok(project) => Some((project.to_owned(), fields.parsed("variant")?)),
-        Err(_) => None,
-    };
-    Ok(Record::Residue(Residue {
-        issue: fields.parsed("issue")?,
-        variant,
-        hour: fields
-            .0
-            .get("hour")
-            .and_then(Value::as_i64)
-            .ok_or_else(|| broken("hour"))?,
-        level: Level::from_name(fields.text("level")?).ok_or_else(|| broken("level"))?,
-        count: fields.number("count")?,
-        first_seen: fields.time("first_seen")?,
-    }))
-}
-
-fn broken(what: &str) -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        "read archive",
-        format!("unreadable: {what}"),
-    )
-}
-
-struct Fields<'v>(&'v Value);
-
-impl<'v> Fields<'v> {
-    fn text(&self, name: &str) -> Result<&'v str> {
-        self.0
-            .get(name)
-            .and_then(Value::as_str)
-            .ok_or_else(|| broken(name))
-    }
-
-    fn number(&self, name: &str) -> Result<u64> {
-        self.0
-            .get(name)
-            .and_then(Value::as_u64)
-            .ok_or_else(|| broken(name))
-    }
-
-    fn parsed<T: FromStr>(&self, name: &str) -> Result<T> {
-        self.text(name)?.parse().map_err(|_| broken(name))
-    }
-
-    fn time(&self, name: &str) -> Result<Timestamp> {
-        Timestamp::parse(self.text(name)?).ok_or_else(|| broken(name))
-    }
 }
