@@ -35,8 +35,8 @@ pub use searches::{Period, Searches, SearchesCommand};
 pub use sharing::{Export, Form, GenerateReport, Share};
 pub use shell::{Completion, Man, Plugins, Shell};
 pub use source::{Diagnose, Open, Sources};
-use values::{cursor, event_id, issue, level, limit, pair, sort, status, tag};
-pub use watch::{Events, Stats, Tail};
+use values::{cursor, event_id, issue, level, limit, pair, sort, statuses, tag};
+pub use watch::{Chosen, Events, Stats, Tail};
 pub use wrap::Wrap;
 pub use write::{
     Attach, Attachment, AttachmentCommand, AttachmentGet, AttachmentList, Note, Report,
@@ -133,6 +133,10 @@ pub enum When {
     Always,
     Never,
 }
+
+/// The one that issues are to have; `None` for any.
+#[derive(Clone, Copy, Debug)]
+pub struct Statuses(pub Option<IssueStatus>);
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -281,9 +285,9 @@ Examples:
   crashvault list | cut -f1,8
   crashvault list --json | jq '.issues[].title'")]
 pub struct List {
-    /// Only issues of this status: open, resolved or ignored
-    #[arg(long, value_name = "STATUS", value_parser = status)]
-    pub status: Option<IssueStatus>,
+    /// Only issues of this status: open, resolved or ignored; `all` is the default
+    #[arg(long, value_name = "STATUS", value_parser = statuses)]
+    pub status: Option<Statuses>,
     /// The order: last-seen, first-seen, count, users or number
     #[arg(long, value_name = "ORDER", default_value = "last-seen", value_parser = sort)]
     pub sort: IssueSort,
@@ -369,6 +373,8 @@ pub struct Search {
     /// Go on behind the page that told this cursor
     #[arg(long, value_name = "CURSOR", value_parser = cursor)]
     pub after: Option<Cursor>,
+    #[command(flatten)]
+    pub chosen: Chosen,
     #[command(flatten)]
     pub period: Period,
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Statuses;
 use crashvault::{
     Cursor, EventId, IssueId, IssueRef, IssueSort, Level, Status, Timestamp, WebhookKind,
 };
@@ -16,6 +17,15 @@ pub fn status(text: &str) -> Result<Status, String> {
         .into_iter()
         .find(|status| status.name().eq_ignore_ascii_case(text));
     found.ok_or_else(|| one_of(&all.map(Status::name)))
+}
+
+/// Also version 1's word for any of them.
+pub fn statuses(text: &str) -> Result<Statuses, String> {
+    if text.eq_ignore_ascii_case("all") {
+        return Ok(Statuses(None));
+    }
+    let only = status(text).map(|status| Statuses(Some(status)));
+    only.map_err(|_| one_of(&["open", "resolved", "ignored", "all"]))
 }
 
 /// The names with hyphens, and those of the fields and of v1.

@@ -55,15 +55,8 @@ Examples:
   crashvault tail --level error --tag region=eu --lines 0
   crashvault tail --query 'release:shop@2.*' --json | jq -r .title")]
 pub struct Tail {
-    /// Only of this level: debug, info, warning, error or fatal
-    #[arg(long, value_name = "LEVEL", value_parser = level)]
-    pub level: Option<Level>,
-    /// Only with this tag: KEY=VALUE, or a word alone
-    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
-    pub tags: Vec<(String, String)>,
-    /// Only with these words in the message; a word alone also within a longer one
-    #[arg(long, value_name = "TEXT")]
-    pub text: Option<String>,
+    #[command(flatten)]
+    pub chosen: Chosen,
     /// Only those that fit; `crashvault search --help` tells what a query can say
     #[arg(long, value_name = "QUERY")]
     pub query: Option<String>,
@@ -95,4 +88,18 @@ pub struct Stats {
     pub top: u32,
     #[command(flatten)]
     pub wait: Wait,
+}
+
+/// What else a query could say.
+#[derive(Debug, Default, Group)]
+pub struct Chosen {
+    /// Only of this level: debug, info, warning, error or fatal
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub level: Option<Level>,
+    /// Only with this tag: KEY=VALUE, or a word alone
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
+    pub tags: Vec<(String, String)>,
+    /// Only with these words in the message; a word alone also within a longer one
+    #[arg(long, value_name = "TEXT")]
+    pub text: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! `list`: the issues, as a table or lines.
 
-use crashvault::{Issue, IssueFilter, Search, Timestamp, Vault};
+use crashvault::{Issue, IssueFilter, Search, Status, Timestamp, Vault};
 use serde_json::json;
 
 use super::Done;
@@ -24,7 +24,7 @@ pub fn run(place: &Place, list: &List, screen: &mut Screen) -> Result<Done, Stop
     let has_more = issues.len() > limit;
     issues.truncate(limit);
     answer(place, &issues, opened.waiting_count, screen)?;
-    let is_filtered = list.status.is_some() || list.project.is_some() || list.period.is_given();
+    let is_filtered = status(list).is_some() || list.project.is_some() || list.period.is_given();
     match issues.is_empty() {
         true if is_filtered => screen.note("no issue fits; `crashvault list` shows all"),
         true => tell_first_steps("the vault is empty", screen),
@@ -36,16 +36,18 @@ pub fn run(place: &Place, list: &List, screen: &mut Screen) -> Result<Done, Stop
     Ok(Done::Well)
 }
 
+fn status(list: &List) -> Option<Status> {
+    list.status.and_then(|asked| asked.0)
+}
+
 fn find(vault: &Vault, list: &List, limit: usize) -> crashvault::Result<Vec<Issue>> {
     if !list.period.is_given() {
         let mut filter = IssueFilter::default().sort(list.sort).limit(limit);
-        filter.status = list.status;
+        filter.status = status(list);
         filter.project.clone_from(&list.project);
         return vault.issues(&filter);
     }
-    let status = list
-        .status
-        .map(|status| format!("status:{}", status.name()));
+    let status = status(list).map(|status| format!("status:{}", status.name()));
     let project = list.project.as_ref().map(|name| {
         let name = name.replace('\\', "\\\\").replace('"', "\\\"");
         format!("project:\"{name}\"")

@@ -8,6 +8,7 @@ mod ask;
 mod attach;
 mod begin;
 mod change;
+mod chosen;
 mod completion;
 mod config;
 mod decide;

@@ -8,15 +8,15 @@ use crashvault::{
 };
 use serde_json::{Value, json};
 
-use super::Done;
 use super::list;
 use super::reading::{self, Place};
+use super::{Done, chosen};
 use crate::args::Search;
 use crate::output::failure::Excerpt;
 use crate::output::{Failure, Screen, Stop, explanation, json, table, visible};
 
 pub fn run(place: &Place, search: &Search, screen: &mut Screen) -> Result<Done, Stop> {
-    let query = search.query.join(" ");
+    let query = chosen::query(Some(&search.query.join(" ")), &search.chosen);
     if let Some(name) = &search.save {
         return save(place, name, &query, screen);
     }

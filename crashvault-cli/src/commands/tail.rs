@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crashvault::{READER_DRAIN_MAX, Search, StoredEvent, Vault};
 
-use super::Done;
 use super::reading::{self, Place};
 use super::search::explained;
+use super::{Done, chosen};
 use crate::args::{Tail, Wait};
 use crate::output::{Failure, Screen, Stop, json, table, visible};
 
@@ -22,7 +22,7 @@ pub fn run(place: &Place, tail: &Tail, screen: &mut Screen) -> Result<Done, Stop
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
         .map_err(|error| Failure::new(format!("cannot wait for Ctrl-C: {error}"), ""))?;
     let mut vault = reading::open(place, Wait::default(), screen)?.vault;
-    let query = query(tail);
+    let query = chosen::query(tail.query.as_deref(), &tail.chosen);
     let search = Search::new(&query).limit(PAGE);
     let reached = vault.last_ingest_sequence()?;
     begin(&vault, tail, &query, reached, screen)?;
@@ -133,77 +133,5 @@ fn nap(interval: Duration, interrupted: &AtomicBool) {
             return;
         }
         std::thread::sleep(left.min(NAP));
-    }
-}
-
-/// The options as one query.
-fn query(tail: &Tail) -> String {
-    let mut parts = Vec::new();
-    if let Some(query) = tail
-        .query
-        .as_deref()
-        .filter(|query| !query.trim().is_empty())
-    {
-        parts.push(format!("({query})"));
-    }
-    parts.extend(tail.level.map(|level| format!("level:{level}")));
-    let tags = tail.tags.iter();
-    parts.extend(tags.map(|(key, value)| format!("tags[{key}]:{}", quoted(value))));
-    if let Some(text) = tail.text.as_deref().filter(|text| !text.trim().is_empty()) {
-        let is_word = text.chars().all(char::is_alphanumeric);
-        parts.push(match is_word {
-            true => format!("message:*{text}*"),
-            false => format!("message:{}", quoted(text)),
-        });
-    }
-    parts.join(" ")
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tail() -> Tail {
-        Tail {
-            level: None,
-            tags: Vec::new(),
-            text: None,
-            query: None,
-            interval: Duration::from_secs(1),
-            lines: 10,
-        }
-    }
-
-    #[test]
-    fn nothing_asked_is_no_query() {
-        assert_eq!(query(&tail()), "");
-    }
-
-    #[test]
-    fn options_become_one_query() {
-        let asked = Tail {
-            level: Some(crashvault::Level::Error),
-            tags: vec![("region".into(), "eu \"west\"".into())],
-            text: Some("disk full".into()),
-            query: Some("a OR b".into()),
-            ..tail()
-        };
-        assert_eq!(
-            query(&asked),
-            r#"(a OR b) level:error tags[region]:"eu \"west\"" message:"disk full""#
-        );
-    }
-
-    #[test]
-    fn a_word_alone_is_found_within_longer_ones() {
-        let asked = Tail {
-            text: Some("time".into()),
-            ..tail()
-        };
-        assert_eq!(query(&asked), "message:*time*");
     }
 }

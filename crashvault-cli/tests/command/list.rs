@@ -43,6 +43,11 @@ fn a_period_bounds_the_list() {
         [""; 0]
     );
     assert_eq!(listed(&["--since", "1d"]), [""; 0]);
+    assert_eq!(listed(&["--status", "all"]), ["3", "2", "1"]);
+    assert_eq!(
+        listed(&["--since", "2026-01-03", "--status", "ALL"]),
+        ["3", "2"]
+    );
     place
         .run(&["list", "--until", "x"])
         .fails(2, "until: 'x' is no time");

@@ -35,6 +35,20 @@ fn found(place: &Place, words: &[&str]) -> Vec<String> {
         .collect()
 }
 
+#[test]
+fn options_of_version_1_say_what_a_query_could() {
+    let place = vault();
+    for (words, expected) in [
+        (&["--level", "warning"][..], &["2"][..]),
+        (&["--text", "refused", "--tag", "region=eu"], &["3", "1"]),
+        (&["--text", "refused", "level:fatal OR level:debug"], &["3"]),
+        (&["--text", "refused by"], &["3"]),
+        (&["--tag", "region"], &[]),
+    ] {
+        assert_eq!(found(&place, words), expected, "{words:?}");
+    }
+}
+
 #[track_caller]
 fn check(words: &[&str], expected: &[&str]) {
     assert_eq!(found(&vault(), words), expected, "{words:?}");

@@ -1,0 +1,79 @@
+//! Options that say what a query could say → one query.
+
+use crate::args::Chosen;
+
+/// `query` and the options together.
+pub fn query(query: Option<&str>, chosen: &Chosen) -> String {
+    let mut parts = Vec::new();
+    if let Some(query) = query.filter(|query| !query.trim().is_empty()) {
+        // As it stands where nothing is added: positions in it are told.
+        match chosen.is_empty() {
+            true => return query.to_owned(),
+            false => parts.push(format!("({query})")),
+        }
+    }
+    parts.extend(chosen.level.map(|level| format!("level:{level}")));
+    let tags = chosen.tags.iter();
+    parts.extend(tags.map(|(key, value)| format!("tags[{key}]:{}", quoted(value))));
+    if let Some(text) = chosen.words() {
+        let is_word = text.chars().all(char::is_alphanumeric);
+        parts.push(match is_word {
+            true => format!("message:*{text}*"),
+            false => format!("message:{}", quoted(text)),
+        });
+    }
+    parts.join(" ")
+}
+
+impl Chosen {
+    fn words(&self) -> Option<&str> {
+        self.text.as_deref().filter(|text| !text.trim().is_empty())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.level.is_none() && self.tags.is_empty() && self.words().is_none()
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(asked: Option<&str>, chosen: &Chosen, expected: &str) {
+        assert_eq!(query(asked, chosen), expected);
+    }
+
+    #[test]
+    fn nothing_asked_is_no_query() {
+        check(None, &Chosen::default(), "");
+    }
+
+    #[test]
+    fn a_query_alone_stays_as_it_is() {
+        check(Some("a OR b"), &Chosen::default(), "a OR b");
+    }
+
+    #[test]
+    fn options_become_one_query() {
+        let chosen = Chosen {
+            level: Some(crashvault::Level::Error),
+            tags: vec![("region".into(), "eu \"west\"".into())],
+            text: Some("disk full".into()),
+        };
+        let expected = r#"(a OR b) level:error tags[region]:"eu \"west\"" message:"disk full""#;
+        check(Some("a OR b"), &chosen, expected);
+    }
+
+    #[test]
+    fn a_word_alone_is_found_within_longer_ones() {
+        let chosen = Chosen {
+            text: Some("time".into()),
+            ..Chosen::default()
+        };
+        check(None, &chosen, "message:*time*");
+    }
+}
