@@ -83,6 +83,7 @@ fn write(page: &mut Page, shown: &Shown, now: Timestamp) {
         page.line("");
         page.line(event_line(page, stored, &shown.issue, now));
         event::failure(page, &stored.event);
+        event::threads(page, &stored.event);
         event::breadcrumbs(page, &stored.event.breadcrumbs);
         event::surroundings(page, &stored.event);
         event::attachments(page, attachments);

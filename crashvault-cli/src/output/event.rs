@@ -85,11 +85,11 @@ impl Page {
     }
 }
 
-/// What was thrown with its causes; without one, the message; then the stacks.
+/// The sender's words; what was thrown with its causes; then the stacks.
 pub fn failure(page: &mut Page, event: &Event) {
     let mut fold = Fold::default();
-    if event.exceptions.is_empty() {
-        let message = page.value(event.message_text().unwrap_or("<no message>"));
+    if let Some(message) = words(event) {
+        let message = page.value(message);
         message
             .lines()
             .for_each(|line| page.line(format!("  {line}")));
@@ -100,10 +100,10 @@ pub fn failure(page: &mut Page, event: &Event) {
             stack(page, trace, &mut fold);
         }
     }
-    let has_stack = event.exceptions.iter().any(|e| e.stacktrace.is_some());
-    if !has_stack && let Some(thread) = telling_thread(&event.threads) {
-        let name = thread.name.as_deref().or(thread.id.as_deref());
-        page.line(format!("  in thread {}", visible(name.unwrap_or("?"))));
+    if !has_thrown_stack(event)
+        && let Some(thread) = told_thread(event)
+    {
+        page.line(format!("  in thread {}", name_of(thread)));
         if let Some(trace) = &thread.stacktrace {
             stack(page, trace, &mut fold);
         }
@@ -116,17 +116,96 @@ pub fn failure(page: &mut Page, event: &Event) {
     }
 }
 
+/// What the sender said, unless what was thrown says the same.
+fn words(event: &Event) -> Option<&str> {
+    let message = event.message_text();
+    if event.exceptions.is_empty() {
+        return message.or(Some("<no message>"));
+    }
+    let is_thrown = |text: &&str| {
+        let mut values = event.exceptions.iter().filter_map(|e| e.value.as_deref());
+        values.any(|value| value == *text)
+    };
+    message.filter(|text| !is_thrown(text))
+}
+
+/// What the other threads were doing: the innermost own call of each, or all of them.
+pub fn threads(page: &mut Page, event: &Event) {
+    let told = told_thread(event).map(std::ptr::from_ref);
+    let others = event
+        .threads
+        .iter()
+        .filter(|thread| thread.stacktrace.is_some() && Some(std::ptr::from_ref(*thread)) != told);
+    let others: Vec<&Thread> = others.collect();
+    if others.is_empty() {
+        return;
+    }
+    page.heading("Other threads");
+    if page.is_whole {
+        let mut fold = Fold::default();
+        for thread in others {
+            page.line(format!("  {}", name_of(thread)));
+            if let Some(trace) = &thread.stacktrace {
+                stack(page, trace, &mut fold);
+            }
+        }
+        return;
+    }
+    let rows: Vec<_> = others
+        .iter()
+        .map(|thread| (name_of(thread), doing(thread)))
+        .collect();
+    page.rows(&rows);
+    page.line(
+        page.paint
+            .on(Style::Dim, "  --all-frames shows their stacks"),
+    );
+}
+
+fn name_of(thread: &Thread) -> String {
+    let name = thread.name.as_deref().or(thread.id.as_deref());
+    visible(name.unwrap_or("?")).into_owned()
+}
+
+/// The innermost call that is the program's own, else the innermost of all.
+fn doing(thread: &Thread) -> String {
+    let frames = thread
+        .stacktrace
+        .iter()
+        .flat_map(|trace| trace.frames.iter().rev());
+    let own = frames.clone().find(|frame| frame.in_app == Some(true));
+    let Some(frame) = own.or_else(|| frames.clone().next()) else {
+        return String::new();
+    };
+    let place = place(frame);
+    match &frame.function {
+        Some(function) => {
+            let function = qualified(function, frame.module.as_deref());
+            format!("{function}  {place}").trim_end().to_owned()
+        }
+        None => place,
+    }
+}
+
 /// One entry of Crashvault's own context.
 fn own<'e>(event: &'e Event, key: &str) -> Option<&'e serde_json::Value> {
     event.contexts.get("crashvault")?.get(key)
 }
 
-fn telling_thread(threads: &[Thread]) -> Option<&Thread> {
-    let with_stack = || threads.iter().filter(|thread| thread.stacktrace.is_some());
+fn has_thrown_stack(event: &Event) -> bool {
+    event.exceptions.iter().any(|e| e.stacktrace.is_some())
+}
+
+/// The thread whose stack is that of the failure; any, where nothing else has one.
+fn told_thread(event: &Event) -> Option<&Thread> {
+    let with_stack = || {
+        let threads = event.threads.iter();
+        threads.filter(|thread| thread.stacktrace.is_some())
+    };
     with_stack()
         .find(|thread| thread.crashed == Some(true))
         .or_else(|| with_stack().find(|thread| thread.current == Some(true)))
-        .or_else(|| with_stack().next())
+        .or_else(|| with_stack().next().filter(|_| !has_thrown_stack(event)))
 }
 
 fn headline(page: &mut Page, exception: &Exception, is_cause: bool) {

@@ -6,6 +6,7 @@ fn page_of(payload: serde_json::Value, is_whole: bool) -> String {
     let event = Event::from_json(payload.to_string().as_bytes()).unwrap();
     let mut page = Page::new(Paint::OFF, is_whole);
     failure(&mut page, &event);
+    threads(&mut page, &event);
     breadcrumbs(&mut page, &event.breadcrumbs);
     surroundings(&mut page, &event);
     page.lines.join("\n")
@@ -171,4 +172,52 @@ fn a_long_value_is_cut_and_says_so() {
     );
     let whole = page_of(json!({"message": "x".repeat(1000)}), true);
     assert_eq!(whole.trim().len(), 1000);
+}
+
+fn threads_of_a_crash() -> serde_json::Value {
+    json!({
+        "message": "while the shop closed",
+        "exception": {"values": [{"type": "SIGSEGV", "value": "address 0x10", "stacktrace": {"frames": [
+            {"function": "shop::crash", "in_app": true}]}}]},
+        "threads": {"values": [
+            {"id": "1", "name": "main", "crashed": true},
+            {"id": "2", "name": "till", "stacktrace": {"frames": [
+                {"function": "shop::wait", "filename": "src/till.rs", "lineno": 7, "in_app": true},
+                {"function": "futex_wait", "in_app": false}]}},
+            {"id": "3", "stacktrace": {"frames": [{"function": "epoll_wait", "in_app": false}]}}]},
+    })
+}
+
+#[test]
+fn other_threads_are_told_by_what_they_were_doing() {
+    check(
+        threads_of_a_crash(),
+        "
+  while the shop closed
+  SIGSEGV: address 0x10
+    at shop::crash
+
+Other threads
+  till  shop::wait  src/till.rs:7
+  3     epoll_wait
+  --all-frames shows their stacks",
+    );
+}
+
+#[test]
+fn stacks_of_other_threads_are_shown_when_asked() {
+    let text = page_of(threads_of_a_crash(), true);
+    assert!(
+        text.contains("  till\n    at futex_wait\n    at shop::wait"),
+        "{text}"
+    );
+}
+
+#[test]
+fn words_that_were_thrown_are_said_once() {
+    let text = page_of(
+        json!({"message": "no answer", "exception": {"values": [{"type": "Timeout", "value": "no answer"}]}}),
+        false,
+    );
+    assert_eq!(text, "  Timeout: no answer");
 }
