@@ -13,10 +13,19 @@ use crate::output::text::visible;
 use crate::output::{Failure, Screen, Stop, Style};
 
 /// The pages of docs/guide, which come with the command.
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 9] = [
     ("command", include_str!("../../../docs/guide/command.md")),
+    ("from-v1", include_str!("../../../docs/guide/from-v1.md")),
+    ("plugins", include_str!("../../../docs/guide/plugins.md")),
+    (
+        "rust-integrations",
+        include_str!("../../../docs/guide/rust-integrations.md"),
+    ),
     ("rust", include_str!("../../../docs/guide/rust.md")),
+    ("search", include_str!("../../../docs/guide/search.md")),
     ("settings", include_str!("../../../docs/guide/settings.md")),
+    ("sharing", include_str!("../../../docs/guide/sharing.md")),
+    ("styling", include_str!("../../../docs/guide/styling.md")),
 ];
 
 /// What is asked by `setup`, and the setting that the answer goes to.
@@ -170,7 +179,7 @@ fn list(screen: &mut Screen) -> Result<Done, Stop> {
             None => format!("{name}\t{title}"),
             Some(_) => format!(
                 "{}  {title}",
-                screen.paint.on(Style::Name, format!("{name:10}"))
+                screen.paint.on(Style::Name, format!("{name:17}"))
             ),
         })?;
     }

@@ -126,7 +126,7 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Report(report) => note::report(&place(global)?.directory, report, screen),
         Command::Attach(attach) => attach::attach(&place(global)?, attach, screen),
         Command::Attachment(attachment) => attach::run(&place(global)?, attachment, screen),
-        Command::Wrap(wrap) => Ok(wrap::run(global, wrap, screen)),
+        Command::Wrap(wrap) => wrap::run(global, wrap, screen),
         Command::Import(import) => import::run(&place(global)?.directory, import, screen),
         Command::Symbols(symbols) => symbols::run(&place(global)?.directory, symbols, screen),
         Command::List(list) => list::run(&place(global)?, list, screen),

@@ -138,8 +138,8 @@ fn filters_and_order() {
     let more = place.ok(&["list", "--limit", "2"]).stderr;
     assert!(more.contains("more than 2"), "{more}");
     place
-        .run(&["list", "--status", "all"])
-        .fails(2, "open, resolved or ignored");
+        .run(&["list", "--status", "closed"])
+        .fails(2, "open, resolved, ignored or all");
     place
         .run(&["list", "--sort", "size"])
         .fails(2, "last-seen, first-seen, count, users or number");

@@ -38,7 +38,8 @@ fn a_program_on_the_path_is_a_command() {
         &place,
         &["--author", "ada", "hello", "--json", "-v", "--help", "a b"],
     );
-    let (home, own) = (place.vault(), env!("CARGO_BIN_EXE_crashvault"));
+    let own = std::fs::canonicalize(env!("CARGO_BIN_EXE_crashvault")).unwrap();
+    let (home, own) = (place.vault(), own.display());
     let expected = format!("{} {own} ada --json -v --help a b\n", home.display());
     assert_eq!((ran.code, ran.stdout), (7, expected));
     let ran = run(&place, &["--vault", "/elsewhere", "hello"]);

@@ -17,8 +17,18 @@ const VARIABLES_MAX: usize = 200;
 const VARIABLE_BYTES_MAX: usize = 512;
 const ENVIRONMENT_BYTES_MAX: usize = 16 * 1024;
 
-/// Last words of variables that are secret, beside those of every key.
-const SECRET_ENDS: &[&str] = &["key", "keys", "pat", "pw", "pem", "dsn", "salt"];
+/// Words in the names of variables that are secret, beside those of every key.
+const SECRET_WORDS: &[&str] = &[
+    "key",
+    "keys",
+    "pat",
+    "pw",
+    "pem",
+    "dsn",
+    "salt",
+    "webhook",
+    "connection",
+];
 
 /// Words that a line has which says what went wrong.
 const TELLING: &[&str] = &[
@@ -205,10 +215,13 @@ fn variables(all: &[(String, String)]) -> Object {
 
 /// Environments are full of secrets, and their names are made of words: `DB_PASS`, `MAPS_KEY`, `GH_PAT`.
 fn is_secret_name(name: &str) -> bool {
-    let mut words = name.split('_');
-    let last = words.clone().next_back().unwrap_or_default();
-    let ends_so = SECRET_ENDS.iter().any(|end| last.eq_ignore_ascii_case(end));
-    ends_so || words.any(is_forbidden_key)
+    let is_secret = |word: &str| {
+        SECRET_WORDS
+            .iter()
+            .any(|secret| word.eq_ignore_ascii_case(secret))
+    };
+    name.split('_')
+        .any(|word| is_secret(word) || is_forbidden_key(word))
 }
 
 /// The line that says what went wrong: that of a Python or Rust failure where it is known to stand, else the first that
@@ -364,6 +377,8 @@ mod tests {
             "DB_PASS",
             "MAPS_KEY",
             "GH_PAT",
+            "STRIPE_KEY_LIVE",
+            "SLACK_WEBHOOK_URL",
             "PGPASSWORD",
             "NPM_AUTH_X",
             "SENTRY_DSN",

@@ -51,6 +51,16 @@ fn check_event(value: Value, pointer: &str, expected: Value) {
 // Texts
 
 #[test]
+fn a_file_of_such_a_name_is_no_secret() {
+    check(
+        "cat: /etc/passwd: Permission denied",
+        "cat: /etc/passwd: Permission denied",
+    );
+    check("login?x=/passwd=hunter2", "login?x=/passwd=#");
+    check("passwd: hunter2", "passwd: #");
+}
+
+#[test]
 fn passwords_in_urls() {
     check(
         "connect postgres://bob:s3cr3t@db/x failed",

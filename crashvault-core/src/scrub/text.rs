@@ -291,7 +291,7 @@ impl Search<'_> {
         let key = self
             .forbidden_before(sign)
             .or_else(|| self.annotated(sign))?;
-        if self.is_syntax_report(&key) {
+        if self.is_syntax_report(&key) || self.is_file(&key, sign) {
             return None;
         }
         let start = self.value_start(sign);
@@ -383,6 +383,11 @@ impl Search<'_> {
             start,
             is_quoted,
         })
+    }
+
+    /// `/etc/passwd: Permission denied`: what stands before the colon is a path's last part.
+    fn is_file(&self, key: &Key<'_>, sign: usize) -> bool {
+        self.byte(sign) == b':' && !key.is_quoted && self.before(key.start) == b'/'
     }
 
     /// "Unexpected token: …" and its like.

@@ -164,11 +164,7 @@ impl VaultOptions {
             let message = format!("{} is a file; a vault is a directory", home.display());
             return Err(Error::new(ErrorKind::InvalidInput, "open vault", message));
         }
-        let is_there = || {
-            let parts = ["vault.db", "journal", "vault.toml"];
-            parts.iter().any(|part| home.join(part).exists())
-        };
-        if !self.create && !is_there() {
+        if !self.create && !is_there(&home)? {
             let message = format!("there is no vault in {}", home.display());
             return Err(Error::new(ErrorKind::NotFound, "open vault", message));
         }
@@ -197,6 +193,17 @@ impl VaultOptions {
             lineage,
         })
     }
+}
+
+/// What may not be looked at is not what is not there.
+fn is_there(home: &Path) -> Result<bool> {
+    for part in ["vault.db", "journal", "vault.toml"] {
+        let found = home.join(part).try_exists();
+        if found.map_err(|error| Error::io("open vault", home, error))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn author_by_environment() -> String {

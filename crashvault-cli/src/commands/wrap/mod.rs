@@ -25,14 +25,20 @@ use crashvault::{Event, EventId};
 
 use super::Done;
 use crate::args::{Global, Wrap};
-use crate::output::{Failure, Screen, visible};
+use crate::output::{Failure, Screen, Stop, visible};
 use child::Ended;
 
 /// As shells have it.
 const NOT_FOUND: u8 = 127;
 const NOT_STARTED: u8 = 126;
 
-pub fn run(global: &Global, wrap: &Wrap, screen: &mut Screen) -> Done {
+pub fn run(global: &Global, wrap: &Wrap, screen: &mut Screen) -> Result<Done, Stop> {
+    let first = wrap.command[0].to_string_lossy();
+    if first.starts_with('-') {
+        let message = format!("{} is no option of wrap, and no program", visible(&first));
+        let hint = "`crashvault wrap --help` tells the options; a program of such a name is written ./NAME";
+        return Err(Failure::usage(message, hint).into());
+    }
     let began = Instant::now();
     let ended = child::run(&wrap.command).unwrap_or_else(|error| {
         let program = wrap.command[0].to_string_lossy();
@@ -60,7 +66,7 @@ pub fn run(global: &Global, wrap: &Wrap, screen: &mut Screen) -> Done {
             )),
         }
     }
-    Done::Passed(status)
+    Ok(Done::Passed(status))
 }
 
 fn is_wanted(wrap: &Wrap, status: u8) -> bool {
