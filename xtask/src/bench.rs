@@ -15,10 +15,14 @@ use crate::run::{self, cargo};
 use crate::usage::{self, Answer, Usage};
 
 /// The benchmarks and what each shows. The program is `bench-NAME` in `bench/peers`.
-const BENCHES: [(&str, &str); 4] = [
+const BENCHES: [(&str, &str); 5] = [
     (
         "capture",
         "microseconds and allocations of each capture verb",
+    ),
+    (
+        "cli",
+        "milliseconds and memory of the command, whole processes over a large vault",
     ),
     (
         "native",
