@@ -374,6 +374,38 @@ mod with_tracing {
     }
 
     #[test]
+    fn a_debug_that_logs_in_the_span_it_is_recorded_in_does_not_hang() {
+        struct Logs;
+        impl fmt::Debug for Logs {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                error!("from inside");
+                f.write_str("logged")
+            }
+        }
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let events = captured(logged(layer(), || {
+                let empty = tracing::field::Empty;
+                let span = info_span!("request", state = empty, token = empty).entered();
+                span.record("state", tracing::field::debug(Logs));
+                span.record("token", tracing::field::debug("hunter2"));
+                error!("after");
+            }));
+            sender.send(events).unwrap();
+        });
+        let events = receiver.recv_timeout(std::time::Duration::from_secs(30));
+        let [inside, after] = &events.expect("it hangs")[..] else {
+            panic!("not two events");
+        };
+        assert_eq!(inside.message.as_deref(), Some("from inside"));
+        assert_eq!(inside.transaction.as_deref(), Some("request"));
+        assert_eq!(
+            spans(after)["spans"][0]["fields"],
+            json!({"state": "logged", "token": FILTERED})
+        );
+    }
+
+    #[test]
     fn what_is_logged_while_a_capture_asks_is_not_listened_to() {
         struct Talks;
         impl fmt::Display for Talks {

@@ -183,6 +183,43 @@ fn an_error_that_was_captured_already_is_not_captured_again() {
 }
 
 #[test]
+fn a_failure_that_passes_two_layers_is_one_event() {
+    let layer = || crashvault::tower::layer().capture_server_errors(true);
+    let events = captured("two layers, error", || {
+        let fails = Of(|_| ready(Err::<Response<()>, _>(broken())));
+        let mut service = layer().layer(layer().layer(fails));
+        assert!(now(service.call(request("/"))).is_err());
+    });
+    assert_eq!(events.len(), 1);
+    let events = captured("two layers, answer", || {
+        let answers = Of(|_| {
+            let mut response = Response::new(());
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            ready(Ok::<_, Infallible>(response))
+        });
+        let mut service = layer().layer(layer().layer(answers));
+        assert!(now(service.call(request("/"))).is_ok());
+    });
+    assert_eq!(events.len(), 1);
+}
+
+#[test]
+fn of_two_requests_inside_one_each_failure_is_an_event() {
+    let events = captured("two inside one", || {
+        let serves_both = |_| async {
+            let fails = Of(|_| ready(Err::<Response<()>, _>(broken())));
+            let mut inner = crashvault::tower::layer().layer(fails);
+            let _ = inner.call(request("/orders/1")).await;
+            inner.call(request("/orders/2")).await
+        };
+        let mut service = crashvault::tower::layer().layer(Of(serves_both));
+        assert!(now(service.call(request("/batch"))).is_err());
+    });
+    let transactions: Vec<_> = events.iter().map(|e| e.transaction.as_deref()).collect();
+    assert_eq!(transactions, [Some("GET /orders/1"), Some("GET /orders/2")]);
+}
+
+#[test]
 fn a_warning_on_the_way_does_not_hide_the_error() {
     let events = captured("a warning on the way", || {
         let fails = |_| async {
@@ -571,6 +608,22 @@ mod of_actix {
     #[test]
     fn an_error_that_its_handler_captured_is_one_event() {
         let events = serve("actix, itself", Middleware::new(), "/shop/itself", 500);
+        assert_eq!(events.len(), 1);
+    }
+
+    #[test]
+    fn an_error_that_passes_two_middlewares_is_one_event() {
+        let events = captured("actix, two", || {
+            actix_web::rt::System::new().block_on(async {
+                let app = App::new()
+                    .route("/fails", web::get().to(fails))
+                    .wrap(Middleware::new())
+                    .wrap(Middleware::new());
+                let app = init_service(app).await;
+                let request = TestRequest::get().uri("/fails").to_request();
+                assert_eq!(call_service(&app, request).await.status().as_u16(), 500);
+            });
+        });
         assert_eq!(events.len(), 1);
     }
 

@@ -34,7 +34,8 @@ pub fn run(place: &Place, stats: &Stats, screen: &mut Screen) -> Result<Done, St
     let top = match stats.top {
         0 => Vec::new(),
         top => {
-            let search = Search::new("is:unresolved !has:kind").sort(IssueSort::SeenCount);
+            let search =
+                Search::new("is:unresolved !kind:note !kind:report").sort(IssueSort::SeenCount);
             vault.search(&search.limit(top as usize))?.issues
         }
     };

@@ -13,6 +13,10 @@ use crate::event::wire::Encoder;
 /// That may be in the panic hook, where a panic ends the process: no code of the host may be called.
 pub(crate) trait Late: Send + Sync + UnwindSafe + RefUnwindSafe {
     fn encode(&self, encoder: &mut Encoder<'_>, level: Level);
+
+    /// Learns that an event of this level was captured in its scope, or in one further in.
+    #[cfg(any(feature = "actix", feature = "tower"))]
+    fn see(&self, _: Level) {}
 }
 
 /// What a scope has of it. A copy of the scope shares it.

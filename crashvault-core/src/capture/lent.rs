@@ -12,6 +12,12 @@ pub(crate) fn is_capturing() -> bool {
 }
 
 impl ScopeHandle {
+    /// What is served in this scope already.
+    #[cfg(any(feature = "actix", feature = "tower"))]
+    pub(crate) fn request(&self) -> Option<Arc<dyn Late>> {
+        self.0.late.request.clone()
+    }
+
     /// This scope, in which `request` is served: a part of its caller's trace, if it says one.
     #[cfg(any(feature = "actix", feature = "tower"))]
     pub(crate) fn of_request(mut self, request: Arc<dyn Late>, traceparent: Option<&str>) -> Self {

@@ -1,11 +1,11 @@
-//! Events that a person wrote: notes and reports.
+//! Events that are told apart by what they come from: notes, reports, what Crashvault 1 kept outside of issues.
 
 use std::fmt;
 
 use super::{Event, Level};
 
-/// What an event is that no program ran into. Such an event is an issue of its own: it never joins another one, so that
-/// neither a crash with the same words nor retention takes it in.
+/// What an event is, where it is no ordinary one. What a person wrote ([`EventKind::is_written`]) is an issue of its own: it
+/// never joins another one, so that neither a crash with the same words nor retention takes it in.
 ///
 /// ```
 /// use crashvault::Event;
@@ -20,18 +20,37 @@ pub enum EventKind {
     Note,
     /// Something that somebody has met, told by hand.
     Report,
+    /// A command that failed under Crashvault 1's `wrap`.
+    Wrap,
+    /// An exception that nobody caught, as Crashvault 1 kept it.
+    Autolog,
 }
 
 /// The key in Crashvault's own context.
 const KEY: &str = "kind";
 
 impl EventKind {
-    /// The name: `note`, `report`.
+    const ALL: [Self; 4] = [Self::Note, Self::Report, Self::Wrap, Self::Autolog];
+
+    /// The name: `note`, `report`, `wrap`, `autolog`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Note => "note",
             Self::Report => "report",
+            Self::Wrap => "wrap",
+            Self::Autolog => "autolog",
         }
+    }
+
+    /// Whether a person wrote it: a note or a report.
+    ///
+    /// ```
+    /// use crashvault::event::EventKind;
+    /// assert!(EventKind::Note.is_written());
+    /// assert!(!EventKind::Wrap.is_written());
+    /// ```
+    pub fn is_written(self) -> bool {
+        matches!(self, Self::Note | Self::Report)
     }
 }
 
@@ -63,15 +82,17 @@ impl Event {
         event.level = Level::Info;
         event.message = Some(text);
         event.tags.insert(kind.name().into(), "true".into());
-        event.set_own(KEY, kind.name());
+        event.set_kind(kind);
         event
     }
 
-    /// What kind of writing it is (`contexts.crashvault.kind`); `None` for what a program ran into.
+    pub(crate) fn set_kind(&mut self, kind: EventKind) {
+        self.set_own(KEY, kind.name());
+    }
+
+    /// What kind it is (`contexts.crashvault.kind`); `None` for an ordinary event.
     pub fn kind(&self) -> Option<EventKind> {
         let name = self.contexts.get("crashvault")?.get(KEY)?.as_str()?;
-        [EventKind::Note, EventKind::Report]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        EventKind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }

@@ -51,7 +51,7 @@ pub(crate) struct Grouping {
 
 /// The variant this event is.
 pub(crate) fn group(event: &Event, rules: &GroupRules) -> Grouping {
-    if let Some(kind) = event.kind() {
+    if let Some(kind) = event.kind().filter(|kind| kind.is_written()) {
         return written(event, kind).grouping(None);
     }
     let default = default_key(event);

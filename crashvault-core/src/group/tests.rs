@@ -637,6 +637,7 @@ fn what_a_person_wrote_is_like_nothing_else() {
     different(written("note", id), written("report", id));
     different(written("note", id), written("note", &"2".repeat(32)));
     different(written("note", id), json!({"message": "disk full"}));
+    same(written("wrap", id), written("autolog", &"2".repeat(32)));
     // A kind that is not known is no kind.
     same(written("rumour", id), json!({"message": "disk full"}));
 }

@@ -158,9 +158,10 @@ where
         if !is_capturing() {
             return Scoped::new(self.inner.call(request), None, None);
         }
-        let parts = Arc::new(parts(&request));
+        let scope = ScopeHandle::current();
+        let parts = Arc::new(parts(&request).inside(scope.request()));
         let traceparent = parts.header("traceparent");
-        let mut scope = ScopeHandle::current().of_request(parts.clone(), traceparent.as_deref());
+        let mut scope = scope.of_request(parts.clone(), traceparent.as_deref());
         drop(traceparent);
         let future = scope.lend(|| self.inner.call(request));
         let observer = Observer {

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
@@ -44,6 +45,7 @@ pub struct Kept<M, U, N, V> {
     headers_left_out: usize,
     route: Option<String>,
     has_error: AtomicBool,
+    outer: Option<Arc<dyn Late>>,
 }
 
 impl<M, U, N, V> Kept<M, U, N, V> {
@@ -61,7 +63,15 @@ impl<M, U, N, V> Kept<M, U, N, V> {
             headers: first(headers_count, headers),
             route,
             has_error: AtomicBool::new(false),
+            outer: None,
         }
+    }
+
+    /// This request, served inside of another, or of itself where there are several layers. Errors in it are the outer
+    /// one's too; not the other way round, since one request may have several inside.
+    pub(super) fn inside(mut self, outer: Option<Arc<dyn Late>>) -> Self {
+        self.outer = outer;
+        self
     }
 
     /// Whether an event of level error or above was captured in the request's scope.
@@ -142,9 +152,7 @@ where
     V: AsRef<[u8]>,
 {
     fn encode(&self, encoder: &mut Encoder<'_>, level: Level) {
-        if level >= Level::Error {
-            self.has_error.store(true, Ordering::Relaxed);
-        }
+        self.see(level);
         let mut put = |key: &str, value: Value, bytes_max| {
             json_item(encoder, Field::Request as u8, key, &value, bytes_max);
         };
@@ -169,6 +177,15 @@ where
             &self.transaction(),
             limits::NAME_BYTES_MAX,
         );
+    }
+
+    fn see(&self, level: Level) {
+        if level >= Level::Error {
+            self.has_error.store(true, Ordering::Relaxed);
+        }
+        if let Some(outer) = &self.outer {
+            outer.see(level);
+        }
     }
 }
 

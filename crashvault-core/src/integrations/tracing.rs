@@ -33,7 +33,7 @@
 //! spans first.
 
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use ::tracing_core::field::{Field, Visit};
 use ::tracing_core::span::{Attributes, Id, Record};
@@ -46,7 +46,7 @@ use crate::capture::Site;
 use crate::capture::report::{
     self, Above, CrumbWriter, EventWriter, Kind, Members, Report, Trace, Value,
 };
-use crate::event::{Level, limits};
+use crate::event::{Level, is_forbidden_key, limits};
 
 const FIELDS: &str = "Rust Tracing Fields";
 const SPANS: &str = "Rust Tracing Spans";
@@ -150,10 +150,18 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        if let Some(span) = context.span(id)
-            && let Some(fields) = span.extensions_mut().get_mut::<SpanFields>()
-        {
-            values.record(fields);
+        let Some(span) = context.span(id) else {
+            return;
+        };
+        if span.extensions().get::<SpanFields>().is_none() {
+            return;
+        }
+        // Before the lock: what the host prints may log in this very span.
+        let mut printed = Printed::default();
+        values.record(&mut printed);
+        if let Some(fields) = span.extensions_mut().get_mut::<SpanFields>() {
+            let texts = printed.texts.into_iter();
+            values.record(&mut Recorder { fields, texts });
         }
     }
 
@@ -277,6 +285,73 @@ impl SpanFields {
 }
 
 impl Visit for SpanFields {
+    visit_values!();
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.put(field.name(), Value::Display(&value));
+    }
+}
+
+/// The texts of those values that are printed by the host's code, in their order.
+#[derive(Default)]
+struct Printed {
+    texts: Vec<String>,
+}
+
+impl Printed {
+    fn put(&mut self, name: &str, value: Value<'_>) {
+        if let Value::Display(_) | Value::Debug(_) = value {
+            let mut text = Text::default();
+            if !is_forbidden_key(name) {
+                // An error is the limit, or the host's own; what was written stands.
+                let _ = write!(text, "{value}");
+            }
+            self.texts.push(text.0);
+        }
+    }
+}
+
+impl Visit for Printed {
+    visit_values!();
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.put(field.name(), Value::Display(&value));
+    }
+}
+
+/// A text as long as a span has room for at most: what ends here is cut there too, and marked.
+#[derive(Default)]
+struct Text(String);
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let kept = limits::head(text, SPAN_FIELDS_BYTES_MAX.saturating_sub(self.0.len()));
+        self.0.push_str(kept);
+        match kept.len() == text.len() {
+            true => Ok(()),
+            false => Err(fmt::Error),
+        }
+    }
+}
+
+/// Adds values to a span's fields without asking the host's code.
+struct Recorder<'f> {
+    fields: &'f mut SpanFields,
+    texts: std::vec::IntoIter<String>,
+}
+
+impl Recorder<'_> {
+    fn put(&mut self, name: &str, value: Value<'_>) {
+        if let Value::Display(_) | Value::Debug(_) = value {
+            let text = self.texts.next().unwrap_or_default();
+            self.fields.put(name, Value::Display(&text));
+        } else {
+            self.fields.put(name, value);
+        }
+    }
+}
+
+impl Visit for Recorder<'_> {
     visit_values!();
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {

@@ -33,8 +33,8 @@ pub(super) fn lower(tree: &Tree, asking: &Asking<'_>) -> Result<Condition> {
 
 struct Lowering<'a> {
     asking: &'a Asking<'a>,
-    /// The newest release of each project, once it was asked for.
-    latest: OnceCell<Vec<String>>,
+    /// Each project with its newest release, once it was asked for.
+    latest: OnceCell<Vec<(String, String)>>,
 }
 
 /// What a key names: a subject, an issue's own tag, a feature flag, or a value of the event.
@@ -229,14 +229,18 @@ impl Lowering<'_> {
                 self.latest.get_or_init(|| found)
             }
         };
-        let exact = releases
-            .iter()
-            .map(|name| test(Pattern::Exact(name.clone())));
-        Ok(Condition::Any(exact.collect()))
+        // One project's newest release may be an old one of another's.
+        let each = releases.iter().map(|(project, release)| {
+            Condition::All(vec![
+                of_project(project),
+                test(Pattern::Exact(release.clone())),
+            ])
+        });
+        Ok(Condition::Any(each.collect()))
     }
 }
 
-fn newest_releases(asking: &Asking<'_>, value: &Value) -> Result<Vec<String>> {
+fn newest_releases(asking: &Asking<'_>, value: &Value) -> Result<Vec<(String, String)>> {
     let mut releases = Vec::new();
     let mut others = Vec::new();
     while let Some(project) = another_project(asking, &others)? {
@@ -246,24 +250,25 @@ fn newest_releases(asking: &Asking<'_>, value: &Value) -> Result<Vec<String>> {
             );
             return Err(wrong(value.position, message));
         }
-        let of_project = Condition::Issue(IssueTest::Project(Pattern::Exact(project)));
         let newest = asking.store.search_events(&EventSearch {
             condition: Condition::All(vec![
-                of_project.clone(),
+                of_project(&project),
                 attribute_fits("release", Pattern::Any),
             ]),
             limit: 1,
             after: None,
         })?;
+        others.push(not(of_project(&project)));
         let release = newest.events.into_iter().next();
-        if let Some(release) = release.and_then(|stored| stored.event.release)
-            && !releases.contains(&release)
-        {
-            releases.push(release);
+        if let Some(release) = release.and_then(|stored| stored.event.release) {
+            releases.push((project, release));
         }
-        others.push(not(of_project));
     }
     Ok(releases)
+}
+
+fn of_project(name: &str) -> Condition {
+    Condition::Issue(IssueTest::Project(Pattern::Exact(name.to_owned())))
 }
 
 /// A project beside these, by its issues, which are far fewer than events.

@@ -63,11 +63,12 @@ const LIMIT: usize = 50;
 ///   assigned, fix, verify), `labels[KEY]`, `project`, `title`, `culprit`, `issue` (7 or an id), `age` and `firstSeen`,
 ///   `lastSeen`, `timesSeen`, `users`, `firstRelease`.
 /// - **Of an event:** `level`, `message`, `breadcrumb`, `stack` and `stack.function`, `stack.module`,
-///   `stack.filename`, `timestamp`, `id`, `release` (`latest` is that of each project's newest event) and
-///   `release.package`, `release.version`, `release.build`, `environment`, `dist`, `server`, `transaction`, `logger`,
-///   `platform`, `trace`, `url`, `user`, `user.id`, `user.email`, `user.username`, `user.ip`, `geo.*`, `error.type`,
-///   `error.handled`, `error.mechanism`, `error.main_thread`, `http.*`, `os.*`, `device.*`, `runtime.*`, `browser.*`,
-///   `sdk.*`, `app.version`, `flags[NAME]`, `kind` (note, report).
+///   `stack.filename`, `timestamp`, `id`, `release` (`latest` is, of each project, that of the newest event that
+///   has one) and `release.package`, `release.version`, `release.build`, `environment`, `dist`, `server`,
+///   `transaction`, `logger`, `platform`, `trace`, `url`, `user`, `user.id`, `user.email`, `user.username`, `user.ip`,
+///   `geo.*`, `error.type`, `error.handled`, `error.mechanism`, `error.main_thread`, `http.*`, `os.*`, `device.*`,
+///   `runtime.*`, `browser.*`, `sdk.*`, `app.version`, `flags[NAME]`, `kind` (note, report,
+///   wrap, autolog).
 /// - **Saved searches:** `@name` is what was saved under that name, as one part.
 /// - **Any other key is a tag**; `tags[level]:x` is one whose name means something else.
 /// - **Values:** `*` stands for anything, in quotes for itself; `key:[a, b]` is any of them; `has:key` any at all; `key:""` none.

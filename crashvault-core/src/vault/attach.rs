@@ -68,6 +68,13 @@ impl NewAttachment {
     }
 }
 
+/// Why an attachment is refused, and what to do.
+pub(super) fn too_large(bytes: u64, bytes_max: u64) -> String {
+    format!(
+        "{bytes} bytes are more than the {bytes_max} an attachment may have; shorten it or raise attachments.bytes_max"
+    )
+}
+
 impl Vault {
     /// Keeps a file with an event, which may come later than the file. The same content is kept once, however many
     /// events name it; the same file twice changes nothing.
@@ -124,10 +131,7 @@ impl Vault {
         }
         let (bytes, bytes_max) = (new.bytes.len() as u64, self.settings.attachment_bytes_max);
         if bytes > bytes_max {
-            let message = format!(
-                "{bytes} bytes are more than the {bytes_max} an attachment may have; shorten it or raise attachments.bytes_max"
-            );
-            return refused(ErrorKind::LimitReached, message);
+            return refused(ErrorKind::LimitReached, too_large(bytes, bytes_max));
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Index, OldIssue};
-use crate::event::{Event, EventId, Flaw, Level, Object};
+use crate::event::{Event, EventId, EventKind, Flaw, Level, Object};
 use crate::group::LegacyFingerprint;
 use crate::time::Timestamp;
 
@@ -25,42 +25,23 @@ pub(crate) struct OldEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OldKind {
     /// One that belongs to an issue.
-    Crash,
-    /// Words of a person.
-    Note,
-    /// A command that failed under `wrap`.
-    Wrap,
-    /// An exception that nobody caught.
-    Autolog,
-    /// What a person reported.
-    Report,
+    Event,
+    /// What was kept outside of issues.
+    Other(EventKind),
 }
 
 impl OldKind {
-    /// The word for it in `contexts.crashvault.kind`; none for an ordinary event.
-    pub(crate) fn name(self) -> Option<&'static str> {
-        match self {
-            Self::Crash => None,
-            Self::Note => Some("note"),
-            Self::Wrap => Some("wrap"),
-            Self::Autolog => Some("autolog"),
-            Self::Report => Some("report"),
-        }
-    }
-
     /// Version 1 had two numbers for what is no issue, and said in a tag what it is.
     fn of(number: Option<i64>, event: &Event) -> Self {
         match number {
-            Some(-1) => Self::Report,
+            Some(-1) => Self::Other(EventKind::Report),
             Some(0) => {
-                let kinds = [Self::Wrap, Self::Autolog, Self::Report];
-                let tagged = kinds.into_iter().find(|kind| {
-                    let name = kind.name().unwrap_or_default();
-                    event.tags.contains_key(name)
-                });
-                tagged.unwrap_or(Self::Note)
+                let kinds = [EventKind::Wrap, EventKind::Autolog, EventKind::Report];
+                let mut kinds = kinds.into_iter();
+                let tagged = kinds.find(|kind| event.tags.contains_key(kind.name()));
+                Self::Other(tagged.unwrap_or(EventKind::Note))
             }
-            _ => Self::Crash,
+            _ => Self::Event,
         }
     }
 }
@@ -291,12 +272,16 @@ impl Fields {
         if let Some(number) = number {
             own.insert("issue_id".into(), number.into());
         }
-        match kind.name() {
-            None => drop(own.insert("fingerprint".into(), fingerprint.to_string().into())),
-            Some(name) => {
-                self.event.set_own("kind", name);
-                // A person's words are never the same as a crash, whatever they say.
-                self.event.fingerprint = vec![name.into(), "{{ default }}".into()];
+        match kind {
+            OldKind::Event => {
+                own.insert("fingerprint".into(), fingerprint.to_string().into());
+            }
+            OldKind::Other(kind) => {
+                self.event.set_kind(kind);
+                // What a person wrote is an issue of its own anyway; the rest must not meet events of issues.
+                if !kind.is_written() {
+                    self.event.fingerprint = vec![kind.name().into(), "{{ default }}".into()];
+                }
             }
         }
         let rest = std::mem::take(&mut self.map);

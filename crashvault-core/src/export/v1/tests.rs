@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::event::{Event, Level};
+use crate::event::{Event, EventKind, Level};
 use crate::issue::Status;
 use crate::scratch::{Scratch, scratch};
 
@@ -108,7 +108,7 @@ fn a_whole_event_keeps_everything() {
     assert_eq!(own["v1"]["issue_id"], 1);
     assert_eq!(own["v1"]["other"], json!({"more": true}));
     assert!(event.flaws.is_empty(), "{:?}", event.flaws);
-    assert_eq!(old.kind, OldKind::Crash);
+    assert_eq!(old.kind, OldKind::Event);
 }
 
 #[test]
@@ -207,17 +207,21 @@ fn what_was_no_issue_has_a_kind() {
         fields["tags"] = tags;
         let (old, _) = read_with(&json!([]), &fields);
         assert_eq!(old.kind, expected);
-        let kind = old.event.contexts["crashvault"].get("kind");
-        assert_eq!(kind.and_then(Value::as_str), expected.name());
-        assert_eq!(old.event.fingerprint.is_empty(), expected == OldKind::Crash);
+        let kind = match expected {
+            OldKind::Event => None,
+            OldKind::Other(kind) => Some(kind),
+        };
+        assert_eq!(old.event.kind(), kind);
+        let is_apart = kind.is_some_and(|kind| !kind.is_written());
+        assert_eq!(!old.event.fingerprint.is_empty(), is_apart);
     };
-    check(0, json!(["note"]), OldKind::Note);
-    check(0, json!(["ci", "wrap"]), OldKind::Wrap);
-    check(0, json!(["autolog"]), OldKind::Autolog);
-    check(0, json!([]), OldKind::Note);
-    check(-1, json!(["report"]), OldKind::Report);
-    check(-2, json!(["note"]), OldKind::Crash);
-    check(1, json!(["note"]), OldKind::Crash);
+    check(0, json!(["note"]), OldKind::Other(EventKind::Note));
+    check(0, json!(["ci", "wrap"]), OldKind::Other(EventKind::Wrap));
+    check(0, json!(["autolog"]), OldKind::Other(EventKind::Autolog));
+    check(0, json!([]), OldKind::Other(EventKind::Note));
+    check(-1, json!(["report"]), OldKind::Other(EventKind::Report));
+    check(-2, json!(["note"]), OldKind::Event);
+    check(1, json!(["note"]), OldKind::Event);
 }
 
 #[test]

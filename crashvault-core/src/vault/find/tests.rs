@@ -28,6 +28,10 @@ fn lines(name: &str) -> Vec<Value> {
 
 /// The vault that the queries are asked of, and a name of its store.
 fn vaults() -> Vec<(&'static str, Scratch, Vault)> {
+    filled(fill)
+}
+
+fn filled(fill: fn(&mut Vault)) -> Vec<(&'static str, Scratch, Vault)> {
     let stores = ["sqlite", "memory"].into_iter();
     stores
         .map(|store| {
@@ -100,6 +104,35 @@ fn queries_find_the_same_in_every_store() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_release_that_is_the_latest_of_another_project_is_not_found() {
+    let fill = |vault: &mut Vault| {
+        let events = [
+            ("shop", "1.0", "old", 1),
+            ("shop", "2.0", "new", 2),
+            ("web", "1.0", "other", 3),
+        ];
+        for (project, release, message, day) in events {
+            let event = json!({
+                "timestamp": format!("2026-01-0{day}T09:00:00Z"), "message": message, "release": release,
+                "contexts": {"crashvault": {"project": project}},
+            });
+            vault
+                .add(Event::from_json(event.to_string().as_bytes()).unwrap())
+                .unwrap();
+        }
+    };
+    for (store, _home, vault) in filled(fill) {
+        for query in ["release:latest", "firstRelease:latest"] {
+            let found = vault.search(&Search::new(query)).unwrap();
+            let titles: BTreeSet<_> = found.issues.iter().map(|i| i.title.as_str()).collect();
+            assert_eq!(titles, BTreeSet::from(["new", "other"]), "{store}: {query}");
+            let found = vault.search_events(&Search::new(query)).unwrap();
+            assert_eq!(found.events.len(), 2, "{store}: events of {query}");
+        }
+    }
 }
 
 #[test]

@@ -36,14 +36,15 @@ pub(super) fn wanted(
     if let Some(title) = own_title(issue, seen) {
         deeds.push((Deed::SetTitle(Some(title)), begun));
     }
-    if let Some(severity) = &issue.severity {
-        deeds.push((Deed::SetSeverity(Some(severity.clone())), begun));
-    }
     let label = issue.number.filter(|old| u64::try_from(*old) != Ok(number));
     let label = label.map(|old| ("v1".to_owned(), old.to_string()));
     for (key, value) in issue.tags.iter().cloned().chain(label) {
         let value = Some(value);
         deeds.push((Deed::Tag { key, value }, begun));
+    }
+    // Behind the tags, for it may become one, which goes before theirs.
+    if let Some(severity) = &issue.severity {
+        deeds.push((Deed::SetSeverity(Some(severity.clone())), begun));
     }
     deeds.push(match issue.status {
         Status::Open => (Deed::Reopen, settled),
@@ -75,21 +76,27 @@ pub(super) fn missing(
     known: &[Activity],
     severities: &[String],
 ) -> (Vec<Decision>, Vec<String>) {
-    let (mut missing, mut refused) = (Vec::new(), Vec::new());
-    for wanted in wanted {
-        let (deed, why) = recordable(wanted.deed, severities);
+    let (mut kept, mut refused): (Vec<Wanted>, _) = (Vec::new(), Vec::new());
+    for Wanted { deed, at } in wanted {
+        let (deed, why) = recordable(deed, severities);
         refused.extend(why);
         let Some(deed) = deed else { continue };
-        missing.extend(is_missing(&deed, known).map(|count| Decision {
+        // Two of one subject would take each other's place again at every import: the last one wins.
+        kept.retain(|before| subject(&before.deed) != subject(&deed));
+        kept.push(Wanted { deed, at });
+    }
+    let missing = kept.into_iter().filter_map(|Wanted { deed, at }| {
+        let count = is_missing(&deed, known)?;
+        Some(Decision {
             id: activity_id(&issue, &deed, count),
             vault: [0; 16],
             author: AUTHOR.into(),
-            at: wanted.at,
+            at,
             issue,
             deed,
-        }));
-    }
-    (missing, refused)
+        })
+    });
+    (missing.collect(), refused)
 }
 
 /// How often version 1 had decided the like before; `None` if there is nothing to record.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use super::super::attach::NewAttachment;
+use super::super::attach::{BYTES_MAX, NewAttachment, too_large};
 use super::super::door::{BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Vault};
 use super::decided;
 use super::{V1Options, V1Remark, V1Report};
@@ -118,7 +118,7 @@ impl<'v> Importer<'v> {
         let now = self.now();
         let time = *old.event.timestamp.get_or_insert(now);
         match old.kind {
-            OldKind::Crash => {
+            OldKind::Event => {
                 self.report.event_count += 1;
                 let fingerprint = old.fingerprint;
                 match self.seen.get_mut(&fingerprint) {
@@ -131,7 +131,7 @@ impl<'v> Importer<'v> {
                 }
                 self.put(old.event, Some(fingerprint))
             }
-            _ => {
+            OldKind::Other(_) => {
                 self.report.note_count += 1;
                 self.put(old.event, None)
             }
@@ -248,8 +248,21 @@ impl<'v> Importer<'v> {
 
     /// Each file gets an event of its own, for it was linked to none; together they are one issue.
     fn attachments(&mut self, source: &mut Source) -> Result<()> {
+        let bytes_max = match &self.vault {
+            Some(vault) => vault.settings.attachment_bytes_max,
+            None => BYTES_MAX,
+        };
         for (path, name) in source.attachments() {
-            let written_at = std::fs::metadata(&path).and_then(|metadata| metadata.modified());
+            let metadata = std::fs::metadata(&path);
+            // A file that is too large is not read into memory to find that out.
+            if let Ok(metadata) = &metadata
+                && metadata.len() > bytes_max
+            {
+                self.report.attachment_count += 1;
+                self.skip(&path, too_large(metadata.len(), bytes_max));
+                continue;
+            }
+            let written_at = metadata.and_then(|metadata| metadata.modified());
             let read = std::fs::read(&path).and_then(|bytes| Ok((bytes, written_at?)));
             let (bytes, written_at) = match read {
                 Ok(read) => read,
@@ -361,6 +374,5 @@ fn holder(name: &str, at: Timestamp) -> Event {
     event.message = Some(format!("Attachment of Crashvault 1: {name}"));
     event.timestamp = Some(at);
     event.fingerprint = vec!["attachments of Crashvault 1".into()];
-    event.set_own("kind", "note");
     event
 }

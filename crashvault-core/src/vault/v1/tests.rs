@@ -367,12 +367,18 @@ fn notes_never_meet_crashes() {
     old.event(0, "disk full", json!(["note"]));
     old.event(0, "disk full", json!(["note"]));
     old.event(0, "disk full", json!(["wrap"]));
+    old.event(0, "disk full", json!(["wrap"]));
+    old.event(0, "disk full", json!(["autolog"]));
     old.event(-1, "disk full", json!(["report"]));
     let home = scratch();
     let mut vault = open(&home);
     import(&mut vault, &old);
     assert_eq!(issue(&vault, 1).seen_count, 1);
-    assert_eq!(vault.issues(&IssueFilter::default()).unwrap().len(), 4);
+    // Two notes and a report are issues of their own each; of wrap and autolog there is one issue each.
+    assert_eq!(vault.issues(&IssueFilter::default()).unwrap().len(), 6);
+    let count = |query: &str| vault.search(&Search::new(query)).unwrap().issues.len();
+    let found = ["kind:note", "kind:report", "kind:wrap", "kind:autolog"].map(count);
+    assert_eq!((found, count("has:kind")), ([2, 1, 1, 1], 5));
     assert_eq!(vault.add(message("disk full")).unwrap().issue_number, 1);
     check_stable(&mut vault, &old);
 }
@@ -401,6 +407,49 @@ fn files_are_kept_and_the_vaults_own_are_none_of_them() {
     }
     contents.sort();
     assert_eq!(contents, [vec![0, 255], b"it began well".to_vec()]);
+    assert_eq!(vault.issues(&IssueFilter::default()).unwrap().len(), 2);
+    check_stable(&mut vault, &old);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_told_and_not_read() {
+    let old = Old::new();
+    old.write("issues.json", "[]");
+    old.write("attachments/small.log", "x");
+    old.write("attachments/huge.core", "");
+    let huge = old.path().join("attachments/huge.core");
+    let file = fs::File::options().write(true).open(huge).unwrap();
+    // A hole: no memory would hold it.
+    file.set_len(1 << 40).unwrap();
+    let alone = Vault::examine_v1(old.path(), &V1Options::default()).unwrap();
+    let home = scratch();
+    let mut vault = open(&home);
+    let report = import(&mut vault, &old);
+    assert_eq!(alone, report);
+    assert_eq!((report.attachment_count, report.attachments_new), (2, 1));
+    assert_eq!(report.skipped.len(), 1);
+    assert!(report.skipped[0].path.ends_with("huge.core"));
+    assert!(report.skipped[0].reason.contains("attachments.bytes_max"));
+    check_stable(&mut vault, &old);
+}
+
+#[test]
+fn tags_of_one_key_are_one_decision() {
+    let mut old = Old::new();
+    let more =
+        json!({"severity": "urgent", "tags": ["env=a", "env=b", "v1=mine", "v1_severity=none"]});
+    old.issue(1, "a", more.clone());
+    old.issue(1, "b", more);
+    old.event(1, "a", json!([]));
+    old.event(1, "b", json!([]));
+    let home = scratch();
+    let mut vault = open(&home);
+    import(&mut vault, &old);
+    let tags = |number| Value::from_iter(issue(&vault, number).state.tags);
+    let expected = json!({"env": "b", "v1": "mine", "v1_severity": "urgent"});
+    assert_eq!(tags(1), expected);
+    let expected = json!({"env": "b", "v1": "1", "v1_severity": "urgent"});
+    assert_eq!(tags(2), expected);
     check_stable(&mut vault, &old);
 }
 
