@@ -386,14 +386,7 @@ mod tests {
         for name in secret {
             assert!(is_secret_name(name), "{name}");
         }
-        for name in [
-            "PATH",
-            "HOME",
-            "KEYBOARD",
-            "KEY_REPEAT",
-            "PASSENGERS",
-            "LANG",
-        ] {
+        for name in ["PATH", "HOME", "KEYBOARD", "KEYMAP", "PASSENGERS", "LANG"] {
             assert!(!is_secret_name(name), "{name}");
         }
     }
