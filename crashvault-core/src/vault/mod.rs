@@ -23,6 +23,7 @@ mod door;
 mod drainer;
 #[cfg(feature = "store")]
 mod dumps;
+#[cfg(feature = "store")]
 mod empty;
 #[cfg(feature = "store")]
 mod enabled;
