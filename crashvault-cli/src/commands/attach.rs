@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crashvault::{
@@ -210,9 +211,10 @@ fn path(asked: &AttachmentGet, attachment: &Attachment) -> Result<PathBuf, Failu
     }
 }
 
+/// For its owner alone, as the vault keeps it.
 fn write(path: &Path, content: &[u8], is_forced: bool) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
-    options.write(true);
+    options.write(true).mode(0o600);
     match is_forced {
         true => options.create(true).truncate(true),
         false => options.create_new(true),

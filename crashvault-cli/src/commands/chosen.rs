@@ -14,7 +14,7 @@ pub fn query(query: Option<&str>, chosen: &Chosen) -> String {
     }
     parts.extend(chosen.level.map(|level| format!("level:{level}")));
     let tags = chosen.tags.iter();
-    parts.extend(tags.map(|(key, value)| format!("tags[{key}]:{}", quoted(value))));
+    parts.extend(tags.map(|(key, value)| format!("tags[{}]:{}", quoted(key), quoted(value))));
     if let Some(text) = chosen.words() {
         let is_word = text.chars().all(char::is_alphanumeric);
         parts.push(match is_word {
@@ -35,7 +35,8 @@ impl Chosen {
     }
 }
 
-fn quoted(text: &str) -> String {
+/// A text as a query names it, whatever is in it.
+pub fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
@@ -64,7 +65,7 @@ mod tests {
             tags: vec![("region".into(), "eu \"west\"".into())],
             text: Some("disk full".into()),
         };
-        let expected = r#"(a OR b) level:error tags[region]:"eu \"west\"" message:"disk full""#;
+        let expected = r#"(a OR b) level:error tags["region"]:"eu \"west\"" message:"disk full""#;
         check(Some("a OR b"), &chosen, expected);
     }
 

@@ -4,6 +4,7 @@ use crashvault::{Issue, IssueFilter, Search, Status, Timestamp, Vault};
 use serde_json::json;
 
 use super::Done;
+use super::chosen::quoted;
 use super::reading::{self, Place};
 use crate::args::List;
 use crate::output::text::{counted, visible};
@@ -48,10 +49,8 @@ fn find(vault: &Vault, list: &List, limit: usize) -> crashvault::Result<Vec<Issu
         return vault.issues(&filter);
     }
     let status = status(list).map(|status| format!("status:{}", status.name()));
-    let project = list.project.as_ref().map(|name| {
-        let name = name.replace('\\', "\\\\").replace('"', "\\\"");
-        format!("project:\"{name}\"")
-    });
+    let project = list.project.as_ref();
+    let project = project.map(|name| format!("project:{}", quoted(name)));
     let terms: Vec<String> = status.into_iter().chain(project).collect();
     let search = Search::new(terms.join(" ")).sort(list.sort).limit(limit);
     Ok(vault.search(&list.period.of(search))?.issues)

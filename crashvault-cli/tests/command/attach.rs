@@ -43,6 +43,9 @@ fn a_file_is_kept_with_an_issue_and_written_out_again() {
     assert_eq!(std::fs::read_to_string(&to).unwrap(), "it began well\n");
     place.run(&words).fails(1, "hint: --force writes over it");
     place.ok(&[&words[..], &["--force"]].concat());
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&to).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "for its owner alone");
 }
 
 #[test]

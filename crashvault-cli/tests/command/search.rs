@@ -44,6 +44,7 @@ fn options_of_version_1_say_what_a_query_could() {
         (&["--text", "refused", "level:fatal OR level:debug"], &["3"]),
         (&["--text", "refused by"], &["3"]),
         (&["--tag", "region"], &[]),
+        (&["--tag", "a key] of \"words\"=x"], &[]),
     ] {
         assert_eq!(found(&place, words), expected, "{words:?}");
     }
