@@ -1,8 +1,110 @@
-//! Enters: the text of a stack as a language prints it. Leaves: frames, outermost first.
+//! Enters: any text, such as a log. Leaves: the failures printed in it, as exceptions with frames, and where they stand.
 //!
-//! Never: fails, reads a file, or decides whose a frame is; what is no frame is passed over.
+//! Each language has a file that knows how it prints a failure. It is asked only where one of its marks is in the
+//! text, finds its own failures among other lines, and knows nothing of the others. Where two claim the same lines,
+//! the one that stands first in [`LANGUAGES`] is right: from marks that nothing else prints to mere shapes.
+//!
+//! Never: fails, reads a file, decides whose a frame is, or takes more time than a fixed number of walks over the
+//! text; what is no failure is passed over.
+
+#![expect(dead_code, reason = "languages come one by one")]
 
 pub(crate) mod rust;
+mod text;
 
-/// Frames read from one text: the innermost ones.
+use std::borrow::Cow;
+use std::ops::Range;
+
+use crate::event::{Exception, Frame, Stacktrace, Thread};
+use text::Text;
+
+/// Frames read of one stack: the innermost ones.
 const FRAMES_MAX: usize = 1024;
+/// Failures read from one text.
+const TRACES_MAX: usize = 10_000;
+
+/// A failure that a text tells of.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Trace {
+    /// The platform, as in the event payload: `python`, `java`, `native` …
+    pub language: &'static str,
+    /// The exceptions, oldest cause first, each with its frames, outermost first. The type is as printed, whole
+    /// (`java.io.IOException`); frames have no `in_app`.
+    pub exceptions: Vec<Exception>,
+    /// Other threads, where the text lists them.
+    pub threads: Vec<Thread>,
+    /// The lines it stands in, counted from 0.
+    pub lines: Range<usize>,
+}
+
+/// One way of printing failures.
+struct Language {
+    /// Puts what it finds behind what is there; in the order of the text, and no two over the same lines.
+    find: fn(&Text<'_>, &mut Vec<Trace>),
+}
+
+/// In the order of trust.
+const LANGUAGES: &[Language] = &[];
+
+/// All failures in `text`, in its order. Bytes that are no UTF-8 are replaced, colours of terminals taken out.
+pub(crate) fn parse(text: &[u8]) -> Vec<Trace> {
+    let text = readable(text);
+    let text = Text::new(&text);
+    let mut traces: Vec<Trace> = Vec::new();
+    for language in LANGUAGES {
+        let mut found = Vec::new();
+        (language.find)(&text, &mut found);
+        keep_free(&mut traces, found);
+    }
+    traces.truncate(TRACES_MAX);
+    traces
+}
+
+fn readable(text: &[u8]) -> Cow<'_, str> {
+    match String::from_utf8_lossy(text) {
+        text if memchr::memchr(0x1b, text.as_bytes()).is_some() => {
+            Cow::Owned(text::without_escapes(&text))
+        }
+        text => text,
+    }
+}
+
+/// An exception with its frames, innermost first as most languages print them; of too many the innermost are kept.
+fn exception(ty: Option<&str>, value: Option<&str>, innermost_first: Vec<Frame>) -> Exception {
+    let mut frames = innermost_first;
+    frames.truncate(FRAMES_MAX);
+    frames.reverse();
+    Exception {
+        ty: ty.map(str::to_owned),
+        value: value.map(str::to_owned),
+        stacktrace: (!frames.is_empty()).then(|| Stacktrace {
+            frames,
+            ..Stacktrace::default()
+        }),
+        ..Exception::default()
+    }
+}
+
+/// Merges what stands on lines that are still free into `kept`; both are in the order of the text.
+fn keep_free(kept: &mut Vec<Trace>, found: Vec<Trace>) {
+    if found.is_empty() {
+        return;
+    }
+    let mut merged = Vec::with_capacity(kept.len() + found.len());
+    let mut older = std::mem::take(kept).into_iter().peekable();
+    for trace in found {
+        while let Some(next) = older.next_if(|older| older.lines.start < trace.lines.end) {
+            merged.push(next);
+        }
+        let taken_until = merged.last().map_or(0, |last: &Trace| last.lines.end);
+        if trace.lines.start >= taken_until {
+            merged.push(trace);
+        }
+    }
+    merged.extend(older);
+    *kept = merged;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Enters: a text. Leaves: its lines by number, where something stands in it, and lines without what a log wrote before them.
+
+use memchr::memmem;
+
+/// A text and where its lines are.
+pub(super) struct Text<'t> {
+    text: &'t str,
+    /// Where each line begins; the length of the text behind the last.
+    starts: Vec<usize>,
+}
+
+impl<'t> Text<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes()).map(|end| end + 1);
+        let mut starts: Vec<usize> = std::iter::once(0).chain(ends).collect();
+        if starts.last() != Some(&text.len()) {
+            starts.push(text.len());
+        }
+        Self { text, starts }
+    }
+
+    /// How many lines there are.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// A line without its end; empty behind the last.
+    pub(super) fn line(&self, number: usize) -> &'t str {
+        let (Some(&start), Some(&end)) = (self.starts.get(number), self.starts.get(number + 1))
+        else {
+            return "";
+        };
+        let line = &self.text[start..end];
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        line.strip_suffix('\r').unwrap_or(line)
+    }
+
+    /// Whether `mark` stands anywhere.
+    pub(super) fn contains(&self, mark: &str) -> bool {
+        memmem::find(self.text.as_bytes(), mark.as_bytes()).is_some()
+    }
+
+    /// Where `mark` stands: the number of the line, and the byte within it. In the order of the text. A mark is within one
+    /// line.
+    pub(super) fn places<'a>(&'a self, mark: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let mut number = 0;
+        memmem::find_iter(self.text.as_bytes(), mark.as_bytes()).map(move |at| {
+            // Most marks are near the one before.
+            number += self.starts[number + 1..].partition_point(|&start| start <= at);
+            (number, at - self.starts[number])
+        })
+    }
+}
+
+/// What a log writes before each line: `2026-01-02 03:04:05,678 ERROR [7] `, `app_1  | `, `E/AndroidRuntime( 123): `.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prefix<'t> {
+    shape: &'t str,
+}
+
+impl<'t> Prefix<'t> {
+    /// What stands before `column` in the line where a failure begins.
+    pub(super) fn of(line: &'t str, column: usize) -> Self {
+        Self {
+            shape: line.get(..column).unwrap_or_default(),
+        }
+    }
+
+    /// The line without a prefix of this shape: the same but for the digits of times and numbers. Lines of a failure that
+    /// have no prefix come as they are.
+    pub(super) fn strip<'l>(&self, line: &'l str) -> &'l str {
+        self.of_line(line).unwrap_or(line)
+    }
+
+    /// The same; `None` where the line has no such prefix.
+    pub(super) fn of_line<'l>(&self, line: &'l str) -> Option<&'l str> {
+        // Most lines have the very prefix, or none.
+        if let Some(rest) = line.strip_prefix(self.shape) {
+            return Some(rest);
+        }
+        let (mut shape, mut rest) = (self.shape, line);
+        loop {
+            let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+            match (digits(shape), digits(rest)) {
+                (0, 0) => {}
+                (0, _) | (_, 0) => return None,
+                (of_shape, of_line) => (shape, rest) = (&shape[of_shape..], &rest[of_line..]),
+            }
+            let Some(character) = shape.chars().next() else {
+                return Some(rest);
+            };
+            rest = rest.strip_prefix(character)?;
+            shape = &shape[character.len_utf8()..];
+        }
+    }
+}
+
+/// The text without what colours a terminal.
+pub(super) fn without_escapes(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(0x1b, rest.as_bytes()) {
+        plain.push_str(&rest[..at]);
+        let sequence = &rest[at + 1..];
+        rest = match sequence.strip_prefix('[') {
+            Some(control) => {
+                let end = control
+                    .bytes()
+                    .position(|byte| !(b' '..=b'?').contains(&byte));
+                match end {
+                    Some(end) if (b'@'..=b'~').contains(&control.as_bytes()[end]) => {
+                        &control[end + 1..]
+                    }
+                    _ => control,
+                }
+            }
+            None => sequence,
+        };
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_found_by_number() {
+        let text = Text::new("a\r\nb\n\nc");
+        let lines: Vec<&str> = (0..text.len() + 1).map(|n| text.line(n)).collect();
+        assert_eq!(lines, ["a", "b", "", "c", ""]);
+        assert_eq!(Text::new("").len(), 0);
+        assert_eq!(Text::new("a\n").len(), 1);
+    }
+
+    #[test]
+    fn marks_are_found_with_their_lines() {
+        let text = Text::new("x at\n\nat at\n");
+        let places: Vec<_> = text.places("at").collect();
+        assert_eq!(places, [(0, 2), (2, 0), (2, 3)]);
+        assert!(!text.contains("xat"));
+    }
+
+    #[track_caller]
+    fn check_prefix(first: &str, column: usize, line: &str, expected: &str) {
+        assert_eq!(Prefix::of(first, column).strip(line), expected, "{line}");
+    }
+
+    #[test]
+    fn prefixes_of_logs_are_taken_off() {
+        check_prefix("app_1  | boom", 9, "app_1  |   at x", "  at x");
+        check_prefix(
+            "2026-01-02 03:04:05,678 E boom",
+            26,
+            "2026-01-02 03:04:15,9 E  at x",
+            " at x",
+        );
+        check_prefix("E/Run( 1): boom", 11, "E/Run( 22): at x", "at x");
+    }
+
+    #[test]
+    fn lines_without_the_prefix_stay() {
+        check_prefix("ERROR boom", 6, "  at x", "  at x");
+        check_prefix("", 0, "  at x", "  at x");
+        check_prefix("12: boom", 4, "a: b", "a: b");
+    }
+
+    #[test]
+    fn colours_are_taken_out() {
+        assert_eq!(without_escapes("\x1b[1;31mError\x1b[0m: x"), "Error: x");
+        assert_eq!(without_escapes("a\x1b"), "a");
+        assert_eq!(without_escapes("a\x1b[31"), "a31");
+        assert_eq!(without_escapes("\x1b[31é"), "31é");
+    }
+}
