@@ -96,6 +96,8 @@ pub use export::v1::V1Remark;
 #[cfg(feature = "store")]
 pub use export::{ExportFormat, ExportKind, ExportReport, ExportRule, ImportReport, ReportRule};
 #[cfg(feature = "store")]
+pub use group::Grouper;
+#[cfg(feature = "store")]
 pub use ingest::DrainReport;
 #[cfg(feature = "actix")]
 pub use integrations::actix;

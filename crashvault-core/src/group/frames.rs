@@ -2,11 +2,14 @@
 //!
 //! Never: normalises more frames than are asked for.
 
+use super::machinery::{Part, part_of};
 use super::names::{self, Language};
 use crate::event::{Event, Exception, Frame, Image, Stacktrace};
 
 /// How many functions make a key.
 pub(super) const FUNCTIONS_MAX: usize = 5;
+/// How many functions are compared.
+pub(super) const COMPARED_MAX: usize = 16;
 /// Frames looked at from the innermost out; a runaway recursion has no more to say beyond.
 const FRAMES_MAX: usize = 512;
 /// Exceptions looked at in one chain.
@@ -77,14 +80,32 @@ fn is_stand_in(exception: &Exception) -> bool {
     ty.starts_with("React ErrorBoundary ")
 }
 
-/// The stack that speaks for the event: the root cause's, else the thrown one's, else that of the thread it
-/// happened in; of these the first with a usable frame, and its frames as names.
+/// The functions that speak for an event.
+#[derive(Debug, Default)]
+pub(super) struct Functions {
+    /// Their names, the innermost first.
+    pub(super) names: Vec<String>,
+    /// Whether all of them are a library's: a test runner or a server looks the same around everything.
+    pub(super) is_foreign: bool,
+}
+
+/// The stack that speaks for the event, at most `max` names of it: the root cause's, else the thrown one's, else that of
+/// the thread it happened in; of these the first with a usable frame.
 pub(super) fn functions(
     event: &Event,
     thrown: Option<&Exception>,
     root: Option<&Exception>,
-) -> Vec<String> {
-    let language = Language::of(&event.platform);
+    max: usize,
+) -> Functions {
+    let reader = Reader {
+        language: Language::of(&event.platform),
+        thrown: root
+            .or(thrown)
+            .and_then(|e| e.ty.as_deref())
+            .unwrap_or_default(),
+        is_stall: thrown.is_some_and(is_stall),
+        max,
+    };
     let own = [root, thrown];
     let exceptions = own
         .into_iter()
@@ -92,10 +113,22 @@ pub(super) fn functions(
         .filter_map(|e| e.stacktrace.as_ref());
     let stacks = || exceptions.clone().chain(thread_stack(event));
     stacks()
-        .map(|stack| named(stack, language))
-        .chain(stacks().map(|stack| offsets(stack, &event.images)))
-        .find(|names| !names.is_empty())
+        .map(|stack| reader.named(stack))
+        .chain(stacks().map(|stack| Functions {
+            names: offsets(stack, &event.images, max),
+            is_foreign: false,
+        }))
+        .find(|functions| !functions.names.is_empty())
         .unwrap_or_default()
+}
+
+/// A kernel that notices that somebody does not come to an end does so in an interrupt.
+fn is_stall(exception: &Exception) -> bool {
+    let texts = [&exception.ty, &exception.value];
+    texts
+        .into_iter()
+        .flatten()
+        .any(|text| ["stall", "lockup"].iter().any(|word| text.contains(word)))
 }
 
 fn thread_stack(event: &Event) -> Option<&Stacktrace> {
@@ -107,21 +140,94 @@ fn thread_stack(event: &Event) -> Option<&Stacktrace> {
         .and_then(|thread| thread.stacktrace.as_ref())
 }
 
-/// The first distinct in-app names from the innermost out. Without in-app frames those that are not known to be a
-/// library's, without these all.
-fn named(stack: &Stacktrace, language: Language) -> Vec<String> {
-    let frames = own_frames(stack, language);
-    let wanted: [fn(&Frame) -> bool; 3] = [is_in_app, |frame| frame.in_app.is_none(), |_| true];
-    wanted
-        .iter()
-        .map(|wanted| {
-            distinct(
-                frames.iter().rev().take(FRAMES_MAX).filter(|f| wanted(f)),
-                language,
-            )
-        })
-        .find(|names| !names.is_empty())
-        .unwrap_or_default()
+/// Reads the names of one stack.
+struct Reader<'e> {
+    language: Language,
+    /// The type of the exception.
+    thrown: &'e str,
+    is_stall: bool,
+    max: usize,
+}
+
+impl Reader<'_> {
+    /// The first distinct in-app names from the innermost out. Without in-app frames those that are not known to be a
+    /// library's, without these all.
+    fn named(&self, stack: &Stacktrace) -> Functions {
+        let frames = own_frames(stack, self.language);
+        let names = |wanted: fn(&Frame) -> bool| {
+            self.distinct(frames.iter().rev().take(FRAMES_MAX).filter(|f| wanted(f)))
+        };
+        // All of a kernel is the program; the table says what of it counts.
+        if self.language != Language::Kernel {
+            for wanted in [is_in_app, |frame: &Frame| frame.in_app.is_none()] {
+                let names = names(wanted);
+                if !names.is_empty() {
+                    return Functions {
+                        names,
+                        is_foreign: false,
+                    };
+                }
+            }
+        }
+        Functions {
+            names: names(|_| true),
+            is_foreign: self.language != Language::Kernel,
+        }
+    }
+
+    /// Each name counts once, so that the depth of a recursion, mutual ones too, makes no difference. What says nothing
+    /// counts where nothing else is there.
+    fn distinct<'f>(&self, frames: impl Iterator<Item = &'f Frame>) -> Vec<String> {
+        let mut work: Vec<String> = Vec::with_capacity(self.max);
+        let (mut helpers, mut reports) = (Vec::new(), Vec::new());
+        for frame in frames {
+            let Some(name) = names::frame_name(frame, self.language) else {
+                continue;
+            };
+            let part = self.part(&name, frame);
+            if self.is_end(part, &work, &helpers) || work.len() == self.max {
+                break;
+            }
+            // Behind the first that did some work, helpers do too, but for a kernel's, of which half a stack is made.
+            let counts = !work.is_empty() && self.language != Language::Kernel;
+            let names = match part {
+                _ if counts => &mut work,
+                Part::Work => &mut work,
+                Part::Helper => &mut helpers,
+                Part::Report | Part::Interrupt | Part::Entry => &mut reports,
+            };
+            if names.len() < self.max && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        [work, helpers, reports]
+            .into_iter()
+            .find(|names| !names.is_empty())
+            .unwrap_or_default()
+    }
+
+    fn part(&self, name: &str, frame: &Frame) -> Part {
+        match part_of(name, self.language) {
+            // How an exception is made says nothing of why.
+            Part::Work if self.language == Language::Java && self.is_of_exception(frame) => {
+                Part::Helper
+            }
+            part => part,
+        }
+    }
+
+    fn is_of_exception(&self, frame: &Frame) -> bool {
+        !self.thrown.is_empty() && frame.module.as_deref() == Some(self.thrown)
+    }
+
+    /// Whether what follows has nothing to do with the failure.
+    fn is_end(&self, part: Part, work: &[String], helpers: &[String]) -> bool {
+        match part {
+            Part::Entry => !work.is_empty(),
+            Part::Interrupt => !self.is_stall && !(work.is_empty() && helpers.is_empty()),
+            _ => false,
+        }
+    }
 }
 
 /// The frames without what a panicking Rust program adds further in to report the panic.
@@ -140,37 +246,9 @@ fn own_frames(stack: &Stacktrace, language: Language) -> &[Frame] {
     }
 }
 
-/// Each name counts once, so that the depth of a recursion, mutual ones too, makes no difference.
-fn distinct<'f>(frames: impl Iterator<Item = &'f Frame>, language: Language) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(FUNCTIONS_MAX);
-    let mut machinery = Vec::new();
-    for frame in frames {
-        let Some(name) = names::frame_name(frame, language) else {
-            continue;
-        };
-        if names.contains(&name) {
-            continue;
-        }
-        if names.is_empty() && names::is_machinery(&name) {
-            machinery.push(name);
-            continue;
-        }
-        names.push(name);
-        if names.len() == FUNCTIONS_MAX {
-            break;
-        }
-    }
-    if names.is_empty() {
-        machinery.dedup();
-        machinery.truncate(FUNCTIONS_MAX);
-        return machinery;
-    }
-    names
-}
-
 /// Without any name: binary and offset in it. Absolute addresses differ from run to run, offsets only from build
 /// to build.
-fn offsets(stack: &Stacktrace, images: &[Image]) -> Vec<String> {
+fn offsets(stack: &Stacktrace, images: &[Image], max: usize) -> Vec<String> {
     let places = stack
         .frames
         .iter()
@@ -183,13 +261,13 @@ fn offsets(stack: &Stacktrace, images: &[Image]) -> Vec<String> {
             let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
             Some(format!("{name}+{:#x}", address - image.image_addr?))
         });
-    let mut names: Vec<String> = Vec::with_capacity(FUNCTIONS_MAX);
+    let mut names: Vec<String> = Vec::with_capacity(max);
     for place in places {
+        if names.len() == max {
+            break;
+        }
         if !names.contains(&place) {
             names.push(place);
-        }
-        if names.len() == FUNCTIONS_MAX {
-            break;
         }
     }
     names

@@ -8,6 +8,8 @@ use crate::event::limits::head;
 
 /// What is read of a message, in bytes, and the bound of what is made of it.
 const TEXT_BYTES_MAX: usize = 4096;
+/// The same of a message whose words are compared.
+const WORDS_BYTES_MAX: usize = 1000;
 /// Lines read of a message: the rest is often a dump.
 const LINES_MAX: usize = 10;
 /// Longest local part of an e-mail address (RFC 5321 §4.5.3.1.1).
@@ -47,11 +49,43 @@ const SIGNS: &[(Matcher, &str)] = &[
 
 /// Replaces ids, numbers, addresses, paths, times and quoted texts by placeholders; white space becomes one blank.
 pub(super) fn parameterise(text: &str) -> String {
-    let text = first_lines(head(text, TEXT_BYTES_MAX));
+    template(head(text, TEXT_BYTES_MAX), false)
+}
+
+/// The words of a message, with placeholders for what changes. What stands in quotes are words too: names of types and
+/// members, more often than not.
+pub(super) fn words(text: &str, max: usize) -> Vec<String> {
+    let text = without_quotes(head(text, WORDS_BYTES_MAX).trim());
+    let template = template(text, true);
+    let is_outside = |c: char| !is_word(c) && c != '<' && c != '>';
+    let pieces = template.split(is_outside).filter_map(|piece| {
+        let is_placeholder = PLACEHOLDERS.contains(&piece);
+        let word = if is_placeholder {
+            piece
+        } else {
+            piece.trim_matches(['<', '>'])
+        };
+        (!word.is_empty()).then(|| word.to_owned())
+    });
+    pieces.take(max).collect()
+}
+
+/// A message that is a quoted text as a whole is that text.
+fn without_quotes(text: &str) -> &str {
+    let mut inside = text.chars();
+    match (inside.next(), inside.next_back()) {
+        (Some(open), Some(close)) if partner(open) == Some(close) => inside.as_str(),
+        _ => text,
+    }
+}
+
+fn template(text: &str, reads_quotes: bool) -> String {
+    let text = first_lines(text);
     let mut scanner = Scanner {
         rest: text,
         made: String::with_capacity(text.len()),
         unclosed: Vec::new(),
+        reads_quotes,
     };
     while scanner.step() {}
     scanner.made.truncate(scanner.made.trim_end().len());
@@ -70,6 +104,8 @@ struct Scanner<'t> {
     made: String,
     /// Quotes known to have no partner in the rest.
     unclosed: Vec<char>,
+    /// What is quoted is read as the rest.
+    reads_quotes: bool,
 }
 
 impl Scanner<'_> {
@@ -124,7 +160,9 @@ impl Scanner<'_> {
     }
 
     fn find(&mut self, first: char) -> Option<(usize, &'static str)> {
-        if let Some(close) = partner(first) {
+        if let Some(close) = partner(first)
+            && !self.reads_quotes
+        {
             return Some((self.quoted(first, close)?, "<str>"));
         }
         let table = if is_word(first) { WORDS } else { SIGNS };

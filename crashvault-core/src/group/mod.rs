@@ -11,14 +11,21 @@
 
 mod frames;
 mod glob;
+mod join;
+mod kinds;
 mod legacy;
+mod machinery;
+mod memory;
 mod message;
 mod names;
 mod rules;
+mod similar;
+mod traits;
 
 #[cfg(feature = "v1")]
 pub(crate) use legacy::LegacyFingerprint;
 pub(crate) use legacy::legacy_fingerprint;
+pub use memory::Grouper;
 pub(crate) use rules::{GroupRule, GroupRules};
 
 use crate::event::limits::{FINGERPRINT_PARTS_MAX, cut};
@@ -29,7 +36,7 @@ use message::parameterise;
 use names::Language;
 
 /// The version of the rules in this room; it changes when an event's key may.
-pub(crate) const ALGORITHM: u32 = 1;
+pub(crate) const ALGORITHM: u32 = 2;
 
 /// Longest part that is shown, in bytes; the key is made of the whole.
 const PART_BYTES_MAX: usize = 512;
@@ -148,21 +155,28 @@ fn exception_key(event: &Event, thrown: &Exception) -> Key {
     if !std::ptr::eq(root, thrown) {
         parts.push(format!("cause {}", type_of(root, language)));
     }
-    let functions = frames::functions(event, Some(thrown), Some(root));
-    if functions.is_empty() {
-        let value = thrown.value.as_deref().or(event.message_text());
-        parts.push(format!("value {}", parameterise(value.unwrap_or_default())));
+    let functions = frames::functions(event, Some(thrown), Some(root), frames::FUNCTIONS_MAX);
+    if functions.names.is_empty() {
+        parts.push(value_part(event, thrown));
         return Key {
             reason: "type",
             parts,
         };
     }
+    if functions.is_foreign {
+        parts.push(value_part(event, thrown));
+    }
     push_words(&mut parts, thrown, root);
-    push_functions(&mut parts, functions);
+    push_functions(&mut parts, functions.names);
     Key {
         reason: "stack",
         parts,
     }
+}
+
+fn value_part(event: &Event, thrown: &Exception) -> String {
+    let value = thrown.value.as_deref().or(event.message_text());
+    format!("value {}", parameterise(value.unwrap_or_default()))
 }
 
 /// Types that hold any failure at all.
@@ -206,7 +220,7 @@ fn message_key(event: &Event) -> Key {
                 parts: vec![format!("message {}", parameterise(template))],
             };
         }
-        None => frames::functions(event, None, None),
+        None => frames::functions(event, None, None, frames::FUNCTIONS_MAX).names,
     };
     let mut parts = Vec::with_capacity(1 + frames::FUNCTIONS_MAX);
     if functions.is_empty() {

@@ -14,8 +14,10 @@ const NESTING_MAX: usize = 16;
 /// A family of languages that print names alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
-    /// Rust, C, C++, Objective-C, Swift, kernels.
+    /// Rust, C, C++, Objective-C, Swift.
     Native,
+    /// The Linux kernel.
+    Kernel,
     Python,
     JavaScript,
     /// Java, Kotlin, Scala, Groovy.
@@ -37,7 +39,7 @@ const PLATFORMS: &[(&str, Language)] = &[
     ("cocoa", Language::Native),
     ("objc", Language::Native),
     ("swift", Language::Native),
-    ("linux-kernel", Language::Native),
+    ("linux-kernel", Language::Kernel),
     ("python", Language::Python),
     ("javascript", Language::JavaScript),
     ("node", Language::JavaScript),
@@ -84,62 +86,6 @@ const NAMELESS: &[&str] = &[
     "unknown",
 ];
 
-/// The steps out of a program that are the same for every failure in it: what unwinds, reports, raises.
-/// They stand innermost and say nothing. Compared as prefixes of the normalised name.
-const MACHINERY: &[&str] = &[
-    "core::panicking::",
-    "core::option::expect_failed",
-    "core::option::unwrap_failed",
-    "core::result::unwrap_failed",
-    "core::slice::index::slice_",
-    "core::str::slice_error_fail",
-    "core::cell::panic_already_",
-    "std::panicking::",
-    "std::process::abort",
-    "std::rt::begin_panic",
-    "std::rt::panic_",
-    "std::sys::backtrace::",
-    "std::backtrace",
-    "std::sys_common::backtrace::",
-    "backtrace::",
-    "rust_begin_unwind",
-    "__rustc::rust_begin_unwind",
-    "rust_panic",
-    "__rust_start_panic",
-    "crashvault::capture::",
-    "sentry_panic::",
-    "sentry_backtrace::",
-    "sentry_core::",
-    "std::terminate",
-    "std::__terminate",
-    "__cxxabiv1::",
-    "__cxa_",
-    "__gnu_cxx::__verbose_terminate_handler",
-    "__pthread_kill",
-    "pthread_kill",
-    "__assert_fail",
-    "__libc_message",
-    "__fortify_fail",
-    "__stack_chk_fail",
-    "__sanitizer",
-    "__asan",
-    "__ubsan",
-    "__restore_rt",
-    "__kernel_vsyscall",
-    "_sigtramp",
-    "gsignal",
-    "raise",
-    "abort",
-    "runtime.gopanic",
-    "runtime.panic",
-    "runtime.sigpanic",
-    "runtime.goPanic",
-    "panic",
-];
-
-/// Whole names in [`MACHINERY`] that would hit others as prefixes.
-const MACHINERY_WHOLE: &[&str] = &["raise", "abort", "panic", "gsignal", "rust_panic"];
-
 /// How a stack of this program begins; which of them are there depends on the C library and on the thread.
 const ENTRIES: &[&str] = &[
     "_start",
@@ -157,13 +103,6 @@ const ENTRIES: &[&str] = &[
     "runtime.goexit",
     "runtime.main",
 ];
-
-/// Whether a normalised name belongs to what raises and reports failures.
-pub(super) fn is_machinery(name: &str) -> bool {
-    MACHINERY.iter().any(|prefix| {
-        name.starts_with(prefix) && (name == *prefix || !MACHINERY_WHOLE.contains(prefix))
-    })
-}
 
 /// Whether this raw name ends Rust's own part of a panicking stack: all that is further in reports the panic.
 pub(super) fn ends_panic(function: &str) -> bool {
@@ -193,7 +132,7 @@ pub(super) fn frame_name(frame: &Frame, platform: Language) -> Option<String> {
         || function.starts_with(&scope)
         || (language == Language::Native && function.contains("::"));
     let separator = match language {
-        Language::Native | Language::Ruby | Language::Php => "::",
+        Language::Native | Language::Kernel | Language::Ruby | Language::Php => "::",
         _ => ".",
     };
     Some(if says_scope {
@@ -233,6 +172,7 @@ pub(super) fn function(language: Language, name: &str) -> Option<String> {
     }
     match language {
         Language::Native => Some(native(name, 0)),
+        Language::Kernel => Some(kernel(name).to_owned()),
         Language::Python => python(name),
         Language::JavaScript => Some(javascript(name)),
         Language::Java => java(name),
@@ -627,6 +567,16 @@ fn split_outside<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str)> {
         before = byte;
     }
     None
+}
+
+/// Functions of C: what compilers append, and numbers of local copies (`nstr.37854`).
+fn kernel(name: &str) -> &str {
+    let name = without_suffixes(name);
+    let name = name.split_once([' ', '/']).map_or(name, |(name, _)| name);
+    match name.rsplit_once('.') {
+        Some((own, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => own,
+        _ => name,
+    }
 }
 
 /// C++ prints the result's type before the names of templates.
@@ -1032,14 +982,6 @@ mod tests {
         assert_eq!(file_name("chunk-1A2B3C4D.js"), "chunk.js");
         assert_eq!(file_name("C:\\app\\x.js"), "x.js");
         assert_eq!(file_name("<anonymous>"), "");
-    }
-
-    #[test]
-    fn the_way_out_of_a_panic_says_nothing() {
-        assert!(is_machinery("core::panicking::panic_fmt"));
-        assert!(is_machinery("raise"));
-        assert!(!is_machinery("raise_salary"));
-        assert!(!is_machinery("panic_button"));
     }
 
     #[test]

@@ -86,7 +86,27 @@ fn without_in_app_frames_all_count() {
     check(
         thrown("rust", "E", "", &["-lib::f", "-lib::g"]),
         "stack",
-        &["type E", "fn lib::f", "fn lib::g", "platform rust"],
+        &[
+            "type E",
+            "value ",
+            "fn lib::f",
+            "fn lib::g",
+            "platform rust",
+        ],
+    );
+}
+
+/// A test runner or a server looks the same around everything that goes wrong in it.
+#[test]
+fn where_all_is_a_librarys_the_message_counts() {
+    let event = |value: &str, frames: &[&str]| thrown("java", "E", value, frames);
+    different(
+        event("no cart", &["-lib.run"]),
+        event("no till", &["-lib.run"]),
+    );
+    same(
+        event("no cart", &["lib.run"]),
+        event("no till", &["lib.run"]),
     );
 }
 

@@ -1,0 +1,160 @@
+//! Enters: a variant that is new, and those that are known. Leaves: which issue it joins, if any, and how near it was.
+//!
+//! Deterministic: the same variants in the same order join the same issues.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use super::similar::{Likeness, Rarity, Subject, Weights};
+use super::traits::{Name, Sketch};
+
+/// The rarest functions of a variant, by which those are found that may be like it.
+const KEYS_MAX: usize = 8;
+/// Of so many innermost functions.
+const KEYS_FROM: usize = 12;
+/// Variants read for each of them, the newest.
+pub(crate) const BEARERS_MAX: usize = 64;
+/// Variants compared with a new one.
+const COMPARED_MAX: usize = 64;
+/// Variants of an issue that must be like a new one.
+const SUPPORT_COUNT: usize = 3;
+/// What a name counts in finding others however common it is.
+const FLOOR: f64 = 0.05;
+/// What the same message counts in finding others.
+const SAME_MESSAGE: f64 = 0.5;
+
+/// The variants of one project that are known.
+pub(crate) trait Known {
+    type Error;
+    /// How many issues they make.
+    fn issues(&self) -> Result<u64, Self::Error>;
+    /// In how many of them a name occurs.
+    fn spread(&self, name: Name) -> Result<u32, Self::Error>;
+    /// The variants that bear a name, the newest first, at most [`BEARERS_MAX`].
+    fn bearers(&self, name: Name) -> Result<Vec<u64>, Self::Error>;
+    /// A variant, and the issue it belongs to.
+    fn variant(&self, variant: u64) -> Result<Option<(Rc<Sketch>, u64)>, Self::Error>;
+}
+
+/// An issue that a variant is like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Match {
+    pub(crate) issue: u64,
+    /// Its variant that is most alike.
+    pub(crate) variant: u64,
+    pub(crate) likeness: Likeness,
+    /// The mean of its variants that are most alike.
+    pub(crate) support: f64,
+}
+
+/// What becomes of a new variant.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Placing {
+    /// The issue it joins.
+    pub(crate) joins: Option<Match>,
+    /// The issue that was nearest else.
+    pub(crate) runner_up: Option<Match>,
+    /// The names that the issue did not have: of a new issue all. Whoever keeps the spread counts them.
+    pub(crate) names_new: Vec<Name>,
+}
+
+/// The names by which a variant is found again: its functions and its message.
+pub(crate) fn names(sketch: &Sketch) -> Vec<Name> {
+    let mut names = sketch.functions.clone();
+    names.extend(sketch.message());
+    names
+}
+
+/// Finds the place of a new variant.
+pub(crate) fn place<K: Known>(
+    known: &K,
+    sketch: &Sketch,
+    weights: &Weights,
+) -> Result<Placing, K::Error> {
+    let names = names(sketch);
+    let mut spread = HashMap::with_capacity(names.len());
+    for name in &names {
+        spread.insert(*name, known.spread(*name)?);
+    }
+    let rarity = Rarity::new(known.issues()?, spread);
+    let nearest = nearest(known, sketch, &rarity)?;
+    let mut compared = Vec::with_capacity(nearest.len());
+    for variant in nearest {
+        if let Some((other, issue)) = known.variant(variant)? {
+            compared.push((variant, other, issue));
+        }
+    }
+    // How rare the others' names are is needed too.
+    let mut spread = rarity.into_spread();
+    for (_, other, _) in &compared {
+        for name in &other.functions {
+            if !spread.contains_key(name) {
+                spread.insert(*name, known.spread(*name)?);
+            }
+        }
+    }
+    let rarity = Rarity::new(known.issues()?, spread);
+    let subject = Subject::new(sketch, weights, &rarity);
+    let mut issues: BTreeMap<u64, Vec<(u64, Likeness)>> = BTreeMap::new();
+    for (variant, other, issue) in &compared {
+        let likeness = subject.compare(other);
+        issues.entry(*issue).or_default().push((*variant, likeness));
+    }
+    let mut matches: Vec<Match> = issues.into_iter().map(best).collect();
+    // Stable: of two that are equal, the older issue is first.
+    matches.sort_by(|a, b| b.support.total_cmp(&a.support));
+    let is_joined = |m: &&Match| m.likeness.score >= weights.join && m.support >= weights.support;
+    let joins = matches.iter().find(is_joined).copied();
+    let others = matches
+        .iter()
+        .filter(|m| Some(m.issue) != joins.map(|j| j.issue));
+    let runner_up = others
+        .max_by(|a, b| a.likeness.score.total_cmp(&b.likeness.score))
+        .copied();
+    let has = |name: &Name| {
+        compared.iter().any(|(_, other, issue)| {
+            Some(*issue) == joins.map(|j| j.issue)
+                && (other.functions.contains(name) || other.message() == Some(*name))
+        })
+    };
+    Ok(Placing {
+        joins,
+        runner_up,
+        names_new: names.into_iter().filter(|name| !has(name)).collect(),
+    })
+}
+
+/// Those that share the most, and rarest, names.
+fn nearest<K: Known>(known: &K, sketch: &Sketch, rarity: &Rarity) -> Result<Vec<u64>, K::Error> {
+    let mut keys: Vec<(f64, Name)> = sketch
+        .functions
+        .iter()
+        .take(KEYS_FROM)
+        .map(|name| (rarity.of(*name) + FLOOR, *name))
+        .collect();
+    keys.sort_by(|a, b| b.0.total_cmp(&a.0));
+    keys.truncate(KEYS_MAX);
+    keys.extend(sketch.message().map(|message| (SAME_MESSAGE, message)));
+    let mut weights: HashMap<u64, f64> = HashMap::new();
+    for (weight, name) in keys {
+        for variant in known.bearers(name)? {
+            *weights.entry(variant).or_default() += weight;
+        }
+    }
+    let mut nearest: Vec<(u64, f64)> = weights.into_iter().collect();
+    nearest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    nearest.truncate(COMPARED_MAX);
+    Ok(nearest.into_iter().map(|(variant, _)| variant).collect())
+}
+
+fn best((issue, mut variants): (u64, Vec<(u64, Likeness)>)) -> Match {
+    variants.sort_by(|a, b| b.1.score.total_cmp(&a.1.score).then(a.0.cmp(&b.0)));
+    let nearest = &variants[..variants.len().min(SUPPORT_COUNT)];
+    let sum: f64 = nearest.iter().map(|(_, likeness)| likeness.score).sum();
+    Match {
+        issue,
+        variant: variants[0].0,
+        likeness: variants[0].1,
+        support: sum / nearest.len() as f64,
+    }
+}
