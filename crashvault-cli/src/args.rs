@@ -7,6 +7,7 @@ mod change;
 mod configure;
 mod decide;
 mod foreign;
+mod group;
 mod room;
 mod searches;
 mod sharing;
@@ -30,6 +31,7 @@ pub use change::{Batch, Kill, Purge, SetSeverity, SetStatus, SetTitle};
 pub use configure::{Config, ConfigCommand, Notify, Webhook, WebhookCommand};
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
 pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
+pub use group::GroupTraces;
 pub use room::{Archive, Gc, Prune, Restore};
 pub use searches::{Period, Searches, SearchesCommand};
 pub use sharing::{Export, Form, GenerateReport, Share};
@@ -166,6 +168,8 @@ pub enum Command {
     Stats(Stats),
     Diagnose(Diagnose),
     Open(Open),
+    #[command(name = "group")]
+    GroupTraces(GroupTraces),
     Resolve(Resolve),
     Reopen(Reopen),
     Ignore(Ignore),

@@ -96,7 +96,7 @@ pub use export::v1::V1Remark;
 #[cfg(feature = "store")]
 pub use export::{ExportFormat, ExportKind, ExportReport, ExportRule, ImportReport, ReportRule};
 #[cfg(feature = "store")]
-pub use group::Grouper;
+pub use group::{Grouper, TraceLine};
 #[cfg(feature = "store")]
 pub use ingest::DrainReport;
 #[cfg(feature = "actix")]

@@ -15,7 +15,7 @@ use crate::run::{self, cargo};
 use crate::usage::{self, Answer, Usage};
 
 /// The benchmarks and what each shows. The program is `bench-NAME` in `bench/peers`.
-const BENCHES: [(&str, &str); 5] = [
+const BENCHES: [(&str, &str); 6] = [
     (
         "capture",
         "microseconds and allocations of each capture verb",
@@ -23,6 +23,10 @@ const BENCHES: [(&str, &str); 5] = [
     (
         "cli",
         "milliseconds and memory of the command, whole processes over a large vault",
+    ),
+    (
+        "grouping",
+        "how well stack traces with known causes are grouped, events a second, memory",
     ),
     (
         "native",

@@ -27,6 +27,7 @@
 
 pub mod alloc;
 pub mod events;
+pub mod grouping;
 pub mod harness;
 pub mod logging;
 pub mod ours;

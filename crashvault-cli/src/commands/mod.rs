@@ -19,6 +19,7 @@ mod editor;
 mod events;
 mod export;
 mod gc;
+mod group;
 mod import;
 mod import_export;
 mod list;
@@ -138,6 +139,7 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Stats(stats) => stats::run(&place(global)?, stats, screen),
         Command::Diagnose(diagnose) => source::diagnose(&place(global)?, diagnose, screen),
         Command::Open(open) => source::open(&place(global)?, open, screen),
+        Command::GroupTraces(traces) => group::run(traces, screen),
         Command::Completion(completion) => completion::run(completion, screen),
         Command::Man(man) => man::run(man, screen),
         Command::Plugins(_) => plugin::list(screen),

@@ -99,6 +99,11 @@ fn of_search() {
 }
 
 #[test]
+fn of_group() {
+    check("group", &["group"]);
+}
+
+#[test]
 fn of_searches() {
     check("searches", &["searches"]);
 }

@@ -15,6 +15,7 @@ mod dumps;
 mod events;
 mod export;
 mod from_v1;
+mod group;
 mod guide;
 mod help;
 mod import;

@@ -14,6 +14,7 @@ mod glob;
 mod join;
 mod kinds;
 mod legacy;
+mod lines;
 mod machinery;
 mod memory;
 mod message;
@@ -25,6 +26,7 @@ mod traits;
 #[cfg(feature = "v1")]
 pub(crate) use legacy::LegacyFingerprint;
 pub(crate) use legacy::legacy_fingerprint;
+pub use lines::TraceLine;
 pub use memory::Grouper;
 pub(crate) use rules::{GroupRule, GroupRules};
 

@@ -559,8 +559,7 @@ fn any_names_make_a_key() {
     }
 }
 
-/// The variant key alone must rarely mix two faults; joining variants is stage 2's work. With
-/// `CRASHVAULT_GROUPING_OUT=dir` the keys of all data sets are written there, to be scored.
+/// The variant key alone must rarely mix two faults; joining variants is stage 2's work.
 #[test]
 fn faults_of_real_programs_are_rarely_mixed() {
     let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/grouping");
@@ -575,7 +574,8 @@ fn faults_of_real_programs_are_rarely_mixed() {
     let mut truths = std::collections::BTreeMap::<_, usize>::new();
     for line in text.lines() {
         let trace: Value = serde_json::from_str(line).unwrap();
-        let key = default(trace_event(&trace)).variant;
+        let event = super::TraceLine::from_json(line.as_bytes()).unwrap().event;
+        let key = group(&event, &GroupRules::default()).variant;
         let truth = trace["group"].to_string();
         *sizes.entry(key).or_default() += 1;
         *truths.entry(truth.clone()).or_default() += 1;
@@ -599,53 +599,6 @@ fn faults_of_real_programs_are_rarely_mixed() {
     let recall = shared(&|_, truth| truths[truth]);
     assert!(precision > 0.9, "B-cubed precision {precision}");
     assert!(recall > 0.3, "B-cubed recall {recall}");
-    write_keys(&data);
-}
-
-fn write_keys(data: &std::path::Path) {
-    let Ok(out) = std::env::var("CRASHVAULT_GROUPING_OUT") else {
-        return;
-    };
-    for set in [
-        "python-faults",
-        "defects4j-exceptions",
-        "syzkaller-linux",
-        "casr-xlnt",
-    ] {
-        let text = std::fs::read_to_string(data.join(set).join("dev.jsonl")).unwrap();
-        let lines: Vec<String> = text
-            .lines()
-            .map(|line| {
-                let trace: Value = serde_json::from_str(line).unwrap();
-                let grouping = default(trace_event(&trace));
-                json!({"id": trace["id"], "predicted": grouping.variant.to_string(), "parts": grouping.parts})
-                    .to_string()
-            })
-            .collect();
-        std::fs::write(std::path::Path::new(&out).join(set), lines.join("\n")).unwrap();
-    }
-}
-
-/// The data lists frames innermost first, and the chain from the thrown exception (again) down, without frames.
-fn trace_event(trace: &Value) -> Value {
-    let exception = |of: &Value| {
-        let mut frames: Vec<Value> = of["frames"].as_array().cloned().unwrap_or_default();
-        frames.reverse();
-        for frame in &mut frames {
-            frame["filename"] = frame["file"].take();
-        }
-        json!({"type": of["type"], "value": of["message"], "stacktrace": {"frames": frames}})
-    };
-    let mut chain: Vec<Value> = trace["chain"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .skip(1)
-        .map(exception)
-        .collect();
-    chain.reverse();
-    chain.push(exception(trace));
-    json!({"platform": trace["platform"], "exception": chain})
 }
 
 #[test]

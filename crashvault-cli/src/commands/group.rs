@@ -1,0 +1,51 @@
+//! `group`: stack traces of a file in groups, by the engine's rules and without a vault.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use crashvault::{Grouper, TraceLine};
+use serde_json::json;
+
+use super::Done;
+use crate::args::GroupTraces;
+use crate::output::{Failure, Screen, Stop};
+
+pub fn run(traces: &GroupTraces, screen: &mut Screen) -> Result<Done, Stop> {
+    let file = &traces.file;
+    if file == Path::new("-") {
+        return lines(&mut io::stdin().lock(), "stdin", screen);
+    }
+    let name = file.display().to_string();
+    let opened = File::open(file).map_err(|error| unreadable(&name, &error))?;
+    lines(&mut BufReader::new(opened), &name, screen)
+}
+
+fn lines(from: &mut dyn BufRead, name: &str, screen: &mut Screen) -> Result<Done, Stop> {
+    let mut grouper = Grouper::new();
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let length = from.read_until(b'\n', &mut line);
+        if length.map_err(|error| unreadable(name, &error))? == 0 {
+            break;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let read = TraceLine::from_json(&line).map_err(|error| {
+            let message = format!("line {number} of {name} is no trace: {}", error.message());
+            Failure::new(message, "`crashvault help group` shows what a line is")
+        })?;
+        let predicted = grouper.add(&read.event);
+        screen.line(json!({"id": read.id, "predicted": predicted}))?;
+    }
+    Ok(Done::Well)
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Failure {
+    Failure::new(
+        format!("cannot read {name}: {error}"),
+        "name a file that can be read",
+    )
+}
