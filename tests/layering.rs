@@ -11,6 +11,7 @@ use crashvault_tests::{cargo, files_below, repository, source};
 /// and none of them may use `lib.rs`: a name is imported from the room that owns it.
 const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("file", &[]),
     ("scratch", &[]),
     ("time", &["error"]),
     ("event", &["error", "time"]),
@@ -78,6 +79,7 @@ const BELOW_WALK: &[&str] = &[
 
 const BELOW_VAULT: &[&str] = &[
     "error",
+    "file",
     "time",
     "event",
     "issue",

@@ -58,6 +58,8 @@ pub mod event;
 #[cfg(feature = "store")]
 mod export;
 #[cfg(feature = "store")]
+mod file;
+#[cfg(feature = "store")]
 mod group;
 #[cfg(feature = "store")]
 mod ingest;

@@ -1,5 +1,7 @@
 //! The words of the commands about settings and about who is to be told.
 
+use std::path::PathBuf;
+
 use clap::{Args as Group, Subcommand};
 use crashvault::{EventId, Level, WebhookKind};
 
@@ -80,7 +82,10 @@ pub enum WebhookCommand {
     /// Keep a new webhook, and print its id
     #[command(after_help = "\
 The secret signs what is sent; for GitHub it is the token. It is kept in a file that only its owner
-can read, and never printed. On a command line others can see it: `--secret -` reads it from stdin.
+can read, and never printed. It is no word of the command line, where others can see it: --secret -
+reads it from stdin, or asks for it on a terminal; --secret-file reads it from a file.
+
+The name is one that no other webhook has; by default a number is put behind one that is taken.
 
 JSON: webhook (id, type, name, url, events, is_enabled, has_secret); of the url only scheme and host
 
@@ -97,9 +102,12 @@ Examples:
         /// What to call it [default: TYPE-webhook]
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
-        /// Its secret; `-` reads it from stdin
-        #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
+        /// Take its secret from stdin, or ask for it on a terminal
+        #[arg(long, value_name = "-", allow_hyphen_values = true)]
         secret: Option<String>,
+        /// The file that holds its secret
+        #[arg(long, value_name = "FILE", conflicts_with = "secret")]
+        secret_file: Option<PathBuf>,
         /// The levels of events that it is told of
         #[arg(
             long,

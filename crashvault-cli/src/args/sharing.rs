@@ -63,7 +63,7 @@ Counts, the last 30 days, the newest event with its stack and source, breadcrumb
 shares, comments. Long parts are cut, and what was scrubbed from events is in none of it. Whatever
 an event says stands in code, so that it is no link, no markup and nobody's name.
 
-JSON: as of `show`
+JSON: as of `show`; with --output that goes into the file, and the answer is path, format, bytes
 
 Examples:
   crashvault share 7
@@ -96,7 +96,8 @@ A page has the counts, up to 100 issues and the newest 20 events; JSON has all o
 the tags narrow down events alone, the status issues and their events. --json is --format json.
 
 JSON: generated_at, generated_by, team (null), filters (status, level, tags), summary (total_issues,
-total_events, issues_by_status, events_by_level), issues, events (both as `export` has them)
+total_events, issues_by_status, events_by_level), issues, events (both as `export` has them); with
+--output: path, format, bytes
 
 Examples:
   crashvault generate-report

@@ -25,47 +25,65 @@ const BYTES_MAX: (&str, u64) = ("attachments.bytes_max", 100 * 1024 * 1024);
 const STDIN: &str = "stdin";
 
 pub fn attach(place: &Place, attach: &Attach, screen: &mut Screen) -> Result<Done, Stop> {
-    let is_new = attach.event.is_none() && attach.issue.is_none();
-    let mut vault = match is_new {
-        true => Vault::open(&place.directory)?,
-        false => reading::open(place, Wait::default(), screen)?.vault,
+    let (vault, kept) = match attach.event.is_none() && attach.issue.is_none() {
+        true => with_note(place, attach)?,
+        false => with_event(place, attach, screen)?,
     };
-    // Before anything is made: a file that cannot be read leaves no note.
-    let target = target(&vault, attach)?;
-    let name = name(attach);
-    let content = content(&vault, &attach.file)?;
-    let event = match target {
-        Some(event) => event,
-        None => {
-            let event = note::signed(Event::note(format!("File {name}")), &[], "default");
-            vault.add(event)?.event_id
-        }
-    };
-    let kept = vault.attach(event, &NewAttachment::new(name, content))?;
-    let number = vault.event(event)?.issue_number;
-    if screen.json {
-        let mut value = json::attachment(&kept);
-        value["issue_number"] = number.into();
-        screen.value(&value)?;
-    } else {
-        let (name, size) = (visible(&kept.name), bytes(kept.size_bytes));
-        screen.line(format!(
-            "Attached {name} ({size}) to event {event} of issue #{number}"
-        ))?;
-    }
+    tell(&vault, &kept, screen)?;
     Ok(Done::Well)
 }
 
-/// The event that is to have the file; `None`: a new one.
-fn target(vault: &Vault, attach: &Attach) -> Result<Option<EventId>, Stop> {
-    if let Some(id) = attach.event {
-        return Ok(Some(vault.event(id)?.event.event_id));
+fn with_note(place: &Place, attach: &Attach) -> Result<(Vault, Attachment), Stop> {
+    // Before anything is made: a file that cannot be had leaves no note, and no vault.
+    let file = file(place, attach)?;
+    let note = Event::note(format!("File {}", file.name));
+    let mut vault = Vault::open(&place.directory)?;
+    let kept = vault
+        .add_attached(note::signed(note, &[], "default"), &file)?
+        .1;
+    Ok((vault, kept))
+}
+
+fn with_event(
+    place: &Place,
+    attach: &Attach,
+    screen: &Screen,
+) -> Result<(Vault, Attachment), Stop> {
+    let mut vault = reading::open(place, Wait::default(), screen)?.vault;
+    let target = target(&vault, attach)?;
+    let kept = vault.attach(target, &file(place, attach)?)?;
+    Ok((vault, kept))
+}
+
+fn tell(vault: &Vault, kept: &Attachment, screen: &mut Screen) -> Result<(), Stop> {
+    let event = kept.event;
+    let number = vault.event(event)?.issue_number;
+    if screen.json {
+        let mut value = json::attachment(kept);
+        value["issue_number"] = number.into();
+        return Ok(screen.value(&value)?);
     }
-    let Some(issue) = &attach.issue else {
-        return Ok(None);
-    };
-    let (issue, event) = reading::find(vault, issue)?;
-    Ok(Some(event.unwrap_or(issue.last_event)))
+    let (name, size) = (visible(&kept.name), bytes(kept.size_bytes));
+    Ok(screen.line(format!(
+        "Attached {name} ({size}) to event {event} of issue #{number}"
+    ))?)
+}
+
+fn file(place: &Place, attach: &Attach) -> Result<NewAttachment, Stop> {
+    let content = content(&place.directory, &attach.file)?;
+    Ok(NewAttachment::new(name(attach), content))
+}
+
+/// The event that is to have the file.
+fn target(vault: &Vault, attach: &Attach) -> Result<EventId, Stop> {
+    match (attach.event, &attach.issue) {
+        (Some(id), _) => Ok(vault.event(id)?.event.event_id),
+        (None, Some(issue)) => {
+            let (issue, event) = reading::find(vault, issue)?;
+            Ok(event.unwrap_or(issue.last_event))
+        }
+        (None, None) => Err(Failure::usage("nothing is named to attach to", "").into()),
+    }
 }
 
 fn name(attach: &Attach) -> String {
@@ -79,14 +97,9 @@ fn name(attach: &Attach) -> String {
     attach.name.clone().unwrap_or_else(of_file)
 }
 
-/// The file's bytes, one more than it may have at most: the engine refuses it then.
-fn content(vault: &Vault, file: &Path) -> Result<Vec<u8>, Stop> {
-    let settings = vault.status()?.settings;
-    let mut setting = settings.iter().filter(|setting| setting.key == BYTES_MAX.0);
-    let most = setting
-        .next()
-        .and_then(|setting| setting.value.parse().ok());
-    let most: u64 = most.unwrap_or(BYTES_MAX.1);
+/// The file's bytes, unless they are more than it may have.
+fn content(directory: &Path, file: &Path) -> Result<Vec<u8>, Stop> {
+    let most = bytes_max(directory)?;
     let mut bytes = Vec::new();
     let read = match file.as_os_str() == "-" {
         true => io::stdin()
@@ -97,6 +110,7 @@ fn content(vault: &Vault, file: &Path) -> Result<Vec<u8>, Stop> {
             .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes)),
     };
     match read {
+        Ok(_) if bytes.len() as u64 > most => Err(too_large(file, most).into()),
         Ok(_) => Ok(bytes),
         Err(error) => {
             let path = file.display().to_string();
@@ -109,6 +123,29 @@ fn content(vault: &Vault, file: &Path) -> Result<Vec<u8>, Stop> {
             Err(failure.into())
         }
     }
+}
+
+/// What the settings say, of a vault that may not be there yet.
+fn bytes_max(directory: &Path) -> Result<u64, Stop> {
+    let settings = match Vault::settings_of(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BYTES_MAX.1),
+        settings => settings?,
+    };
+    let setting = settings.iter().find(|setting| setting.key == BYTES_MAX.0);
+    let most = setting.and_then(|setting| setting.value.parse().ok());
+    Ok(most.unwrap_or(BYTES_MAX.1))
+}
+
+fn too_large(file: &Path, most: u64) -> Failure {
+    let path = file.display().to_string();
+    let message = format!(
+        "{} has more than {}, the most an attachment may have",
+        visible(&path),
+        bytes(most)
+    );
+    let mut failure = Failure::new(message, "shorten it or raise attachments.bytes_max");
+    failure.kind = ErrorKind::LimitReached.name();
+    failure
 }
 
 pub fn run(

@@ -1,15 +1,24 @@
 //! Options that say what a query could say → one query.
 
+use super::search::explained;
 use crate::args::Chosen;
+use crate::output::Failure;
+
+/// A query as a part of another. It must be one by itself: what it leaves open closes nothing of ours.
+pub fn part(query: &str) -> Result<String, Failure> {
+    crashvault::Search::check(query).map_err(|error| explained(&error, query))?;
+    // A word ends before a blank, but not before a parenthesis that closes one within it.
+    Ok(format!("({query} )"))
+}
 
 /// `query` and the options together.
-pub fn query(query: Option<&str>, chosen: &Chosen) -> String {
+pub fn query(query: Option<&str>, chosen: &Chosen) -> Result<String, Failure> {
     let mut parts = Vec::new();
     if let Some(query) = query.filter(|query| !query.trim().is_empty()) {
         // As it stands where nothing is added: positions in it are told.
         match chosen.is_empty() {
-            true => return query.to_owned(),
-            false => parts.push(format!("({query})")),
+            true => return Ok(query.to_owned()),
+            false => parts.push(part(query)?),
         }
     }
     parts.extend(chosen.level.map(|level| format!("level:{level}")));
@@ -22,7 +31,7 @@ pub fn query(query: Option<&str>, chosen: &Chosen) -> String {
             false => format!("message:{}", quoted(text)),
         });
     }
-    parts.join(" ")
+    Ok(parts.join(" "))
 }
 
 impl Chosen {
@@ -45,7 +54,7 @@ mod tests {
     use super::*;
 
     fn check(asked: Option<&str>, chosen: &Chosen, expected: &str) {
-        assert_eq!(query(asked, chosen), expected);
+        assert_eq!(query(asked, chosen).unwrap(), expected);
     }
 
     #[test]
@@ -65,8 +74,21 @@ mod tests {
             tags: vec![("region".into(), "eu \"west\"".into())],
             text: Some("disk full".into()),
         };
-        let expected = r#"(a OR b) level:error tags["region"]:"eu \"west\"" message:"disk full""#;
+        let expected = r#"(a OR b ) level:error tags["region"]:"eu \"west\"" message:"disk full""#;
         check(Some("a OR b"), &chosen, expected);
+    }
+
+    #[test]
+    fn what_is_no_query_by_itself_is_none_with_options() {
+        let chosen = Chosen {
+            level: Some(crashvault::Level::Error),
+            ..Chosen::default()
+        };
+        for asked in ["a) OR (b", "a OR", "(a", "\"a", "a)"] {
+            let failure = query(Some(asked), &chosen).unwrap_err();
+            assert_eq!(failure.excerpt.unwrap().query, asked);
+        }
+        check(Some("a OR b("), &chosen, "(a OR b( ) level:error");
     }
 
     #[test]

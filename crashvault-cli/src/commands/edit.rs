@@ -101,14 +101,29 @@ fn webhooks(document: &mut DocumentMut) -> Result<&mut ArrayOfTables> {
         .ok_or_else(|| refused("webhooks in vault.toml is not written as [[webhooks]]"))
 }
 
-pub fn add_webhook(text: &str, fields: Vec<(&str, Value)>) -> Result<String> {
+pub fn add_webhook(text: &str, fields: &[(&str, Value)]) -> Result<String> {
     let mut document = document(text)?;
+    let name = fields.iter().find(|(key, _)| *key == "name");
+    if let Some(name) = name.and_then(|(_, name)| name.as_str()) {
+        refuse_taken(webhooks(&mut document)?, name)?;
+    }
     let mut table = Table::new();
     for (key, value) in fields {
-        table.insert(key, Item::Value(value));
+        table.insert(key, Item::Value(value.clone()));
     }
     webhooks(&mut document)?.push(table);
     Ok(document.to_string())
+}
+
+/// Webhooks are named by their names.
+fn refuse_taken(webhooks: &ArrayOfTables, name: &str) -> Result<()> {
+    let mut names = webhooks.iter().map(|table| table.get("name"));
+    match names.any(|known| known.and_then(Item::as_str) == Some(name)) {
+        true => Err(refused(format!(
+            "there is a webhook {name} already; give it another name"
+        ))),
+        false => Ok(()),
+    }
 }
 
 fn place_of(webhooks: &ArrayOfTables, id: &str) -> Result<usize> {
@@ -207,7 +222,7 @@ mod tests {
 
     #[test]
     fn webhooks_come_and_go() {
-        let with = |id: &str, text: &str| add_webhook(text, vec![("id", id.into())]).unwrap();
+        let with = |id: &str, text: &str| add_webhook(text, &[("id", id.into())]).unwrap();
         let two = with("b", &with("a", TEXT));
         assert!(
             two.ends_with("[[webhooks]]\nid = \"a\"\n\n[[webhooks]]\nid = \"b\"\n"),
@@ -217,5 +232,8 @@ mod tests {
         assert!(off.ends_with("id = \"b\"\nenabled = false\n"), "{off}");
         assert!(!remove_webhook(&off, "b").unwrap().contains("\"b\""));
         assert!(remove_webhook(&off, "c").is_err());
+        let named = |text: &str, name: &str| add_webhook(text, &[("name", name.into())]);
+        let one = named(TEXT, "ops").unwrap();
+        assert!(named(&one, "ops").is_err() && named(&one, "dev").is_ok());
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::reading::{self, Place};
 use super::search::explained;
-use super::{Done, list};
+use super::{Done, chosen, list};
 use crate::args::Events;
 use crate::output::{Screen, Stop, json, table};
 
@@ -106,6 +106,6 @@ fn query(vault: &Vault, events: &Events) -> Result<String, Stop> {
     let (issue, _) = reading::find(vault, issue)?;
     Ok(match typed.trim().is_empty() {
         true => format!("issue:{}", issue.number),
-        false => format!("issue:{} ({typed})", issue.number),
+        false => format!("issue:{} {}", issue.number, chosen::part(typed)?),
     })
 }

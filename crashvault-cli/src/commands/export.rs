@@ -4,15 +4,15 @@ use std::error::Error as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crashvault::{Error, ErrorKind, ExportFormat, ExportReport, ExportRule, Vault};
-use serde_json::json;
+use crashvault::{Error, ErrorKind, ExportFormat, ExportReport, ExportRule, Search, Vault};
+use serde_json::{Value, json};
 
 use super::Done;
 use super::reading::{self, Place};
 use super::search::explained;
 use crate::args::{Export, Form};
 use crate::output::text::{bytes, counted, visible};
-use crate::output::{Failure, Screen, Stop};
+use crate::output::{Failure, Screen, Stop, explanation};
 
 pub fn run(place: &Place, export: &Export, screen: &mut Screen) -> Result<Done, Stop> {
     let output = file_of(export.output.as_deref());
@@ -47,6 +47,9 @@ pub fn run(place: &Place, export: &Export, screen: &mut Screen) -> Result<Done, 
     progress.end();
     let report = report.map_err(|error| stopped(error, &query))?;
     tell_losses(&report, screen)?;
+    if report.issues == 0 && !query.trim().is_empty() {
+        tell_doubts(&vault, &query, screen)?;
+    }
     let Some(path) = output else {
         return Ok(Done::Well);
     };
@@ -115,6 +118,12 @@ fn rule(vault: &Vault, export: &Export) -> Result<(ExportRule, String), Stop> {
     Ok((rule, query))
 }
 
+/// A file that was written, for programs.
+pub fn file_value(path: &Path, format: &str) -> Value {
+    let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    json!({"path": path.display().to_string(), "format": format, "bytes": size})
+}
+
 /// What a file came to hold.
 fn told(
     path: &Path,
@@ -125,7 +134,7 @@ fn told(
     let size = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
     let name = path.display().to_string();
     if screen.json {
-        let mut value = json!({"path": name, "format": format, "bytes": size});
+        let mut value = file_value(path, format);
         for (key, count) in counts {
             value[key] = (*count).into();
         }
@@ -159,6 +168,15 @@ fn tell_losses(report: &ExportReport, screen: &mut Screen) -> io::Result<()> {
     if report.attachments_missing > 0 {
         let files = counted(report.attachments_missing, "attachment", "attachments");
         screen.note(format!("the content of {files} is missing or damaged"));
+    }
+    Ok(())
+}
+
+/// Nothing fits: which keys may have been meant.
+fn tell_doubts(vault: &Vault, query: &str, screen: &Screen) -> Result<(), Stop> {
+    screen.note("nothing fits");
+    for doubt in &vault.search(&Search::new(query).limit(1))?.doubts {
+        screen.note(explanation::doubt(doubt));
     }
     Ok(())
 }

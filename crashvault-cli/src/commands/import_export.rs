@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crashvault::{ErrorKind, ExportKind, Vault};
+use crashvault::{ErrorKind, ExportKind, ImportReport, Vault};
 use serde_json::json;
 
-use super::Done;
+use super::{Done, reading};
 use crate::output::text::counted;
 use crate::output::{Screen, Stop};
 
@@ -22,7 +22,7 @@ pub fn detect(path: &Path) -> crashvault::Result<Option<ExportKind>> {
 }
 
 pub fn run(directory: &Path, file: &Path, screen: &mut Screen) -> Result<Done, Stop> {
-    let report = Vault::open(directory)?.import_export(file)?;
+    let report = screen.during("importing", || take_in(directory, file))?;
     if screen.json {
         screen.value(&json!({
             "issue_count": report.issues,
@@ -49,4 +49,11 @@ pub fn run(directory: &Path, file: &Path, screen: &mut Screen) -> Result<Done, S
         screen.note(format!("the content of {files} is not in it"));
     }
     Ok(Done::Well)
+}
+
+fn take_in(directory: &Path, file: &Path) -> crashvault::Result<ImportReport> {
+    if !reading::is_there(directory) {
+        Vault::check_export(file)?;
+    }
+    Vault::open(directory)?.import_export(file)
 }

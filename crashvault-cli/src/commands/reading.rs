@@ -31,6 +31,11 @@ impl Place {
     }
 }
 
+/// Whether there is a vault. Nobody makes one before what is to come into it was looked at: what is refused leaves none.
+pub fn is_there(directory: &Path) -> bool {
+    directory.join("vault.db").exists()
+}
+
 /// A vault that was opened to be read.
 pub struct Opened {
     pub vault: Vault,

@@ -16,7 +16,8 @@ pub fn run(place: &Place, rebuild: &Rebuild, screen: &mut Screen) -> Result<Done
 }
 
 fn renew(place: &Place, screen: &mut Screen) -> Result<Done, Stop> {
-    let report = place.open()?.rebuild()?;
+    let mut vault = place.open()?;
+    let report = screen.during("making issues again", || vault.rebuild())?;
     if screen.json {
         screen.value(&json!({
             "event_count": report.event_count,
@@ -31,7 +32,8 @@ fn renew(place: &Place, screen: &mut Screen) -> Result<Done, Stop> {
 }
 
 fn verify(place: &Place, screen: &mut Screen) -> Result<Done, Stop> {
-    let differences = place.open()?.verify()?;
+    let mut vault = place.open()?;
+    let differences = screen.during("comparing", || vault.verify())?;
     if screen.json {
         screen.value(&json!({
             "is_same": differences.is_empty(),

@@ -3,7 +3,7 @@
 use crashvault::{ExportFormat, ReportRule, Vault};
 
 use super::Done;
-use super::export::{file_of, refused};
+use super::export::{file_of, file_value, refused};
 use super::reading::{self, Place};
 use crate::args::GenerateReport;
 use crate::output::text::visible;
@@ -34,8 +34,9 @@ pub fn run(place: &Place, asked: &GenerateReport, screen: &mut Screen) -> Result
     let write = &mut |out: &mut dyn std::io::Write| vault.report(&rule, format, out);
     Vault::write_file(path, asked.force, write).map_err(refused)?;
     let name = path.display().to_string();
-    if !screen.json {
-        screen.line(format!("Report written into {}", visible(&name)))?;
+    match screen.json {
+        true => screen.value(&file_value(path, format.name()))?,
+        false => screen.line(format!("Report written into {}", visible(&name)))?,
     }
     Ok(Done::Well)
 }

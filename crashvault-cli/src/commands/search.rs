@@ -16,7 +16,7 @@ use crate::output::failure::Excerpt;
 use crate::output::{Failure, Screen, Stop, explanation, json, table, visible};
 
 pub fn run(place: &Place, search: &Search, screen: &mut Screen) -> Result<Done, Stop> {
-    let query = chosen::query(Some(&search.query.join(" ")), &search.chosen);
+    let query = chosen::query(Some(&search.query.join(" ")), &search.chosen)?;
     if let Some(name) = &search.save {
         return save(place, name, &query, screen);
     }

@@ -3,7 +3,7 @@
 use crashvault::{ExportFormat, ExportRule, IssueRef, Vault};
 
 use super::Done;
-use super::export::{file_of, refused};
+use super::export::{file_of, file_value, refused};
 use super::reading::{self, Place};
 use super::show;
 use crate::args::Share;
@@ -26,6 +26,7 @@ pub fn run(place: &Place, share: &Share, screen: &mut Screen) -> Result<Done, St
             written.map_err(|error| crashvault::Error::io("share", path, error))
         };
         Vault::write_file(path, share.force, write).map_err(refused)?;
+        screen.value(&file_value(path, "json"))?;
         return Ok(Done::Well);
     }
     let format = match share.html {

@@ -2,21 +2,21 @@
 
 use std::path::Path;
 
-use crashvault::{SymbolsAdded, SymbolsKind, Vault};
+use crashvault::{Result as Answer, SymbolsAdded, SymbolsKind, Vault};
 use serde_json::{Value, json};
 
-use super::Done;
+use super::{Done, reading};
 use crate::args::{Symbols, SymbolsCommand};
 use crate::output::text::{bytes, visible};
 use crate::output::{Failure, Screen, Stop};
 
 pub fn run(directory: &Path, symbols: &Symbols, screen: &mut Screen) -> Result<Done, Stop> {
     let SymbolsCommand::Add(add) = &symbols.command;
-    let mut vault = Vault::open(directory)?;
+    let mut vault = None;
     let mut all: Vec<Value> = Vec::new();
     let mut worst: Option<u8> = None;
     for file in &add.files {
-        match vault.add_symbols(file) {
+        match keep(directory, &mut vault, file) {
             Ok(added) if screen.json => all.push(value(file, &added)),
             Ok(added) => screen.line(line(file, &added, screen.width.is_some()))?,
             Err(error) => {
@@ -30,6 +30,17 @@ pub fn run(directory: &Path, symbols: &Symbols, screen: &mut Screen) -> Result<D
         screen.value(&json!({ "added": all }))?;
     }
     Ok(worst.map_or(Done::Well, Done::Partly))
+}
+
+fn keep(directory: &Path, vault: &mut Option<Vault>, file: &Path) -> Answer<SymbolsAdded> {
+    if vault.is_none() && !reading::is_there(directory) {
+        Vault::check_symbols(file)?;
+    }
+    let vault = match vault {
+        Some(vault) => vault,
+        None => vault.insert(Vault::open(directory)?),
+    };
+    vault.add_symbols(file)
 }
 
 fn value(file: &Path, added: &SymbolsAdded) -> Value {

@@ -22,7 +22,7 @@ pub fn run(place: &Place, tail: &Tail, screen: &mut Screen) -> Result<Done, Stop
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
         .map_err(|error| Failure::new(format!("cannot wait for Ctrl-C: {error}"), ""))?;
     let mut vault = reading::open(place, Wait::default(), screen)?.vault;
-    let query = chosen::query(tail.query.as_deref(), &tail.chosen);
+    let query = chosen::query(tail.query.as_deref(), &tail.chosen)?;
     let search = Search::new(&query).limit(PAGE);
     let reached = vault.last_ingest_sequence()?;
     begin(&vault, tail, &query, reached, screen)?;

@@ -1,8 +1,9 @@
 //! `webhook`: who is to be told of events. Nothing is sent from here.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
-use crashvault::{Level, Vault, Webhook, WebhookKind};
+use crashvault::{ErrorKind, Level, Vault, Webhook, WebhookKind};
 use serde_json::{Value, json};
 use toml_edit::Array;
 
@@ -21,10 +22,16 @@ pub fn run(directory: &Path, command: &WebhookCommand, screen: &mut Screen) -> R
             url,
             name,
             secret,
+            secret_file,
             events,
         } => {
             kind.check_url(url)?;
-            let secret = secret.as_deref().map(secret_of).transpose()?;
+            let secret = match (secret_file, secret.as_deref()) {
+                (Some(file), _) => Some(secret_in(file)?),
+                (None, Some("-")) => Some(asked_secret()?),
+                (None, Some(_)) => return Err(refused_word().into()),
+                (None, None) => None,
+            };
             let id = add(directory, *kind, url, name.as_deref(), events)?;
             if let Some(secret) = &secret {
                 Vault::keep_webhook_secret(directory, &id, Some(secret))?;
@@ -52,12 +59,42 @@ pub fn run(directory: &Path, command: &WebhookCommand, screen: &mut Screen) -> R
     Ok(Done::Well)
 }
 
-fn secret_of(word: &str) -> Result<String, Failure> {
-    let secret = text_or_stdin(word)?;
+/// Not with the word itself, which would be printed.
+fn refused_word() -> Failure {
+    let message = "a secret is no word of the command line, where others can see it";
+    Failure::usage(
+        message,
+        "--secret - reads it from stdin, --secret-file FILE from a file",
+    )
+}
+
+fn secret_in(file: &Path) -> Result<String, Failure> {
+    let read = std::fs::read_to_string(file);
+    let text = read.map_err(|error| {
+        let name = file.display().to_string();
+        let message = format!("cannot read {}: {error}", visible(&name));
+        Failure::new(
+            message,
+            "--secret-file names a file with one line, the secret",
+        )
+    })?;
+    filled(text.lines().next().unwrap_or_default())
+}
+
+/// From stdin; on a terminal it is not shown.
+fn asked_secret() -> Result<String, Failure> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return filled(&text_or_stdin("-")?);
+    }
+    let asked = rpassword::prompt_password("Secret: ");
+    filled(&asked.map_err(|error| Failure::new(format!("cannot ask: {error}"), ""))?)
+}
+
+fn filled(secret: &str) -> Result<String, Failure> {
     match secret.trim() {
         "" => Err(Failure::usage(
             "the secret is empty",
-            "leave --secret out for none",
+            "leave --secret and --secret-file out for none",
         )),
         secret => Ok(secret.to_owned()),
     }
@@ -71,7 +108,7 @@ fn add(
     levels: &[Level],
 ) -> Result<String, Stop> {
     let id = Webhook::fresh_id();
-    let default = format!("{}-webhook", kind.name());
+    let default = free_name(directory, &format!("{}-webhook", kind.name()))?;
     let levels = levels.iter().map(|level| level.name());
     let fields = vec![
         ("id", id.as_str().into()),
@@ -81,8 +118,20 @@ fn add(
         ("events", levels.collect::<Array>().into()),
         ("enabled", true.into()),
     ];
-    Vault::change_settings(directory, |text| edit::add_webhook(text, fields))?;
+    Vault::change_settings(directory, |text| edit::add_webhook(text, &fields))?;
     Ok(id)
+}
+
+/// The name, with a number behind it where it is taken.
+fn free_name(directory: &Path, name: &str) -> Result<String, Stop> {
+    let all = match Vault::webhooks(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        all => all?,
+    };
+    let is_free = |name: &String| all.iter().all(|webhook| webhook.name != *name);
+    let names = (2..).map(|number| format!("{name}-{number}"));
+    let mut names = std::iter::once(name.to_owned()).chain(names);
+    Ok(names.find(is_free).unwrap_or_else(|| name.to_owned()))
 }
 
 /// By its id, or by a name that only one has.

@@ -157,22 +157,32 @@ pub fn advice(error: &Error) -> &'static str {
         ErrorKind::NotFound if error.operation() == "read archive" => {
             "`crashvault archive --list` shows the archives that there are"
         }
-        ErrorKind::NotFound if matches!(error.operation(), "import minidump" | "add symbols") => {
-            "name the file by its path"
+        ErrorKind::NotFound if error.operation() == "find event" => {
+            "`crashvault events` shows what there is"
         }
+        ErrorKind::NotFound if is_about_files(error) => "name the file by its path",
         ErrorKind::NotFound => "`crashvault list` shows what there is",
         ErrorKind::InvalidInput if error.operation() == "read query" => {
             "`crashvault search --help` tells what a query can say"
         }
-        ErrorKind::Conflict => "write more of the id, or the number",
+        ErrorKind::Conflict if error.operation() == "find issue" => {
+            "write more of the id, or the number"
+        }
         ErrorKind::Corrupt if error.operation() == "read archive" => {
             "nothing came back and the file stays; restore it from a backup if there is one"
+        }
+        ErrorKind::Corrupt if error.operation() == "import" => {
+            "nothing came in; have it written or copied again"
         }
         ErrorKind::Corrupt => {
             "the file was left as it is; keep a copy of the whole directory, then move the file away or correct it"
         }
+        ErrorKind::Unsupported if error.operation() == "import" => "nothing was changed",
         ErrorKind::Unsupported => {
             "nothing was changed; use the version that wrote it, or a newer one"
+        }
+        ErrorKind::Io | ErrorKind::ReadOnly if error.operation() == "export" => {
+            "see the reason; --output names another place"
         }
         ErrorKind::ReadOnly => {
             "let this user own the vault's directory, or name another with --vault or $CRASHVAULT_HOME"
@@ -182,6 +192,18 @@ pub fn advice(error: &Error) -> &'static str {
         ErrorKind::Internal => "this is a fault of Crashvault; please report it with these lines",
         _ => "",
     }
+}
+
+/// Whether it is of what reads files that somebody names.
+fn is_about_files(error: &Error) -> bool {
+    let operations = [
+        "import",
+        "import v1",
+        "import minidump",
+        "add symbols",
+        "rescue",
+    ];
+    operations.contains(&error.operation())
 }
 
 impl From<Error> for Stop {

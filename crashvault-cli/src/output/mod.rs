@@ -13,6 +13,7 @@ pub mod link;
 pub mod log;
 pub mod pager;
 pub mod paint;
+pub mod progress;
 pub mod screen;
 pub mod source;
 pub mod table;

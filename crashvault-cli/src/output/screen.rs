@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::fields::{Fields, Unknown};
 use super::log::Talk;
 use super::pager::{self, Out};
-use super::{Failure, Paint, Style, paint};
+use super::{Failure, Paint, Style, paint, progress};
 use crate::args::Global;
 
 /// Where a command writes.
@@ -64,6 +64,14 @@ impl Screen {
     /// Writes one line. Any text of an event in it must have been made [`visible`](super::visible).
     pub fn line(&mut self, text: impl Display) -> io::Result<()> {
         writeln!(self.out, "{text}")
+    }
+
+    /// Does what takes long. A terminal is told that it goes on, unless it is to be quiet.
+    pub fn during<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        match self.talk >= Talk::Warning && io::stderr().is_terminal() {
+            true => progress::during(what, work),
+            false => work(),
+        }
     }
 
     /// Writes one line in a style.

@@ -131,3 +131,19 @@ fn what_is_not_there_is_told_and_leaves_nothing() {
         .fails(3, "no issue #9");
     assert_eq!(place.ok(&["list"]).stdout.lines().count(), 1);
 }
+
+#[test]
+fn a_file_that_is_too_large_leaves_no_note() {
+    let place = vault();
+    place.ok(&["config", "set", "attachments.bytes_max", "3"]);
+    let before = place.ok(&["list"]).stdout;
+    let words = ["attach", "../too-large"];
+    std::fs::create_dir(place.path().join("here")).unwrap();
+    std::fs::write(place.path().join("too-large"), "abcd").unwrap();
+    let mut command = place.command(&words);
+    let ran = command.current_dir(place.path().join("here")).output();
+    let ran = crate::run::Ran::of(ran.unwrap());
+    ran.fails(1, "has more than");
+    assert!(ran.stderr.contains("attachments.bytes_max"));
+    assert_eq!(place.ok(&["list"]).stdout, before);
+}

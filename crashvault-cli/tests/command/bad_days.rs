@@ -97,6 +97,41 @@ fn status_and_doctor_explain_a_missing_vault() {
 }
 
 #[test]
+fn what_is_refused_leaves_no_empty_vault_behind() {
+    let place = Place::new();
+    let write = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cut = "{\"crashvault_export\":1,\"vault\":\"x\"}\n{\"kind\":\"issue\"";
+    let cut = write("cut.ndjson", cut);
+    let table = write("table.csv", "# Issues\nid,title,\n");
+    let dump = write("crash.dmp", "MDMP");
+    let text = write("text", "hello");
+    for words in [
+        &["import", "missing"][..],
+        &["import", &cut],
+        &["import", &table],
+        &["import", &dump],
+        &["import", &text],
+        &["import", "."],
+        &["symbols", "add", &text, "missing"],
+        &["config", "set", "retention.age_days", "soon"],
+        &["config", "set", "capture.throttle", "perhaps"],
+        &["config", "set", "capture.durability", "none"],
+        &["config", "unset", "capture.throttle"],
+        &["webhook", "add", "slack", "--url", "no url"],
+        &["webhook", "enable", "x"],
+        &["attach", "missing"],
+    ] {
+        let ran = place.run(words);
+        assert_ne!(ran.code, 0, "{words:?}");
+        assert!(!place.vault().exists(), "{words:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_place_that_cannot_be_one_is_told() {
     let place = Place::new();
     let file = place.path().join("file");
@@ -129,8 +164,10 @@ impl Foreign {
         }
         let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
         set_mode(place.path(), 0o755);
-        for (file, _) in Place::files(&place.vault()) {
-            set_mode(&file, 0o444);
+        for entry in fs::read_dir(place.vault()).unwrap() {
+            let entry = entry.unwrap().path();
+            // Files below `symbols/` may be links to the very program.
+            set_mode(&entry, if entry.is_dir() { 0o755 } else { 0o444 });
         }
         set_mode(&place.vault(), 0o555);
         Self {
@@ -187,9 +224,103 @@ fn a_vault_that_cannot_be_written_is_read_while_its_owner_has_it_open() {
 }
 
 #[test]
-fn a_vault_that_can_neither_be_written_nor_read_is_explained() {
+fn a_vault_that_nobody_has_open_is_read_where_it_cannot_be_written() {
     let foreign = Foreign::new(vault());
     let before = Place::files(&foreign.place.vault());
+    for words in [
+        &["list"][..],
+        &["show", "1"],
+        &["search", "kept"],
+        &["events"],
+        &["stats"],
+        &["status"],
+    ] {
+        let ran = foreign.run(words);
+        assert_eq!(ran.code, 0, "{words:?}: {}", ran.stderr);
+        let note = "the vault cannot be written; it is shown as it is";
+        assert_eq!(ran.stderr.matches(note).count(), 1, "{}", ran.stderr);
+    }
+    assert!(foreign.run(&["list"]).stdout.contains("kept"));
+    let doctor = foreign.run(&["doctor"]);
+    assert_eq!(doctor.code, 1);
+    assert!(
+        doctor.stdout.contains("cannot be written") && !doctor.stdout.contains("can be written"),
+        "{}",
+        doctor.stdout
+    );
+    let resolved = foreign.run(&["resolve", "1"]);
+    assert_eq!(resolved.code, 1);
+    assert!(
+        resolved.stderr.contains("not allowed to write"),
+        "{}",
+        resolved.stderr
+    );
+    assert!(
+        before == Place::files(&foreign.place.vault()),
+        "a file has changed"
+    );
+}
+
+#[test]
+fn what_waits_where_nothing_can_be_written_is_told_once() {
+    let place = vault();
+    let home = place.vault();
+    let child = place.run(&["__demo-child", "error", "--vault", home.to_str().unwrap()]);
+    assert_eq!(child.code, 1);
+    let foreign = Foreign::new(place);
+    for (file, _) in Place::files(&foreign.place.vault().join("journal")) {
+        set_mode(&file, 0o444);
+    }
+    let listed = foreign.run(&["list"]);
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    let told = "1 event waits in its journal and cannot be shown";
+    assert_eq!(listed.stderr.matches(told).count(), 1, "{}", listed.stderr);
+}
+
+#[test]
+fn a_copy_with_a_log_and_no_index_is_read_where_it_cannot_be_written() {
+    let place = vault();
+    let mut owner = Vault::open(place.vault()).unwrap();
+    let mut event = crashvault::Event::new();
+    event.message = Some("only in the log".into());
+    owner.add(event).unwrap();
+    let copy = Place::new();
+    fs::create_dir(copy.vault()).unwrap();
+    for name in ["vault.db", "vault.db-wal", "vault.toml"] {
+        fs::copy(place.vault().join(name), copy.vault().join(name)).unwrap();
+    }
+    drop(owner);
+    let foreign = Foreign::new(copy);
+    let before = Place::files(&foreign.place.vault());
+    let listed = foreign.run(&["list"]);
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    assert!(
+        listed.stdout.contains("only in the log") && listed.stdout.contains("kept"),
+        "{}",
+        listed.stdout
+    );
+    assert!(
+        before == Place::files(&foreign.place.vault()),
+        "a file has changed"
+    );
+}
+
+#[test]
+fn a_doctor_tells_files_that_cannot_be_written_in_a_directory_that_can() {
+    let foreign = Foreign::new(vault());
+    set_mode(&foreign.place.vault(), 0o777);
+    let doctor = foreign.run(&["doctor"]);
+    assert!(
+        doctor.stdout.contains("cannot be written") && !doctor.stdout.contains("can be written"),
+        "{}",
+        doctor.stdout
+    );
+}
+
+#[test]
+fn a_vault_that_can_neither_be_written_nor_read_is_explained() {
+    let foreign = Foreign::new(vault());
+    set_mode(&foreign.place.vault().join("vault.db"), 0o000);
     let listed = foreign.run(&["list"]);
     listed.fails(1, "vault.db");
     assert!(listed.stderr.contains("hint: "), "{}", listed.stderr);
@@ -200,10 +331,6 @@ fn a_vault_that_can_neither_be_written_nor_read_is_explained() {
         doctor.stdout.contains("cannot be written"),
         "{}",
         doctor.stdout
-    );
-    assert!(
-        before == Place::files(&foreign.place.vault()),
-        "a file has changed"
     );
 }
 

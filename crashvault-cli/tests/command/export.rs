@@ -224,3 +224,47 @@ fn a_report_counts_and_can_be_narrowed_down() {
     ]);
     assert!(!fs::read_to_string(&file).unwrap().contains("<script"));
 }
+
+#[test]
+fn a_directory_that_is_not_there_is_told_and_is_no_missing_issue() {
+    let place = filled();
+    let file = place.path().join("nope/all.json");
+    let file = file.to_str().unwrap();
+    for words in [
+        &["export", "--output", file][..],
+        &["export", "--output", file, "--format", "sqlite"],
+        &["share", "1", "--output", file],
+        &["generate-report", "--output", file],
+    ] {
+        let ran = place.run(words);
+        ran.fails(1, "lies in a directory that is not there");
+        assert!(
+            ran.stderr.contains("hint: see the reason; --output"),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn an_export_of_nothing_asks_what_was_meant() {
+    let ran = filled().ok(&["export", "levle:error"]);
+    assert!(ran.stderr.contains("nothing fits"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("did you mean level?"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_was_written_is_told_in_json() {
+    let place = filled();
+    let file = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
+    for words in [
+        &["generate-report", "--output", &file("a.json"), "--json"][..],
+        &["share", "1", "--output", &file("b.json"), "--json"],
+    ] {
+        let told = place.ok(words).json();
+        assert_eq!(keys(&told), ["bytes", "format", "path"]);
+        assert_eq!(told["format"], "json");
+        let written = fs::read(told["path"].as_str().unwrap()).unwrap();
+        assert_eq!(told["bytes"], written.len());
+    }
+}

@@ -194,7 +194,7 @@ fn an_export_comes_in_whatever_its_name() {
     fs::write(&export, "{\"version\": 1}").unwrap();
     place
         .run(&["import", export.to_str().unwrap()])
-        .fails(2, "minidump");
+        .fails(2, "nothing that Crashvault 1 wrote");
 }
 
 #[test]

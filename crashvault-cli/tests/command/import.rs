@@ -195,10 +195,10 @@ fn missing_files_are_told() {
     let place = Place::new();
     place
         .run(&["import", "missing.dmp"])
-        .fails(3, "no such file missing.dmp");
+        .fails(3, "there is nothing at missing.dmp");
     place
         .run(&["import", "."])
-        .fails(2, ". is a directory; name the .dmp file");
+        .fails(2, ". is the directory of no vault");
     let dump = write(&place, "crash.dmp", dumps::shop(BAD_READ));
     let ran = place.run(&["import", &dump, "--symbols", "missing"]);
     ran.fails(1, "there is nothing at missing");
@@ -210,6 +210,26 @@ fn missing_files_are_told() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn what_is_nothing_of_ours_is_refused_without_a_word_of_what_it_was_not() {
+    let place = Place::new();
+    for (name, content) in [
+        ("text", &b"hello"[..]),
+        ("empty", b""),
+        ("program", b"\x7fELF is something else"),
+        ("foreign.json", b"{\"a\": 1}"),
+    ] {
+        let file = write(&place, name, content);
+        let ran = place.run(&["import", &file]);
+        ran.fails(2, "is no minidump, no export of Crashvault");
+        assert!(ran.stderr.contains("import --help"), "{}", ran.stderr);
+    }
+    // What begins like one is told what is wrong with it, whatever its name.
+    let cut = write(&place, "cut", "MDMP and no more");
+    place.run(&["import", &cut]).fails(2, "header");
+    assert!(!place.vault().exists());
 }
 
 /// A vault that minidumps are imported into without a process of their own, and the symbols of one of them.

@@ -328,3 +328,15 @@ fn events_have_one_order() {
     let sorted = ["search", "x", "--events", "--sort", "count"];
     vault().run(&sorted).fails(2, "cannot be used");
 }
+
+#[test]
+fn a_query_must_be_one_without_the_options_too() {
+    let place = vault();
+    for words in [
+        &["search", "a) OR (b", "--level", "error"][..],
+        &["tail", "--query", "a) OR (b", "--level", "error"],
+        &["events", "--query", "a) OR (b", "--issue", "1"],
+    ] {
+        place.run(words).fails(2, "this ')' closes nothing");
+    }
+}

@@ -169,22 +169,62 @@ fn what_is_wrong_is_refused_and_nothing_is_kept() {
         "expected debug, info",
     );
     refused(
-        &["http", "--url", SLACK, "--secret", ""],
+        &["http", "--url", SLACK, "--secret", "s3cret"],
+        "a secret is no word of the command line",
+    );
+    refused(
+        &["http", "--url", SLACK, "--secret", "-"],
         "the secret is empty",
     );
+}
+
+#[test]
+fn a_name_is_that_of_one_webhook() {
+    let place = Place::new();
+    add(&place, &["slack", "--url", SLACK]);
+    let second = add(&place, &["slack", "--url", SLACK]);
+    assert_eq!(second["name"], "slack-webhook-2");
+    add(&place, &["slack", "--url", SLACK, "--name", "ops"]);
+    place
+        .run(&["webhook", "add", "http", "--url", SLACK, "--name", "ops"])
+        .fails(2, "there is a webhook ops already");
+    assert_eq!(place.ok(&["webhook", "list"]).stdout.lines().count(), 3);
 }
 
 #[test]
 fn two_of_one_name_are_told_apart_by_id() {
     let place = Place::new();
     add(&place, &["slack", "--url", SLACK]);
-    let second = add(&place, &["slack", "--url", SLACK]);
+    let second = add(&place, &["slack", "--url", SLACK, "--name", "other"]);
+    // As somebody may write it by hand.
+    let settings = place.vault().join("vault.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, text.replace("\"other\"", "\"slack-webhook\"")).unwrap();
     place
         .run(&["webhook", "disable", "slack-webhook"])
         .fails(2, "name one by its id");
     place.ok(&["webhook", "disable", second["id"].as_str().unwrap()]);
     let lines = place.ok(&["webhook", "list"]).stdout;
     assert_eq!(lines.matches("\tfalse\terror").count(), 1, "{lines}");
+}
+
+#[test]
+fn a_secret_comes_from_a_file() {
+    let place = Place::new();
+    let file = place.path().join("secret");
+    std::fs::write(&file, "s3cret\n").unwrap();
+    let words = [
+        "http",
+        "--url",
+        SLACK,
+        "--secret-file",
+        file.to_str().unwrap(),
+    ];
+    let webhook = add(&place, &words);
+    assert_eq!(webhook["has_secret"], true);
+    let name = format!("webhook-{}", webhook["id"].as_str().unwrap());
+    let kept = place.vault().join("secrets").join(name);
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "s3cret");
 }
 
 /// Runs `notify` with only these programs to be found.

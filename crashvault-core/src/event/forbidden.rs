@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::limits::{FILTERED, JSON_DEPTH_MAX};
+use super::userinfo::without_userinfo;
 
 /// Parts of key names whose values never reach the journal from in-process capture.
 ///
@@ -169,18 +170,6 @@ pub fn filter_arguments(arguments: impl IntoIterator<Item = String>) -> Vec<Stri
 
 const ARGUMENT_BYTES_MAX: usize = 1024;
 
-/// An address without the user and the password before its host.
-pub(crate) fn without_userinfo(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return text.to_owned();
-    };
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..authority_end].rfind('@') {
-        Some(at) => format!("{scheme}://{FILTERED}{}", &rest[at..]),
-        None => text.to_owned(),
-    }
-}
-
 fn is_filtered(value: &Value) -> bool {
     matches!(value, Value::Null) || value.as_str() == Some(FILTERED)
 }
@@ -245,6 +234,10 @@ mod tests {
         );
         check(&["postgres://me:pw@db/x"], &["postgres://[Filtered]@db/x"]);
         check(&["--url=http://me:pw@db"], &["--url=http://[Filtered]@db"]);
+        check(
+            &["a://u:p@h,b://v:q/r@i"],
+            &["a://[Filtered]@h,b://[Filtered]@i"],
+        );
     }
 
     #[test]

@@ -16,14 +16,13 @@ mod model;
 mod place;
 mod raw;
 mod read;
+mod userinfo;
 pub(crate) mod wire;
 mod write;
 
 #[cfg(feature = "store")]
 pub(crate) use apart::{put_key_of_frames, read_frames, write_frames};
 pub use command::FailedCommand;
-#[cfg(any(feature = "actix", feature = "tower"))]
-pub(crate) use forbidden::without_userinfo;
 pub use forbidden::{
     FORBIDDEN_PARTS, FORBIDDEN_WHOLE, filter_arguments, filter_forbidden, is_forbidden_key,
 };
@@ -36,3 +35,7 @@ pub use model::{
 pub use place::SourcePlace;
 #[cfg(feature = "v1")]
 pub(crate) use read::read_value;
+#[cfg(feature = "store")]
+pub(crate) use userinfo::secret_userinfo;
+#[cfg(any(feature = "actix", feature = "tower"))]
+pub(crate) use userinfo::without_userinfo;

@@ -91,10 +91,15 @@ fn facts(job: &Job<'_>, issue: &Issue) -> Result<Vec<(String, String)>> {
         .collect())
 }
 
+fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 fn seen(issue: &Issue) -> String {
+    let times = counted(issue.seen_count, "time", "times");
     match issue.user_count {
-        0 => format!("{} times", issue.seen_count),
-        users => format!("{} times, by {users} users", issue.seen_count),
+        0 => times,
+        users => format!("{times}, by {}", counted(users, "user", "users")),
     }
 }
 

@@ -219,9 +219,10 @@ fn filter_header(name: &str, value: Option<&[u8]>) -> String {
     let Some(value) = value.filter(|_| !is_secret) else {
         return limits::FILTERED.to_owned();
     };
-    let text = String::from_utf8_lossy(value);
+    // Before the query is found: a password may hold what begins one.
+    let text = without_userinfo(&String::from_utf8_lossy(value));
     let (head, query) = split_query(&text);
-    let mut kept = without_userinfo(head);
+    let mut kept = head.to_owned();
     if let Some(query) = query {
         kept.push('?');
         kept.push_str(&filter_query(query));

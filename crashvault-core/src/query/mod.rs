@@ -100,6 +100,14 @@ impl Search {
         }
     }
 
+    /// Whether a text can be read as a query by itself, whatever its keys and values mean.
+    ///
+    /// # Errors
+    /// InvalidInput with the byte it went wrong at as the context `position`.
+    pub fn check(text: &str) -> Result<()> {
+        parse::parse(text).map(drop)
+    }
+
     /// Only events that happened since then, and issues with such an event that fits: an age as `7d`, a date or a time, as
     /// queries write them.
     #[must_use]

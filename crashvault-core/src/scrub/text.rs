@@ -9,6 +9,7 @@
 
 use super::ScrubRules;
 use crate::event::limits::FILTERED;
+use crate::event::secret_userinfo;
 
 /// What kind of text it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +24,6 @@ pub(super) enum Manner {
 const KEY_BYTES_MAX: usize = 64;
 /// Longest blank between key, sign and value, in bytes.
 const BLANKS_MAX: usize = 16;
-/// Longest user and password of a URL, in bytes.
-const USERINFO_BYTES_MAX: usize = 512;
-/// Shortest user part of a URL that is taken for a token although it has no password.
-const USERINFO_TOKEN_BYTES_MIN: usize = 16;
 /// Longest type between a name and its value in source (`password: &str = "…"`), in bytes.
 const ANNOTATION_BYTES_MAX: usize = 48;
 /// Shortest literal without quotes that is taken for a secret in source, in bytes.
@@ -263,24 +260,10 @@ impl Search<'_> {
 
     /// `scheme://user:password@`.
     fn userinfo(&self, colon: usize) -> Found {
-        let start = colon + 3;
-        if !self.text[colon..].starts_with("://") || self.is_border(colon) {
+        if self.is_border(colon) {
             return None;
         }
-        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
-        let authority = rest.iter().take(USERINFO_BYTES_MAX).take_while(|byte| {
-            !byte.is_ascii_whitespace()
-                && !matches!(byte, b'/' | b'?' | b'#' | b'"' | b'\'' | b'`' | b'<' | b'>')
-        });
-        let length = authority
-            .enumerate()
-            .filter(|(_, byte)| **byte == b'@')
-            .last()?
-            .0;
-        let user = self.text.get(start..start + length)?;
-        let is_secret =
-            user != FILTERED && (user.contains(':') || user.len() >= USERINFO_TOKEN_BYTES_MIN);
-        is_secret.then_some((start, start + length))
+        secret_userinfo(self.text, colon).map(|found| (found.start, found.end))
     }
 
     /// `key=value`, `key: value`, `"key": "value"`, `headers["key"] = 'value'`.

@@ -598,10 +598,10 @@ impl MemoryStore {
             let names = found.iter().take(CANDIDATES_MAX);
             let names: Vec<String> = names.map(|i| format!("#{} ({})", i.number, i.id)).collect();
             let message = format!("{prefix} is the start of {}", names.join(", "));
-            return Err(Error::new(ErrorKind::Conflict, "show issue", message));
+            return Err(Error::new(ErrorKind::Conflict, "find issue", message));
         }
         let found = found.pop();
-        found.ok_or_else(|| not_found("show issue", format!("no issue {prefix}")))
+        found.ok_or_else(|| not_found("find issue", format!("no issue {prefix}")))
     }
 }
 
@@ -890,7 +890,7 @@ impl Store for MemoryStore {
             IssueRef::Id(id) => (self.number(id), id.to_string()),
         };
         let found = number.and_then(|number| self.view(number, self.known(number)?));
-        found.ok_or_else(|| not_found("show issue", format!("no issue {name}")))
+        found.ok_or_else(|| not_found("find issue", format!("no issue {name}")))
     }
 
     fn events(&self, issue: &IssueId, limit: usize) -> Result<Vec<StoredEvent>> {
@@ -904,7 +904,7 @@ impl Store for MemoryStore {
     fn event(&self, id: EventId) -> Result<StoredEvent> {
         let sequence = self.sequences.get(&id);
         let kept = sequence.and_then(|sequence| self.events.get(sequence));
-        let kept = kept.ok_or_else(|| not_found("show event", format!("no event {id}")))?;
+        let kept = kept.ok_or_else(|| not_found("find event", format!("no event {id}")))?;
         Ok(StoredEvent::clone(&kept.stored))
     }
 

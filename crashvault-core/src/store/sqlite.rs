@@ -144,13 +144,13 @@ impl SqliteStore {
     fn no_issue(&self, reference: impl std::fmt::Display) -> Error {
         Error::new(
             ErrorKind::NotFound,
-            "show issue",
+            "find issue",
             format!("no issue {reference}"),
         )
     }
 
     fn one_issue_id(&self, prefix: &str) -> Result<IssueId> {
-        let found = read::issue_ids(&self.conn, prefix).map_err(self.named("show issue"))?;
+        let found = read::issue_ids(&self.conn, prefix).map_err(self.named("find issue"))?;
         match found.as_slice() {
             [] => Err(self.no_issue(prefix)),
             [(_, id)] => Ok(*id),
@@ -160,7 +160,7 @@ impl SqliteStore {
                     .map(|(number, id)| format!("#{number} ({id})"))
                     .collect();
                 let message = format!("{prefix} is the start of {}", names.join(", "));
-                Err(Error::new(ErrorKind::Conflict, "show issue", message))
+                Err(Error::new(ErrorKind::Conflict, "find issue", message))
             }
         }
     }
@@ -287,7 +287,7 @@ impl Store for SqliteStore {
             IssueRef::Id(id) => read::issue_by_id(&self.conn, id),
             IssueRef::Prefix(prefix) => read::issue_by_id(&self.conn, &self.one_issue_id(prefix)?),
         };
-        let found = found.map_err(self.named("show issue"))?;
+        let found = found.map_err(self.named("find issue"))?;
         found.ok_or_else(|| match reference {
             IssueRef::Number(number) => self.no_issue(format_args!("#{number}")),
             IssueRef::Id(id) => self.no_issue(id),
@@ -301,12 +301,12 @@ impl Store for SqliteStore {
     }
 
     fn event(&self, id: EventId) -> Result<StoredEvent> {
-        let raw = read::event(&self.conn, id).map_err(self.named("show event"))?;
+        let raw = read::event(&self.conn, id).map_err(self.named("find event"))?;
         match raw {
             Some(raw) => self.decoded(raw),
             None => {
                 let message = format!("no event {id}");
-                Err(Error::new(ErrorKind::NotFound, "show event", message))
+                Err(Error::new(ErrorKind::NotFound, "find event", message))
             }
         }
     }

@@ -3,14 +3,15 @@
 //! The file comes first, then its record. A process that dies between the two leaves a file that nobody names, which
 //! [`Vault::collect_garbage`] removes.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::door::{Lease, Vault};
+use super::door::{Added, Lease, Vault, new_event_id};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::EventId;
+use crate::event::{Event, EventId};
+use crate::file::Draft;
 use crate::store::{Attachment, attachment_line, attachment_name, hex};
 
 /// Attachments of one event.
@@ -119,6 +120,22 @@ impl Vault {
         )
     }
 
+    /// Adds an event together with a file. The file goes first: where it is refused, no event is added.
+    ///
+    /// # Errors
+    /// As [`Vault::attach`] and [`Vault::add`].
+    pub fn add_attached(
+        &mut self,
+        mut event: Event,
+        file: &NewAttachment,
+    ) -> Result<(Added, Attachment)> {
+        if event.event_id.is_nil() {
+            event.event_id = new_event_id(self.clock.now());
+        }
+        let kept = self.attach(event.event_id, file)?;
+        Ok((self.add(event)?, kept))
+    }
+
     fn refuse_attachment(&self, event: EventId, new: &NewAttachment) -> Result<()> {
         let refused = |kind, message: String| Err(Error::new(kind, "attach", message));
         if self.is_read_only {
@@ -195,27 +212,12 @@ fn write_file(parent: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(parent)?;
-    let random = u128::from_le_bytes(crate::capture::random_bytes());
-    let temporary = parent.join(format!(".{random:032x}.tmp"));
-    let written = write_compressed(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    written?;
-    // The name is on the disk when its directory is.
-    File::open(parent)?.sync_all()
-}
-
-fn write_compressed(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    let mut encoder = zstd::stream::write::Encoder::new(file, ZSTD_LEVEL)?;
+    let draft = Draft::new(path)?;
+    let mut encoder = zstd::stream::write::Encoder::new(draft.file(), ZSTD_LEVEL)?;
     encoder.include_checksum(true)?;
     encoder.write_all(bytes)?;
-    encoder.finish()?.sync_all()
+    encoder.finish()?;
+    draft.put()
 }
 
 /// Whether the file is there and holds what its name says.
@@ -244,8 +246,9 @@ fn read_file(file: File, attachment: &Attachment) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-    use crate::event::Event;
     use crate::scratch::{Scratch, scratch};
     use std::os::unix::fs::PermissionsExt;
 
@@ -254,6 +257,23 @@ mod tests {
         let mut vault = Vault::open(home.path()).unwrap();
         let event = vault.add(Event::new()).unwrap().event_id;
         (home, vault, event)
+    }
+
+    #[test]
+    fn an_event_is_not_added_without_its_file() {
+        let home = scratch();
+        let settings = "[attachments]\nbytes_max = 3\n";
+        fs::write(home.path().join("vault.toml"), settings).unwrap();
+        let mut vault = Vault::open(home.path()).unwrap();
+        let (large, fitting) = (
+            NewAttachment::new("a", "abcd"),
+            NewAttachment::new("a", "abc"),
+        );
+        let refused = vault.add_attached(Event::new(), &large).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::LimitReached);
+        assert_eq!(vault.status().unwrap().event_count, 0);
+        let (added, kept) = vault.add_attached(Event::new(), &fitting).unwrap();
+        assert_eq!(vault.attachments(added.event_id).unwrap(), [kept]);
     }
 
     fn files(home: &Path) -> Vec<PathBuf> {

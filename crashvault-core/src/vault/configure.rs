@@ -1,7 +1,6 @@
 //! Settings as people change them: which there are, what they are, and a change that leaves no file that is worse.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -66,8 +65,9 @@ impl Vault {
         Ok(Settings::of(directory.as_ref())?.shown)
     }
 
-    /// Changes `vault.toml`, which is made where there is none: `edit` gets its text and gives the new one. One change at
-    /// a time; readers see the old file or the new one.
+    /// Changes `vault.toml`, which is made where there is none: `edit` gets its text and gives the new one; where there is
+    /// no vault it is tried first, and none is made for what is refused. One change at a time; readers see the old file
+    /// or the new one.
     ///
     /// ```
     /// use crashvault::{Error, Vault};
@@ -84,11 +84,14 @@ impl Vault {
     /// says; as [`Vault::settings_of`].
     pub fn change_settings(
         directory: impl AsRef<Path>,
-        edit: impl FnOnce(&str) -> Result<String>,
+        mut edit: impl FnMut(&str) -> Result<String>,
     ) -> Result<()> {
         let home = directory.as_ref();
-        super::door::make(home)?;
         let path = home.join(settings::FILE);
+        if !path.exists() {
+            changed(&path, &Settings::fresh(), &mut edit)?;
+        }
+        super::door::make(home)?;
         let io = |error| Error::io("change settings", &path, error);
         let lock = OpenOptions::new()
             .write(true)
@@ -99,45 +102,59 @@ impl Vault {
             .map_err(io)?;
         lock.lock().map_err(io)?;
         let old = fs::read_to_string(&path).map_err(io)?;
-        let new = edit(&old)?;
-        let known = Settings::faults_of(&path, &old)?;
-        let faults = match Settings::faults_of(&path, &new) {
-            Err(error) => vec![error.message().to_owned()],
-            Ok(faults) => faults,
-        };
-        if let Some(fault) = faults.into_iter().find(|fault| !known.contains(fault)) {
-            let message = fault.strip_prefix("vault.toml: ").unwrap_or(&fault);
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "change settings",
-                message,
-            ));
-        }
-        replace(home, &path, &new).map_err(io)
+        let new = changed(&path, &old, &mut edit)?;
+        crate::file::replace(&path, new.as_bytes()).map_err(io)
     }
 }
 
-/// The name is that of a half-written file, which garbage collection knows.
-fn replace(home: &Path, path: &Path, text: &str) -> std::io::Result<()> {
-    let temporary = home.join(format!(".vault-{}-new.toml", std::process::id()));
-    let _ = fs::remove_file(&temporary);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let written = options.open(&temporary).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    let replaced = written.and_then(|()| fs::rename(&temporary, path));
-    if replaced.is_err() {
-        let _ = fs::remove_file(&temporary);
+/// The new text, if it is not worse than the old.
+fn changed(
+    path: &Path,
+    old: &str,
+    edit: &mut impl FnMut(&str) -> Result<String>,
+) -> Result<String> {
+    let new = edit(old)?;
+    let known = Settings::faults_of(path, old)?;
+    let faults = match Settings::faults_of(path, &new) {
+        Err(error) => vec![error.message().to_owned()],
+        Ok(faults) => faults,
+    };
+    if let Some(fault) = faults.into_iter().find(|fault| !known.contains(fault)) {
+        let message = fault.strip_prefix("vault.toml: ").unwrap_or(&fault);
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "change settings",
+            message,
+        ));
     }
-    replaced
+    Ok(new)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::scratch::scratch;
+
+    #[test]
+    fn settings_behind_a_link_are_changed_where_they_are_and_keep_their_mode() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let (home, elsewhere) = (scratch(), scratch());
+        Vault::open(home.path()).unwrap();
+        let link = home.path().join("vault.toml");
+        let real = elsewhere.path().join("shared.toml");
+        fs::copy(&link, &real).unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+        fs::remove_file(&link).unwrap();
+        symlink(&real, &link).unwrap();
+        let edit = |text: &str| Ok(format!("{text}[retention]\nage_days = 9\n"));
+        Vault::change_settings(home.path(), edit).unwrap();
+        assert!(link.is_symlink());
+        assert!(fs::read_to_string(&real).unwrap().contains("age_days = 9"));
+        assert_eq!(
+            fs::metadata(&real).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
+    }
 
     #[test]
     fn every_setting_there_is_can_be_set() {

@@ -151,7 +151,8 @@ impl VaultOptions {
 
     /// Opens the vault in `directory`.
     ///
-    /// A vault that cannot be written is opened as it is, for reading; nothing is drained then.
+    /// A vault that cannot be written, or lies in a directory that cannot, is opened as it is, for reading; nothing is
+    /// drained then.
     ///
     /// # Errors
     /// NotFound if there is none and none may be made; Corrupt for a file that is no vault or is damaged, naming it;
@@ -169,7 +170,7 @@ impl VaultOptions {
             return Err(Error::new(ErrorKind::NotFound, "open vault", message));
         }
         let is_read_only = match make(&home) {
-            Ok(()) => false,
+            Ok(()) => is_closed(&home),
             Err(_) if database.exists() => true,
             Err(error) => return Err(error),
         };
@@ -193,6 +194,13 @@ impl VaultOptions {
             lineage,
         })
     }
+}
+
+/// Whether nothing can be made in the directory. What lies there already may be writable none the less, and with it a
+/// log that could be written and not be removed.
+fn is_closed(home: &Path) -> bool {
+    let found = std::fs::metadata(home);
+    found.is_ok_and(|found| found.permissions().readonly()) && home::probe(home).is_err()
 }
 
 /// What may not be looked at is not what is not there.
@@ -524,7 +532,7 @@ impl Vault {
     }
 }
 
-fn new_event_id(now: Timestamp) -> EventId {
+pub(super) fn new_event_id(now: Timestamp) -> EventId {
     let bytes = crate::capture::random_bytes();
     let mut random = [0; 10];
     random.copy_from_slice(&bytes[..10]);

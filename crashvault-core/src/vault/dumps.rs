@@ -1,6 +1,7 @@
 //! Minidumps that a receiver left in the journal: each goes with its event, as an attachment.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +18,17 @@ const KIND: &str = "event.minidump";
 /// A dump whose event has not come by then belongs to none.
 const ORPHAN_AGE_MIN: Duration = Duration::from_secs(24 * 3600);
 
+const MAGIC: &[u8] = b"MDMP";
+
 impl Vault {
+    /// Whether a file is a minidump, told by how it begins. Only looks.
+    pub fn is_minidump(path: impl AsRef<Path>) -> bool {
+        let mut start = Vec::new();
+        let file = File::open(path).map(|file| file.take(MAGIC.len() as u64));
+        let read = file.and_then(|mut file| file.read_to_end(&mut start));
+        read.is_ok() && start == MAGIC
+    }
+
     /// Keeps the dumps of events that are in the vault by now. What stands in the way of one is told in the report; the
     /// dump then waits for the next drain, unless it will never be taken.
     pub(super) fn keep_dumps(&mut self, directory: &Path, report: &mut DrainReport) {
@@ -43,7 +54,7 @@ impl Vault {
             Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => return remove(),
             Err(error) => return Err(Error::io("keep dump", &path, error)),
         };
-        if !bytes.starts_with(b"MDMP") {
+        if !bytes.starts_with(MAGIC) {
             return remove();
         }
         let dump = NewAttachment::new(NAME, bytes)

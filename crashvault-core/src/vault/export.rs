@@ -1,8 +1,7 @@
 //! What leaves the vault as a file, and comes back from one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::attach;
@@ -12,6 +11,7 @@ use crate::export::{
     self, ExportFormat, ExportKind, ExportReport, ExportRule, ImportReport, Item, Job, Source,
     Which,
 };
+use crate::file::Draft;
 use crate::query::Search;
 use crate::store::{Attachment, IssueSort, Record};
 
@@ -101,10 +101,8 @@ impl Vault {
         let path = path.as_ref();
         let failed = |error| Error::io("export", path, error);
         refuse_existing(path, replace)?;
-        let temporary = Temporary::beside(path);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let mut file = BufWriter::new(options.open(&temporary.0).map_err(failed)?);
+        let draft = Draft::new(path).map_err(|error| unmade(path, error))?;
+        let mut file = BufWriter::new(draft.file());
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("gz") => {
                 let level = flate2::Compression::new(GZIP_LEVEL);
@@ -121,11 +119,9 @@ impl Vault {
             }
             _ => write(&mut file)?,
         }
-        let file = file
-            .into_inner()
-            .map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(failed)?;
-        temporary.become_file(path, replace)
+        file.flush().map_err(failed)?;
+        drop(file);
+        put(draft, path, replace)
     }
 
     /// Writes the vault's database, as it is at this moment, into a new file that any SQLite opens. Contents of
@@ -137,16 +133,11 @@ impl Vault {
         let path = path.as_ref();
         let failed = |error| Error::io("export", path, error);
         refuse_existing(path, replace)?;
-        let temporary = Temporary::beside(path);
         // An empty file that is there already: SQLite fills it, and nobody else reads it meanwhile.
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        drop(options.open(&temporary.0).map_err(failed)?);
-        self.store.copy(&temporary.0)?;
-        let file = File::open(&temporary.0).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        let bytes = file.metadata().map_err(failed)?.len();
-        temporary.become_file(path, replace)?;
+        let draft = Draft::new(path).map_err(|error| unmade(path, error))?;
+        self.store.copy(draft.temporary())?;
+        let bytes = fs::metadata(draft.temporary()).map_err(failed)?.len();
+        put(draft, path, replace)?;
         Ok(bytes)
     }
 
@@ -191,6 +182,14 @@ impl Vault {
         export::detect(path.as_ref())
     }
 
+    /// Whether [`Vault::import_export`] could read this, to its end. Makes no vault.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_export(path: impl AsRef<Path>) -> Result<()> {
+        source(path.as_ref())?.read(&mut |_| Ok(()))
+    }
+
     /// Takes in what [`Vault::export`] wrote as NDJSON or JSON (also compressed), a copy of a vault's database, or
     /// another vault's directory. What is here already stays as it is: doing it twice changes nothing. An issue keeps
     /// its number if nobody has it here, else it gets the next one; what people decided comes along.
@@ -200,15 +199,7 @@ impl Vault {
     /// read back, and for a newer form; NotFound; ReadOnly, Busy, Io.
     pub fn import_export(&mut self, path: impl AsRef<Path>) -> Result<ImportReport> {
         self.lineage.check()?;
-        let path = path.as_ref();
-        let kind = export::detect(path)?.ok_or_else(|| {
-            let message = format!("{} is no export of Crashvault", path.display());
-            Error::new(ErrorKind::InvalidInput, "import", message)
-        })?;
-        let source = Source {
-            path: path.to_owned(),
-            kind,
-        };
+        let source = source(path.as_ref())?;
         let _chore = self.begin_chore("import")?;
         self.refuse_full_disk("import")?;
         source.read(&mut |_| Ok(()))?;
@@ -225,6 +216,17 @@ impl Vault {
         self.store.tend(self.clock.now())?;
         Ok(report)
     }
+}
+
+fn source(path: &Path) -> Result<Source> {
+    let kind = export::detect(path)?.ok_or_else(|| {
+        let message = format!("{} is no export of Crashvault", path.display());
+        Error::new(ErrorKind::InvalidInput, "import", message)
+    })?;
+    Ok(Source {
+        path: path.to_owned(),
+        kind,
+    })
 }
 
 /// Whether others name it.
@@ -359,36 +361,23 @@ fn refuse_existing(path: &Path, replace: bool) -> Result<()> {
     ))
 }
 
-/// A file on its way, removed unless it arrives.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn beside(path: &Path) -> Self {
-        let random = u128::from_le_bytes(crate::capture::random_bytes());
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        Self(path.with_file_name(format!(".{name}.{random:032x}.tmp")))
+/// Where the directory is missing, nothing that was looked for is.
+fn unmade(path: &Path, error: io::Error) -> Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return Error::io("export", path, error);
     }
-
-    fn become_file(self, path: &Path, replace: bool) -> Result<()> {
-        let failed = |error| Error::io("export", path, error);
-        if replace {
-            return fs::rename(&self.0, path).map_err(failed);
-        }
-        // A link refuses what came to be there meanwhile, which a rename would replace.
-        match fs::hard_link(&self.0, path) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                refuse_existing(path, false)
-            }
-            // Not every file system has links.
-            Err(_) => fs::rename(&self.0, path).map_err(failed),
-        }
-    }
+    let message = format!("{} lies in a directory that is not there", path.display());
+    Error::new(ErrorKind::Io, "export", message).with_source(error)
 }
 
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+fn put(draft: Draft, path: &Path, replace: bool) -> Result<()> {
+    let done = match replace {
+        true => draft.put(),
+        false => draft.put_new(),
+    };
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => refuse_existing(path, false),
+        done => done.map_err(|error| Error::io("export", path, error)),
     }
 }
 

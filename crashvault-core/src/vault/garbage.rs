@@ -105,7 +105,12 @@ fn sweep_temporaries(home: &Path) -> (u64, u64) {
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        name.starts_with(".probe-") || (name.starts_with(".vault-") && name.ends_with(".toml"))
+        let is_half = [".vault.toml.", ".searches.toml."]
+            .iter()
+            .any(|start| name.starts_with(start) && name.ends_with(".tmp"));
+        // As earlier versions called theirs.
+        let is_older = name.starts_with(".vault-") && name.ends_with(".toml");
+        name.starts_with(".probe-") || is_half || is_older
     };
     let deep = old_files(&attach::directory(home))
         .into_iter()

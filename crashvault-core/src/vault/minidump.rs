@@ -7,12 +7,26 @@ use std::path::{Path, PathBuf};
 use super::door::{Added, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest;
-use crate::symbol::Library;
+use crate::symbol::{InAppRules, Library, Symbolizer};
 
 /// A minidump in bytes. Dumps of stacks have some hundred kilobytes; of all memory, gigabytes that nobody reads here.
 const MINIDUMP_BYTES_MAX: u64 = 512 << 20;
 
 impl Vault {
+    /// Whether [`Vault::import_minidump`] could read this. Makes no vault.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_minidump(path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let mut symbolizer = Symbolizer::new(None, InAppRules::default());
+        let none = Library::default();
+        let event = ingest::minidump::read(&read(path)?, &mut symbolizer, Path::new(""), none);
+        event
+            .map(drop)
+            .map_err(|error| error.with_context("path", path.display()))
+    }
+
     /// Takes a crash into the vault that a handler of Breakpad, Crashpad or Windows wrote as a minidump: one event, with
     /// the stacks of all threads, however often it is imported.
     ///

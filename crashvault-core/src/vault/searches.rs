@@ -3,10 +3,10 @@
 //! They lie in a file of their own, `searches.toml`: it is local state, which no rebuild touches and no sync carries;
 //! `vault.toml` is written by hand alone, and a table in the store would cost a migration for a handful of lines.
 
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind as IoKind, Write};
+use std::fs::OpenOptions;
+use std::io::ErrorKind as IoKind;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::{Table, Value};
 
@@ -190,20 +190,8 @@ fn write(home: &Path, saved: &Saved) -> Result<()> {
     for (name, query) in saved {
         text.push_str(&format!("{name} = {}\n", quoted(query)));
     }
-    let temporary: PathBuf = home.join(format!(".{FILE}"));
-    let put = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &path)?;
-        File::open(home)?.sync_all()
-    };
-    put().map_err(|error| Error::io("save search", &path, error))
+    let written = crate::file::replace(&path, text.as_bytes());
+    written.map_err(|error| Error::io("save search", &path, error))
 }
 
 #[cfg(test)]

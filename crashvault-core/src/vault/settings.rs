@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -13,6 +12,7 @@ use super::webhooks::{self, Webhook};
 use crate::capture::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventId, Level};
+use crate::file::Draft;
 use crate::group::{GroupRule, GroupRules};
 use crate::issue::{SEVERITIES, Status};
 use crate::journal::Durability;
@@ -140,23 +140,21 @@ impl Settings {
         if path.exists() {
             return Ok(());
         }
-        let [first, second] = [uuid_half(), uuid_half()];
-        let text = format!("{VAULT_TOML}format = {FORMAT}\nid = \"{first:016x}{second:016x}\"\n");
-        let temporary = home.join(format!(".vault-{}-{first:x}.toml", std::process::id()));
-        let written = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            // A link, unlike a rename, leaves the file of a faster process alone.
-            .and_then(|()| match std::fs::hard_link(&temporary, &path) {
+        let written = Draft::new(&path).and_then(|draft| {
+            draft.file().write_all(Self::fresh().as_bytes())?;
+            match draft.put_new() {
+                // The file of a faster process stays.
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-                Err(_) if !path.exists() => std::fs::rename(&temporary, &path),
-                linked => linked,
-            });
-        let _ = std::fs::remove_file(&temporary);
+                put => put,
+            }
+        });
         written.map_err(|error| Error::io("create vault", &path, error))
+    }
+
+    /// The text of a new vault's `vault.toml`.
+    pub(super) fn fresh() -> String {
+        let [first, second] = [uuid_half(), uuid_half()];
+        format!("{VAULT_TOML}format = {FORMAT}\nid = \"{first:016x}{second:016x}\"\n")
     }
 
     fn from_table(path: &Path, table: Table) -> Result<Self> {

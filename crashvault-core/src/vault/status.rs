@@ -160,7 +160,7 @@ impl Vault {
     /// # Errors
     /// Only what keeps it from looking at all.
     pub fn doctor(&self) -> Result<Vec<Finding>> {
-        let mut findings = vec![writable(&self.home)];
+        let mut findings = vec![self.writable()];
         let status = self.status()?;
         findings.extend(self.store_findings()?);
         findings.extend(self.space_findings()?);
@@ -206,6 +206,20 @@ impl Vault {
     /// Busy, Io, Corrupt.
     pub fn has_imported_v1(&self) -> Result<bool> {
         self.store.has_legacy()
+    }
+
+    /// A directory that can be written does not make its files so.
+    fn writable(&self) -> Finding {
+        let found = writable(&self.home);
+        if !self.is_read_only || found.severity == Severity::Problem {
+            return found;
+        }
+        let what = format!(
+            "vault.db in {} cannot be written; what is captured waits in the journal",
+            self.home.display()
+        );
+        let advice = "let this user own the vault's files";
+        Finding::new(Severity::Problem, what, advice)
     }
 
     fn store_findings(&self) -> Result<Vec<Finding>> {

@@ -1,12 +1,13 @@
 //! Symbols that somebody gives the vault: for programs that are shipped without theirs.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::door::Vault;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file::Draft;
 use crate::journal;
 use crate::symbol::{Holding, SymbolFile};
 
@@ -42,6 +43,14 @@ pub enum SymbolsKind {
 }
 
 impl Vault {
+    /// Whether a file is one that [`Vault::add_symbols`] keeps. Makes no vault.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_symbols(path: impl AsRef<Path>) -> Result<()> {
+        read(path.as_ref()).map(drop)
+    }
+
     /// Keeps a copy of a program, a library, its split-off debug information or its Breakpad symbol file, for stripped
     /// programs and for minidumps from elsewhere. It serves events that are taken in from then on, stays until it is
     /// removed by hand from the vault's `symbols/`, and is found by the build id within it, whatever its name.
@@ -52,13 +61,11 @@ impl Vault {
     pub fn add_symbols(&mut self, path: impl AsRef<Path>) -> Result<SymbolsAdded> {
         self.lineage.check()?;
         let path = path.as_ref();
-        let failed = |error| Error::io(OPERATION, path, error);
         if self.is_read_only {
             let message = format!("{} is open for reading only", self.home.display());
             return Err(Error::new(ErrorKind::ReadOnly, OPERATION, message));
         }
-        let bytes = fs::metadata(path).map_err(failed)?.len();
-        let file = SymbolFile::read(path).map_err(|reason| unusable(path, reason))?;
+        let (file, bytes) = read(path)?;
         let directory = self.home.join("symbols");
         let target = directory.join(file.name());
         let known_bytes = fs::metadata(&target).map_or(0, |metadata| metadata.len());
@@ -93,6 +100,13 @@ impl Vault {
 
 const OPERATION: &str = "add symbols";
 
+/// What it is, and how long.
+fn read(path: &Path) -> Result<(SymbolFile, u64)> {
+    let metadata = fs::metadata(path).map_err(|error| Error::io(OPERATION, path, error))?;
+    let file = SymbolFile::read(path).map_err(|reason| unusable(path, reason))?;
+    Ok((file, metadata.len()))
+}
+
 fn unusable(path: &Path, reason: &str) -> Error {
     let message = format!(
         "{} {reason}; give an ELF program or library, its debug file, or a Breakpad .sym file",
@@ -103,28 +117,14 @@ fn unusable(path: &Path, reason: &str) -> Error {
 
 /// Under its name the file is always whole, and what it was when it was looked at.
 fn copy(from: &Path, to: &Path, expected: &SymbolFile) -> Result<()> {
-    let process = std::process::id();
-    let half = to.with_file_name(format!(".{}.{process}.tmp", expected.name()));
-    let copied = copy_bytes(from, &half)
-        .map_err(|error| Error::io(OPERATION, from, error))
-        .and_then(|()| match SymbolFile::read(&half) {
-            Ok(found) if found == *expected => {
-                fs::rename(&half, to).map_err(|error| Error::io(OPERATION, to, error))
-            }
-            _ => Err(unusable(from, "changed while it was copied")),
-        });
-    if copied.is_err() {
-        let _ = fs::remove_file(&half);
+    let failed = |path: &Path, error| Error::io(OPERATION, path, error);
+    let draft = Draft::new(to).map_err(|error| failed(to, error))?;
+    let copied = File::open(from).and_then(|mut from| io::copy(&mut from, &mut draft.file()));
+    copied.map_err(|error| failed(from, error))?;
+    match SymbolFile::read(draft.temporary()) {
+        Ok(found) if found == *expected => draft.put().map_err(|error| failed(to, error)),
+        _ => Err(unusable(from, "changed while it was copied")),
     }
-    copied
-}
-
-fn copy_bytes(from: &Path, to: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut to = options.open(to)?;
-    io::copy(&mut File::open(from)?, &mut to)?;
-    to.sync_data()
 }
 
 #[cfg(test)]

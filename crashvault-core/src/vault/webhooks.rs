@@ -1,8 +1,8 @@
 //! `[[webhooks]]` in `vault.toml`: who is to be told of events, as data. Nobody is told from here.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
@@ -11,6 +11,7 @@ use super::door::Vault;
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Level;
+use crate::file::Draft;
 
 /// Where their secrets lie, one file each that only the owner can read.
 const SECRETS: &str = "secrets";
@@ -267,13 +268,10 @@ fn write(path: &Path, secret: &str) -> std::io::Result<()> {
             .mode(0o700)
             .create(parent)?;
     }
-    // A new file: one that others could read keeps its mode when it is written over.
-    let _ = fs::remove_file(path);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let mut file = options.open(path)?;
-    file.write_all(secret.as_bytes())?;
-    file.sync_all()
+    // A new file: one that others could read must not lend its mode.
+    let draft = Draft::new(path)?;
+    draft.file().write_all(secret.as_bytes())?;
+    draft.put()
 }
 
 #[cfg(test)]

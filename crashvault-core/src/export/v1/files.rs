@@ -8,8 +8,6 @@ use crate::time::Timestamp;
 
 /// Directories within each other that are looked into; version 1 had three.
 const DEPTH_MAX: usize = 16;
-/// Bytes that tell what a file is.
-const HEAD_BYTES: u64 = 4096;
 pub(super) const LINK: &str = "a symbolic link, which is not followed";
 
 /// Whether a directory holds what the Python program wrote.
@@ -72,17 +70,6 @@ pub(super) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
         return Err(format!("has more than {bytes_max} bytes"));
     }
     Ok(bytes)
-}
-
-/// How a file begins.
-pub(super) fn head(path: &Path) -> Option<Vec<u8>> {
-    if !path.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(HEAD_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 /// The day that an event's file was written, as its directories say it.

@@ -7,11 +7,13 @@
 mod event;
 mod fernet;
 mod files;
+mod head;
 mod issue;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -72,9 +74,7 @@ pub(crate) fn is_ours(path: &Path) -> bool {
     if path.is_dir() {
         return files::is_vault(path);
     }
-    let begins = files::head(path).unwrap_or_default();
-    let begins_well = begins.trim_ascii_start().starts_with(b"{");
-    begins_well && files::read(path, WHOLE_BYTES_MAX).is_ok_and(|bytes| as_export(&bytes).is_some())
+    path.is_file() && File::open(path).is_ok_and(head::is_export)
 }
 
 /// The object that version 1's `export` wrote, whatever its version.

@@ -69,7 +69,7 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Connection> {
         Access::ReadWrite => make_current(&mut conn, path, found)?,
         Access::ReadOnly => refuse_older(path, found)?,
     }
-    keep_log_on_close(&conn, false).map_err(say)?;
+    keep_log_on_close(&conn, access == Access::ReadOnly).map_err(say)?;
     configure(&conn).map_err(say)?;
     Ok(conn)
 }
@@ -194,7 +194,8 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection> {
 
 /// The ordinary way, which sees what other processes write; where the directory refuses the log's index, as it is.
 ///
-/// `immutable` is wrong while somebody writes, so it is taken only where the file system lets nobody write.
+/// Whoever has the vault open keeps an index beside it, which a reader may use; so where there is none and none can be
+/// made, nobody has it open. What somebody does who opens it later is not seen, and can make a read fail.
 fn connect_read_only(path: &Path) -> Result<Connection> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let Err(source) = version(&conn) else {
@@ -207,27 +208,26 @@ fn connect_read_only(path: &Path) -> Result<Connection> {
     if !is_refused {
         return Err(failure("open", path, source));
     }
-    if length(&beside(path, "-wal")) > 0 {
+    let opened = match length(&beside(path, "-wal")) {
+        0 => open_immutable(path),
+        _ => open_apart(path),
+    };
+    opened.map_err(|source| {
         let message = format!(
-            "{} has a log that cannot be read in this directory; copy both to a writable one",
+            "{} or its log cannot be read in this directory; copy both to a writable one",
             path.display()
         );
-        return Err(Error::new(ErrorKind::ReadOnly, "open", message).with_source(source));
-    }
-    if !is_file_system_read_only(path) {
-        let message = format!(
-            "{} cannot be read without the right to write beside it; copy it to a writable directory",
-            path.display()
-        );
-        return Err(Error::new(ErrorKind::ReadOnly, "open", message).with_source(source));
-    }
-    open_immutable(path).map_err(|source| failure("open", path, source))
+        Error::new(ErrorKind::ReadOnly, "open", message).with_source(source)
+    })
 }
 
-/// Only a read-only file system refuses with this; a missing right is refused otherwise.
-fn is_file_system_read_only(path: &Path) -> bool {
-    let opened = fs::OpenOptions::new().append(true).open(path);
-    opened.is_err_and(|error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
+/// With the log's index in memory instead of beside the file, and so without any lock.
+fn open_apart(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags_and_vfs(path, flags, c"unix-none")?;
+    conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    version(&conn)?;
+    Ok(conn)
 }
 
 fn keep_log_on_close(conn: &Connection, keep: bool) -> rusqlite::Result<bool> {

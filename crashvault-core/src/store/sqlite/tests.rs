@@ -63,6 +63,36 @@ fn legacy_numbers_are_kept_where_they_are_free() {
     crate::store::testkit::legacy_numbers_are_kept_where_they_are_free(&mut *fresh());
 }
 
+#[cfg(feature = "v1")]
+#[test]
+fn legacy_numbers_are_foreseen_without_writing() {
+    use crate::issue::IssueId;
+    let (_directory, path) = closed_vault(10);
+    let writer = Connection::open(&path).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let issue = |n: u8| IssueId::from_bytes([n; 16]);
+    let known = open(&path)
+        .unwrap()
+        .issues(&IssueFilter::default())
+        .unwrap()[0]
+        .id;
+    let wishes = [
+        (issue(200), Some(2)),
+        (issue(201), None),
+        (issue(202), Some(40)),
+        (known, Some(50)),
+        (issue(203), Some(40)),
+        (issue(204), Some(0)),
+    ];
+    let mut reader = open_read_only(&path).unwrap();
+    let foreseen = reader.number_legacy("shop", &wishes, false).unwrap();
+    assert!(!reader.has_legacy().unwrap());
+    drop(writer);
+    let given = open(&path).unwrap().number_legacy("shop", &wishes, true);
+    assert_eq!(foreseen, given.unwrap());
+    assert_eq!(foreseen[1], (42, true));
+}
+
 /// A closed vault of `events` events, 5 variants.
 fn closed_vault(events: u32) -> (crate::scratch::Scratch, PathBuf) {
     let mut vault = fresh();

@@ -246,7 +246,7 @@ impl<'v> Importer<'v> {
         Ok(())
     }
 
-    /// Each file gets an event of its own, for it was linked to none; together they are one issue.
+    /// Each file gets an event and an issue of its own, as a note would: it was linked to none.
     fn attachments(&mut self, source: &mut Source) -> Result<()> {
         let bytes_max = match &self.vault {
             Some(vault) => vault.settings.attachment_bytes_max,
@@ -373,6 +373,7 @@ fn holder(name: &str, at: Timestamp) -> Event {
     event.level = Level::Info;
     event.message = Some(format!("Attachment of Crashvault 1: {name}"));
     event.timestamp = Some(at);
-    event.fingerprint = vec!["attachments of Crashvault 1".into()];
+    // An issue of its own: retention keeps the newest event of each, and what hangs on it.
+    event.fingerprint = vec!["attachment of Crashvault 1".into(), name.into()];
     event
 }

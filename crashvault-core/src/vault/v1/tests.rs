@@ -12,7 +12,7 @@ use crate::issue::{Deed, Issue, IssueRef, Resolution, Status};
 use crate::query::Search;
 use crate::scratch::{Scratch, scratch};
 use crate::store::IssueFilter;
-use crate::time::FixedClock;
+use crate::time::{FixedClock, Timestamp};
 
 struct Old {
     root: Scratch,
@@ -398,17 +398,39 @@ fn files_are_kept_and_the_vaults_own_are_none_of_them() {
     let report = import(&mut vault, &old);
     assert_eq!((report.attachment_count, report.attachments_new), (2, 2));
     assert_eq!(files(&old), before);
-    let holder = vault.issues(&IssueFilter::default()).unwrap();
-    let holder = holder.iter().find(|issue| issue.seen_count == 2).unwrap();
+    assert_eq!(contents(&vault), [vec![0, 255], b"it began well".to_vec()]);
+    assert_eq!(vault.issues(&IssueFilter::default()).unwrap().len(), 3);
+    check_stable(&mut vault, &old);
+}
+
+/// Of every file that hangs on an event.
+fn contents(vault: &Vault) -> Vec<Vec<u8>> {
     let mut contents = Vec::new();
-    for stored in vault.events(&holder.id, 9).unwrap() {
-        let attachment = &vault.attachments(stored.event.event_id).unwrap()[0];
-        contents.push(vault.read_attachment(attachment).unwrap());
+    for issue in vault.issues(&IssueFilter::default()).unwrap() {
+        for stored in vault.events(&issue.id, 9).unwrap() {
+            let attachments = vault.attachments(stored.event.event_id).unwrap();
+            contents.extend(
+                attachments
+                    .iter()
+                    .map(|file| vault.read_attachment(file).unwrap()),
+            );
+        }
     }
     contents.sort();
-    assert_eq!(contents, [vec![0, 255], b"it began well".to_vec()]);
-    assert_eq!(vault.issues(&IssueFilter::default()).unwrap().len(), 2);
-    check_stable(&mut vault, &old);
+    contents
+}
+
+#[test]
+fn retention_keeps_the_files_of_version_1() {
+    let old = Old::new();
+    old.write("issues.json", "[]");
+    old.write("attachments/app.log", "it began well");
+    old.write("attachments/core.bin", [0, 255]);
+    let mut vault = Vault::open(old.path()).unwrap();
+    import(&mut vault, &old);
+    let later = Timestamp::parse("2200-01-01T00:00:00Z").unwrap();
+    vault.prune(&crate::PruneRule::new().before(later)).unwrap();
+    assert_eq!(contents(&vault).len(), 2);
 }
 
 #[test]

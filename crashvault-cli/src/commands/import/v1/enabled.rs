@@ -5,7 +5,7 @@ use crashvault::{ErrorKind, V1Options, V1Remark, V1Report, Vault};
 use serde_json::{Value, json};
 
 use crate::args::Import;
-use crate::commands::Done;
+use crate::commands::{Done, reading};
 use crate::output::text::{counted, visible};
 use crate::output::{Failure, Screen, Stop};
 
@@ -25,9 +25,11 @@ pub fn run(directory: &Path, import: &Import, screen: &mut Screen) -> Result<Don
     if let Some(password) = given_password(import)? {
         options = options.password(password);
     }
-    let report = match take_in(directory, import, &options) {
+    let take_in =
+        |options: &V1Options| screen.during("importing", || take_in(directory, import, options));
+    let report = match take_in(&options) {
         Err(error) if error.kind() == ErrorKind::Locked => match asked_password(&import.path)? {
-            Some(password) => take_in(directory, import, &options.password(password))?,
+            Some(password) => take_in(&options.password(password))?,
             None => return Err(locked(&error).into()),
         },
         done => done?,
@@ -42,9 +44,8 @@ pub fn run(directory: &Path, import: &Import, screen: &mut Screen) -> Result<Don
     })
 }
 
-/// Makes no vault before it is known that something will come into it.
 fn take_in(directory: &Path, import: &Import, options: &V1Options) -> crashvault::Result<V1Report> {
-    if !directory.join("vault.db").exists() {
+    if !reading::is_there(directory) {
         if import.dry_run {
             return Vault::examine_v1(&import.path, options);
         }
