@@ -7,10 +7,31 @@
 //! Never: fails, reads a file, decides whose a frame is, or takes more time than a fixed number of walks over the
 //! text; what is no failure is passed over.
 
-#![expect(dead_code, reason = "languages come one by one")]
+#![cfg_attr(not(test), expect(dead_code, reason = "languages come one by one"))]
 
+mod abort;
+mod apple;
+mod at;
+mod csharp;
+mod dart;
+mod elixir;
+mod gdb;
+mod go;
+mod java;
+mod javascript;
+mod kernel;
+mod lua;
+mod native;
+mod perl;
+mod php;
+mod python;
+mod record;
+mod ruby;
 pub(crate) mod rust;
+mod rust_panic;
+mod sanitizer;
 mod text;
+mod tombstone;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -45,7 +66,34 @@ struct Language {
 }
 
 /// In the order of trust.
-const LANGUAGES: &[Language] = &[];
+const LANGUAGES: &[Language] = &[
+    Language { find: python::find },
+    Language { find: java::find },
+    Language {
+        find: sanitizer::find,
+    },
+    Language {
+        find: tombstone::find,
+    },
+    Language { find: gdb::find },
+    Language { find: go::find },
+    Language {
+        find: rust_panic::find,
+    },
+    Language { find: kernel::find },
+    Language { find: apple::find },
+    Language { find: csharp::find },
+    Language {
+        find: javascript::find,
+    },
+    Language { find: dart::find },
+    Language { find: ruby::find },
+    Language { find: php::find },
+    Language { find: elixir::find },
+    Language { find: abort::find },
+    Language { find: lua::find },
+    Language { find: perl::find },
+];
 
 /// All failures in `text`, in its order. Bytes that are no UTF-8 are replaced, colours of terminals taken out.
 pub(crate) fn parse(text: &[u8]) -> Vec<Trace> {
@@ -106,5 +154,7 @@ fn keep_free(kept: &mut Vec<Trace>, found: Vec<Trace>) {
     *kept = merged;
 }
 
+#[cfg(test)]
+mod shown;
 #[cfg(test)]
 mod tests;

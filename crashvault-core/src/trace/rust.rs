@@ -63,7 +63,7 @@ fn named(call: &str) -> Frame {
     };
     let name = without_hash(name);
     Frame {
-        function: (name != "<unknown>").then(|| name.to_owned()),
+        function: (name != "<unknown>").then(|| without_crate_ids(name)),
         instruction_addr: address,
         ..Frame::default()
     }
@@ -77,6 +77,30 @@ fn without_hash(name: &str) -> &str {
         }
         _ => name,
     }
+}
+
+/// Full names of newer compilers tell crates of one name apart: `core[c1f1a4ba060b9bfa]::fmt::write`.
+fn without_crate_ids(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some(open) = rest.find('[') {
+        let (before, behind) = rest.split_at(open);
+        let digits = behind[1..]
+            .bytes()
+            .take_while(u8::is_ascii_hexdigit)
+            .count();
+        let is_id = (8..=16).contains(&digits)
+            && behind[1 + digits..].starts_with("]::")
+            && before.ends_with(|last: char| last.is_ascii_alphanumeric() || last == '_');
+        let end = if is_id { digits + 2 } else { 1 };
+        plain.push_str(before);
+        if !is_id {
+            plain.push('[');
+        }
+        rest = &behind[end..];
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// `path:line` or `path:line:column`; the path itself may hold colons.
@@ -94,7 +118,7 @@ fn set_place(frame: &mut Frame, place: &str) {
     (frame.lineno, frame.colno) = (line, column);
 }
 
-fn split_number(text: &str) -> (&str, Option<u64>) {
+pub(super) fn split_number(text: &str) -> (&str, Option<u64>) {
     match text.rsplit_once(':') {
         Some((rest, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
             match number.parse() {
@@ -174,6 +198,14 @@ mod tests {
         check(
             "   3: <alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once\n",
             &["<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once"],
+        );
+    }
+
+    #[test]
+    fn names_lose_the_ids_of_crates() {
+        check(
+            "   0: <<std[e28293b1aa0f68bd]::a::B> as core[c1f1a4ba060b9bfa]::Display>::fmt::<[u8; 4]>\n",
+            &["<<std::a::B> as core::Display>::fmt::<[u8; 4]>"],
         );
     }
 

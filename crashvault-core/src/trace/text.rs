@@ -35,6 +35,12 @@ impl<'t> Text<'t> {
         line.strip_suffix('\r').unwrap_or(line)
     }
 
+    /// All from a line on.
+    pub(super) fn rest(&self, number: usize) -> &'t str {
+        let start = self.starts.get(number).copied();
+        &self.text[start.unwrap_or(self.text.len())..]
+    }
+
     /// Whether `mark` stands anywhere.
     pub(super) fn contains(&self, mark: &str) -> bool {
         memmem::find(self.text.as_bytes(), mark.as_bytes()).is_some()
@@ -43,12 +49,37 @@ impl<'t> Text<'t> {
     /// Where `mark` stands: the number of the line, and the byte within it. In the order of the text. A mark is within one
     /// line.
     pub(super) fn places<'a>(&'a self, mark: &'a str) -> impl Iterator<Item = (usize, usize)> + 'a {
+        self.places_if(mark, |_, _| true)
+    }
+
+    /// The same, of those that `keep` wants: it sees the text and where in it the mark begins, before its line is looked up.
+    pub(super) fn places_if<'a>(
+        &'a self,
+        mark: &'a str,
+        keep: impl Fn(&[u8], usize) -> bool + 'a,
+    ) -> impl Iterator<Item = (usize, usize)> + 'a {
         let mut number = 0;
-        memmem::find_iter(self.text.as_bytes(), mark.as_bytes()).map(move |at| {
-            // Most marks are near the one before.
-            number += self.starts[number + 1..].partition_point(|&start| start <= at);
-            (number, at - self.starts[number])
-        })
+        let text = self.text.as_bytes();
+        memmem::find_iter(text, mark.as_bytes())
+            .filter(move |&at| keep(text, at))
+            .map(move |at| {
+                number = self.line_at(at, number);
+                (number, at - self.starts[number])
+            })
+    }
+
+    /// The line that holds the byte `at`, which is not before line `from`: most are near it.
+    fn line_at(&self, at: usize, from: usize) -> usize {
+        let mut step = 1;
+        while self
+            .starts
+            .get(from + step)
+            .is_some_and(|&start| start <= at)
+        {
+            step *= 2;
+        }
+        let (low, high) = (from + step / 2, self.starts.len().min(from + step + 1));
+        low + self.starts[low + 1..high].partition_point(|&start| start <= at)
     }
 }
 
