@@ -6,6 +6,7 @@ mod begin;
 mod change;
 mod configure;
 mod decide;
+mod direct;
 mod foreign;
 mod group;
 mod room;
@@ -486,6 +487,10 @@ pub struct Doctor {
 
 /// Reads a command line. Help and version come as errors, as clap has it.
 pub fn parse(words: &[OsString]) -> Result<Args, clap::Error> {
+    direct::parse(words).map_or_else(|| parse_with_all(words), Ok)
+}
+
+fn parse_with_all(words: &[OsString]) -> Result<Args, clap::Error> {
     let command = colored(words);
     Args::from_arg_matches(&command.try_get_matches_from(words)?)
 }

@@ -42,7 +42,7 @@ impl Event {
         Self::from_raw(map.into())
     }
 
-    fn from_raw(map: RawObject<'_>) -> Self {
+    pub(super) fn from_raw(map: RawObject<'_>) -> Self {
         let mut flaws = Vec::new();
         let mut fields = Fields {
             map,

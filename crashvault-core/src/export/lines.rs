@@ -131,14 +131,14 @@ pub(super) fn write(job: &Job<'_>, out: &mut dyn Write, counted: &mut Counted<'_
         lines: 0,
         contents: HashSet::new(),
     };
-    writer.line(&head(job).to_string())?;
+    writer.line(head(job).to_string().as_bytes())?;
     let unreadable = job.store.records(job.issues, &mut |record| {
         if let Record::Attachment(attachment) = &record
             && writer.content(job, attachment).is_err()
         {
             counted.report.attachments_missing += 1;
         }
-        let line = record::to_value(&record).to_string();
+        let line = record::to_text(&record);
         if line.len() as u64 >= LINE_BYTES_MAX {
             return Err(too_long("export", &record, line.len()));
         }
@@ -160,10 +160,10 @@ fn is_shown(job: &Job<'_>, record: &Record) -> Result<bool> {
 }
 
 impl Writer<'_> {
-    fn line(&mut self, text: &str) -> Result<()> {
-        for part in [text, "\n"] {
-            self.hasher.update(part.as_bytes());
-            super::put(self.out, part)?;
+    fn line(&mut self, text: &[u8]) -> Result<()> {
+        for part in [text, b"\n"] {
+            self.hasher.update(part);
+            self.out.write_all(part).map_err(super::unwritten)?;
         }
         self.lines += 1;
         Ok(())
@@ -189,7 +189,7 @@ impl Writer<'_> {
                 "hash": hex(&attachment.hash), "size_bytes": attachment.size_bytes, "offset": offset,
                 "base64": base64::encode(&chunk[..wanted]),
             }});
-            self.line(&content.to_string())?;
+            self.line(content.to_string().as_bytes())?;
             offset += wanted as u64;
             if attachment.size_bytes == 0 {
                 break;
@@ -202,7 +202,7 @@ impl Writer<'_> {
     fn end(mut self) -> Result<()> {
         let hash = self.hasher.finalize().to_hex();
         let end = json!({"end": {"lines": self.lines, "blake3": hash.as_str()}});
-        self.line(&end.to_string())
+        self.line(end.to_string().as_bytes())
     }
 }
 

@@ -38,6 +38,9 @@ pub(super) const PAGE_BYTES: u32 = 8192;
 /// Per connection, in KB: inner pages and the ends that are being added to; payloads are read once.
 const CACHE_KB: i32 = 32 * 1024;
 
+/// The same for who reads everything in order, once: inner pages, and what many events share.
+const CACHE_ONCE_KB: i32 = 4 * 1024;
+
 /// Pages in the log before it is moved into the file: pages that many batches change are then moved once.
 const CHECKPOINT_PAGES: i64 = 4_000;
 
@@ -368,13 +371,28 @@ fn enter_log_mode(conn: &Connection) -> rusqlite::Result<()> {
     mode("PRAGMA journal_mode = WAL").map(drop)
 }
 
+/// Reads everything, once: with a cache that stays small, however much there is.
+pub(super) fn read_once<T>(
+    conn: &Connection,
+    read: impl FnOnce() -> Result<T, Failed>,
+) -> Result<T, Failed> {
+    keep_pages(conn, CACHE_ONCE_KB)?;
+    let done = read();
+    keep_pages(conn, CACHE_KB)?;
+    done
+}
+
+fn keep_pages(conn: &Connection, kb: i32) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "cache_size", -kb)
+}
+
 fn configure(conn: &Connection) -> rusqlite::Result<()> {
     // SQLite is built with STAT4 here and prepares a cached statement anew whenever a value that may matter to its
     // plan is bound: two fifths of what the database did in a commit. No plan of ours depends on values.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
-    conn.pragma_update(None, "cache_size", -CACHE_KB)?;
+    keep_pages(conn, CACHE_KB)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.query_row(
         &format!("PRAGMA journal_size_limit = {LOG_BYTES_MAX}"),

@@ -27,7 +27,7 @@ const ZSTD_LEVEL: i32 = 3;
 pub(super) const JSON_BYTES_MAX: u64 = 256 << 20;
 
 /// JSON bytes of the stacks kept unpacked; in memory they take about three times as much.
-const STACK_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
+const STACK_CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Distinct stacks of one batch that are remembered.
 const BATCH_STACKS_MAX: usize = 10_000;
@@ -232,10 +232,38 @@ pub(super) struct Decoder {
     stacks: RefCell<StackCache>,
 }
 
+/// The stacks met last, in two halves: when the new one is full, the old one goes, so that what is met often stays.
 #[derive(Default)]
 struct StackCache {
-    frames: HashMap<i64, Arc<[Frame]>>,
+    new: HashMap<i64, CachedStack>,
+    new_json_bytes: usize,
+    old: HashMap<i64, CachedStack>,
+}
+
+struct CachedStack {
+    frames: Arc<[Frame]>,
     json_bytes: usize,
+}
+
+impl StackCache {
+    fn get(&mut self, id: i64) -> Option<Arc<[Frame]>> {
+        if let Some(known) = self.new.get(&id) {
+            return Some(Arc::clone(&known.frames));
+        }
+        let known = self.old.remove(&id)?;
+        let frames = Arc::clone(&known.frames);
+        self.put(id, known);
+        Some(frames)
+    }
+
+    fn put(&mut self, id: i64, stack: CachedStack) {
+        if self.new_json_bytes + stack.json_bytes > STACK_CACHE_BYTES_MAX / 2 {
+            self.old = std::mem::take(&mut self.new);
+            self.new_json_bytes = 0;
+        }
+        self.new_json_bytes += stack.json_bytes;
+        self.new.insert(id, stack);
+    }
 }
 
 impl Decoder {
@@ -298,8 +326,8 @@ impl Decoder {
     /// The frames of a stack.
     pub(super) fn stack(&self, conn: &Connection, id: i64) -> Result<Arc<[Frame]>> {
         let mut cache = self.stacks.borrow_mut();
-        if let Some(frames) = cache.frames.get(&id) {
-            return Ok(Arc::clone(frames));
+        if let Some(frames) = cache.get(id) {
+            return Ok(frames);
         }
         let data: Option<Vec<u8>> = conn
             .prepare_cached("SELECT data FROM stack WHERE id = ?1")
@@ -308,11 +336,11 @@ impl Decoder {
         let data = data.ok_or_else(|| corrupt(&format!("stack {id} of the event is missing")))?;
         let json = unpack(&mut self.plain.borrow_mut(), &data)?;
         let frames: Arc<[Frame]> = read_frames(&json)?.into();
-        if cache.json_bytes + json.len() > STACK_CACHE_BYTES_MAX {
-            *cache = StackCache::default();
-        }
-        cache.json_bytes += json.len();
-        cache.frames.insert(id, Arc::clone(&frames));
+        let stack = CachedStack {
+            frames: Arc::clone(&frames),
+            json_bytes: json.len(),
+        };
+        cache.put(id, stack);
         Ok(frames)
     }
 
@@ -350,4 +378,40 @@ fn unpack(decompressor: &mut Decompressor<'static>, data: &[u8]) -> Result<Vec<u
     decompressor
         .decompress(data, declared as usize)
         .map_err(|source| corrupt("the payload is damaged").with_source(source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STACK_BYTES: usize = STACK_CACHE_BYTES_MAX / 100;
+
+    fn put(cache: &mut StackCache, id: i64) {
+        let stack = CachedStack {
+            frames: Arc::new([]),
+            json_bytes: STACK_BYTES,
+        };
+        cache.put(id, stack);
+    }
+
+    #[test]
+    fn stacks_that_are_kept_unpacked_take_no_more_however_many_come() {
+        let mut cache = StackCache::default();
+        for id in 0..10_000 {
+            put(&mut cache, id);
+            let kept = cache.new.values().chain(cache.old.values());
+            assert!(kept.map(|stack| stack.json_bytes).sum::<usize>() <= STACK_CACHE_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn a_stack_that_is_met_often_stays_unpacked() {
+        let mut cache = StackCache::default();
+        put(&mut cache, 0);
+        for id in 1..10_000 {
+            put(&mut cache, id);
+            assert!(cache.get(0).is_some());
+        }
+        assert!(cache.get(1).is_none());
+    }
 }

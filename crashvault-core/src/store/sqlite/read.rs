@@ -380,42 +380,70 @@ pub(super) fn tally(conn: &Connection, since: Timestamp) -> rusqlite::Result<Tal
             .query_row([status as u8], |row| unsigned(row.get(0)?))?;
         tally.issues.push((status, count));
     }
-    for level in Level::ALL {
-        tally.events.push((level, of_level(conn, level)?));
-    }
-    let first = since.as_nanos().div_euclid(HOUR);
-    // From the issues that were seen since: the others have hours too.
-    tally.hours = conn
-        .prepare_cached(
-            "SELECT h.hour, sum(h.count) FROM derived_issue i
-             CROSS JOIN derived_hour h ON h.issue = i.number AND h.hour >= ?1
-             WHERE i.last_seen >= ?2 GROUP BY h.hour ORDER BY h.hour",
-        )?
-        .query_map([first, first.saturating_mul(HOUR)], hour_row)?
-        .collect::<rusqlite::Result<_>>()?;
+    tally.events = of_levels(conn)?;
+    tally.hours = of_hours(conn, since)?;
     Ok(tally)
 }
 
-/// The events of a level, from the counts that each issue keeps.
-fn of_level(conn: &Connection, level: Level) -> rusqlite::Result<u64> {
-    let Some(key) = find_key(conn, Side::Live, false, "level")? else {
-        return Ok(0);
-    };
-    let Some(value) = find_value(conn, Side::Live, key, level.name())? else {
-        return Ok(0);
-    };
-    // A seek for each issue: the table has hundreds of other values of each.
-    conn.prepare_cached(
-        "SELECT coalesce(sum(v.count), 0) FROM derived_issue i
-         CROSS JOIN derived_issue_value v ON v.issue = i.number AND v.value = ?1",
-    )?
-    .query_row([value], |row| unsigned(row.get(0)?))
+/// The events of each level, from the counts that each issue keeps.
+fn of_levels(conn: &Connection) -> rusqlite::Result<Vec<(Level, u64)>> {
+    let mut counts = Level::ALL.map(|level| (level, 0));
+    let mut values = [None; Level::ALL.len()];
+    if let Some(key) = find_key(conn, Side::Live, false, "level")? {
+        for (value, level) in values.iter_mut().zip(Level::ALL) {
+            *value = find_value(conn, Side::Live, key, level.name())?;
+        }
+    }
+    // A seek for each issue and level: the table has hundreds of other values of each issue.
+    let mut count = conn
+        .prepare_cached("SELECT count FROM derived_issue_value WHERE issue = ?1 AND value = ?2")?;
+    let mut issues = conn.prepare_cached("SELECT number, level, seen_count FROM derived_issue")?;
+    let mut rows = issues.query([])?;
+    while let Some(row) = rows.next()? {
+        let (issue, worst): (i64, u8) = (row.get(0)?, row.get(1)?);
+        let mut left = unsigned(row.get(2)?)?;
+        // First its worst level: most issues have no other.
+        for step in 0..counts.len() {
+            let place = (usize::from(worst) + step) % counts.len();
+            let Some(value) = values[place].filter(|_| left > 0) else {
+                continue;
+            };
+            let found = count
+                .query_row([issue, value], |row| unsigned(row.get(0)?))
+                .optional()?
+                .unwrap_or_default();
+            counts[place].1 += found;
+            left = left.saturating_sub(found);
+        }
+    }
+    Ok(counts.to_vec())
+}
+
+fn of_hours(conn: &Connection, since: Timestamp) -> rusqlite::Result<Vec<(Timestamp, u64)>> {
+    let first = since.as_nanos().div_euclid(HOUR);
+    // From the issues that were seen since: the others have hours too. Summed here, because SQLite sorts the rows first.
+    let mut find = conn.prepare_cached(
+        "SELECT h.hour, h.count FROM derived_issue i
+         CROSS JOIN derived_hour h ON h.issue = i.number AND h.hour >= ?1
+         WHERE i.last_seen >= ?2",
+    )?;
+    let mut rows = find.query([first, first.saturating_mul(HOUR)])?;
+    let mut hours: BTreeMap<i64, u64> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        *hours.entry(row.get(0)?).or_default() += unsigned(row.get(1)?)?;
+    }
+    let hours = hours
+        .into_iter()
+        .map(|(hour, count)| (start_of(hour), count));
+    Ok(hours.collect())
 }
 
 fn hour_row(row: &Row<'_>) -> rusqlite::Result<(Timestamp, u64)> {
-    let hour: i64 = row.get(0)?;
-    let start = Timestamp::from_nanos(hour.saturating_mul(HOUR));
-    Ok((start, unsigned(row.get(1)?)?))
+    Ok((start_of(row.get(0)?), unsigned(row.get(1)?)?))
+}
+
+fn start_of(hour: i64) -> Timestamp {
+    Timestamp::from_nanos(hour.saturating_mul(HOUR))
 }
 
 pub(super) fn values(

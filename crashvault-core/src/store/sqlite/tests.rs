@@ -726,3 +726,23 @@ fn an_issue_with_an_event_that_cannot_be_read_can_be_deleted() {
     assert_eq!(vault.verify().unwrap(), [""; 0]);
     assert!(vault.event(new_event(2, 1).event.event_id).is_err());
 }
+
+#[test]
+fn an_export_reads_with_a_small_cache_and_leaves_it_as_it_was() {
+    let mut vault = fresh();
+    keep(&mut *vault, vec![new_event(1, 1)]);
+    let cache = || -> i64 {
+        let found = vault
+            .conn
+            .pragma_query_value(None, "cache_size", |row| row.get(0));
+        found.unwrap()
+    };
+    let before = cache();
+    let stopped = vault.records(None, &mut |_| {
+        // In KB, below zero.
+        assert!(cache() > before / 4);
+        Err(Error::new(ErrorKind::Io, "export", "the disk is full"))
+    });
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(cache(), before);
+}

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::super::Record;
 use super::Failed;
 use super::archive::{Put, placed, put_joins, put_residue, put_stored, range};
+use super::open::read_once;
 use super::payload::Decoder;
 use super::read::{self, signed, unsigned};
 use crate::error::{Error, ErrorKind};
@@ -19,12 +20,14 @@ pub(super) fn records(
     issues: Option<&[u64]>,
     put: Put<'_>,
 ) -> Result<u64, Failed> {
-    // One moment, however long it takes to write it down.
-    let transaction = conn.unchecked_transaction()?;
-    match issues {
-        Some(numbers) => some(&transaction, decoder, numbers, put),
-        None => all(&transaction, decoder, put),
-    }
+    read_once(conn, || {
+        // One moment, however long it takes to write it down.
+        let transaction = conn.unchecked_transaction()?;
+        match issues {
+            Some(numbers) => some(&transaction, decoder, numbers, put),
+            None => all(&transaction, decoder, put),
+        }
+    })
 }
 
 fn all(conn: &Connection, decoder: &Decoder, put: Put<'_>) -> Result<u64, Failed> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
 use crate::export::lines::{LINE_BYTES_MAX, Lines, too_long};
-use crate::export::record::{Fields, broken, from_value, to_value};
+use crate::export::record::{Fields, broken, from_value, to_text};
 use crate::store::Record;
 use crate::time::Timestamp;
 
@@ -49,24 +49,25 @@ impl Writer {
         let vault = EventId::from_bytes(vault).to_string();
         let head =
             json!({"crashvault_archive": FORMAT, "vault": vault, "created_at": at.to_string()});
-        writer.line(&format!("{head}\n"))?;
+        writer.line(format!("{head}\n").as_bytes())?;
         Ok(writer)
     }
 
     /// # Errors
     /// LimitReached for a record that could not be read again, naming it; Io.
     pub(super) fn put(&mut self, record: &Record) -> Result<()> {
-        let line = format!("{}\n", to_value(record));
+        let mut line = to_text(record);
+        line.push(b'\n');
         if line.len() as u64 > LINE_BYTES_MAX {
             return Err(too_long(WRITE, record, line.len()));
         }
         self.line(&line)
     }
 
-    fn line(&mut self, line: &str) -> Result<()> {
-        self.hasher.update(line.as_bytes());
+    fn line(&mut self, line: &[u8]) -> Result<()> {
+        self.hasher.update(line);
         self.lines += 1;
-        let written = self.encoder.write_all(line.as_bytes());
+        let written = self.encoder.write_all(line);
         written.map_err(|error| Error::io(WRITE, &self.path, error))
     }
 
