@@ -9,6 +9,7 @@ mod decide;
 mod direct;
 mod foreign;
 mod group;
+mod reflow;
 mod room;
 mod searches;
 mod sharing;
@@ -38,6 +39,7 @@ pub use searches::{Period, Searches, SearchesCommand};
 pub use sharing::{Export, Form, GenerateReport, Share};
 pub use shell::{Completion, Man, Plugins, Shell};
 pub use source::{Diagnose, Open, Sources};
+pub use values::ORDERS;
 use values::{cursor, event_id, issue, level, limit, pair, sort, statuses, tag};
 pub use watch::{Chosen, Events, Stats, Tail};
 pub use wrap::Wrap;
@@ -235,7 +237,7 @@ pub struct DemoChild {
 Prints the issue if the event made a new one, and the event's id. A vault is made where there is
 none.
 
-JSON: event_id, issue_number, is_new_issue, is_known
+JSON: event_id, issue_number, is_new_issue, is_known, is_regression
 
 Examples:
   crashvault add 'backup failed' --level warning --tag host=db1
@@ -264,6 +266,27 @@ pub struct Add {
     pub id: Option<EventId>,
 }
 
+/// Which end of an order comes first.
+#[derive(Clone, Copy, Debug, Default, Group)]
+pub struct Direction {
+    /// The least first: oldest, fewest, A [otherwise: the most first, but titles and statuses as with --asc]
+    #[arg(long, conflicts_with = "desc")]
+    pub asc: bool,
+    /// The most first: newest, most, Z
+    #[arg(long)]
+    pub desc: bool,
+}
+
+impl Direction {
+    /// Whether that is the other way than the order goes by itself.
+    pub fn is_reversed(self, sort: IssueSort) -> bool {
+        match sort.is_ascending() {
+            true => self.desc,
+            false => self.asc,
+        }
+    }
+}
+
 /// How a command that reads takes in what waits in the journal.
 #[derive(Clone, Copy, Debug, Default, Group)]
 pub struct Wait {
@@ -280,7 +303,8 @@ the columns, in this order: number, level, status, count, first seen, last seen,
 culprit, users, assignee, severity. Times are RFC 3339 in UTC; control characters are written as
 escapes such as \\x1b, so that a line is always one issue.
 
-JSON: vault, waiting_count, issues; of each issue: id, number, project, status, level, title,
+JSON: vault, waiting_count, total (that fit, on all pages; null with --since or --until), next (for
+--after; null on the last page), issues; of each issue: id, number, project, status, level, title,
 culprit, platform, first_seen, last_seen, seen_count, last_event, user_count, assignee, severity,
 is_regressed, regression (an event's id), is_bookmarked, review, resolution, ignore, tags,
 comment_count
@@ -293,12 +317,17 @@ pub struct List {
     /// Only issues of this status: open, resolved or ignored; `all` is the default
     #[arg(long, value_name = "STATUS", value_parser = statuses)]
     pub status: Option<Statuses>,
-    /// The order: last-seen, first-seen, count, users or number
+    /// The order: last-seen, first-seen, count, users, number, status or title
     #[arg(long, value_name = "ORDER", default_value = "last-seen", value_parser = sort)]
     pub sort: IssueSort,
+    #[command(flatten)]
+    pub direction: Direction,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     pub limit: u32,
+    /// Go on behind the page that told this cursor
+    #[arg(long, value_name = "CURSOR", value_parser = cursor)]
+    pub after: Option<Cursor>,
     /// Only issues of this project
     #[arg(long, value_name = "NAME")]
     pub project: Option<String>,
@@ -354,7 +383,7 @@ pub struct Search {
     #[arg(value_name = "QUERY")]
     pub query: Vec<String>,
     /// Find events, newest first, instead of issues
-    #[arg(long, conflicts_with = "sort")]
+    #[arg(long, conflicts_with_all = ["sort", "asc", "desc"])]
     pub events: bool,
     /// Look into the archives instead, which takes longer, and tell where each issue lies
     #[arg(long, conflicts_with = "events")]
@@ -366,12 +395,14 @@ pub struct Search {
     #[arg(
         long,
         value_name = "NAME",
-        conflicts_with_all = ["events", "archived", "explain", "sort", "after", "since", "until"]
+        conflicts_with_all = ["events", "archived", "explain", "sort", "asc", "desc", "after", "since", "until"]
     )]
     pub save: Option<String>,
-    /// The order: last-seen, first-seen, count, users or number [default: last-seen]
+    /// The order: last-seen, first-seen, count, users, number, status or title [default: last-seen]
     #[arg(long, value_name = "ORDER", value_parser = sort)]
     pub sort: Option<IssueSort>,
+    #[command(flatten)]
+    pub direction: Direction,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     pub limit: u32,
@@ -508,12 +539,34 @@ pub fn command() -> clap::Command {
 }
 
 fn colored(words: &[OsString]) -> clap::Command {
-    command().color(match asked_color(words) {
+    fitted(words).color(match asked_color(words) {
         When::Auto if crate::output::paint::is_refused() => ColorChoice::Never,
         When::Auto => ColorChoice::Auto,
         When::Always => ColorChoice::Always,
         When::Never => ColorChoice::Never,
     })
+}
+
+/// The definition, with texts that fit the terminal where they are asked for.
+fn fitted(words: &[OsString]) -> clap::Command {
+    let asks = |word: &OsString| word == "--help" || word == "-h" || word == "help";
+    let is_asked = words.len() < 2 || options(words).any(asks);
+    let columns = is_asked
+        .then(crate::output::screen::known_columns)
+        .flatten();
+    match columns.filter(|columns| *columns < reflow::WRITTEN_FOR) {
+        Some(columns) => reflowed(command(), columns),
+        None => command(),
+    }
+}
+
+fn reflowed(command: clap::Command, columns: usize) -> clap::Command {
+    let text = command.get_after_help().map(ToString::to_string);
+    let command = match text {
+        Some(text) => command.after_help(reflow::reflow(&text, columns)),
+        None => command,
+    };
+    command.mut_subcommands(|below| reflowed(below, columns))
 }
 
 /// Whether the words ask for JSON, also where they are not understood otherwise.

@@ -16,10 +16,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match args::parse(&words) {
-        Ok(args) if commands::is_unknown(&args) => match args::unknown_command(&words) {
-            Some(error) => output::failure::usage(&error, &words),
-            None => commands::run(&args),
-        },
+        Ok(args) if commands::is_unknown(&args) => {
+            match (commands::not_here(&args), args::unknown_command(&words)) {
+                (Some(failure), _) => output::failure::refuse(&failure, &words),
+                (None, Some(error)) => output::failure::usage(&error, &words),
+                (None, None) => commands::run(&args),
+            }
+        }
         Ok(args) => commands::run(&args),
         Err(error) => output::failure::usage(&error, &words),
     }

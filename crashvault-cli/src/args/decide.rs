@@ -67,7 +67,7 @@ Examples:
 pub struct Ignore {
     #[command(flatten)]
     pub of: Issues,
-    /// Until then: a span as 30d (m, h, d, w), a date or a time
+    /// Until then: a span as 30d (s, m, h, d, w), a date or a time
     #[arg(long, value_name = "TIME", value_parser = ahead, allow_hyphen_values = true, group = "end")]
     pub until: Option<Timestamp>,
     /// Until it has been seen so many times more

@@ -21,7 +21,7 @@ Examples:
   crashvault prune --keep-events 100000
   crashvault prune --keep-bytes 2GB")]
 pub struct Prune {
-    /// Events that happened longer ago (90d; m, h, d, w), or before this date or time
+    /// Events that happened longer ago (90d; s, m, h, d, w), or before this date or time
     #[arg(long, value_name = "TIME", value_parser = past)]
     pub older_than: Option<Timestamp>,
     /// Events that happened more than so many days ago

@@ -89,9 +89,12 @@ pub struct Share {
     pub wait: Wait,
 }
 
-/// Count what there is: a report to read, or for programs
+/// Write an overview of the whole vault, counted, to read or for programs
 #[derive(Debug, Group)]
 #[command(after_help = "\
+Nothing is put into the vault: that is what `report` does, with what a person noticed. `share` tells
+one issue, `stats` the counts alone.
+
 A page has the counts, up to 100 issues and the newest 20 events; JSON has all of both. The level and
 the tags narrow down events alone, the status issues and their events. --json is --format json.
 

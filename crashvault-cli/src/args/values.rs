@@ -28,6 +28,17 @@ pub fn statuses(text: &str) -> Result<Statuses, String> {
     only.map_err(|_| one_of(&["open", "resolved", "ignored", "all"]))
 }
 
+/// The orders of issues.
+pub const ORDERS: [&str; 7] = [
+    "last-seen",
+    "first-seen",
+    "count",
+    "users",
+    "number",
+    "status",
+    "title",
+];
+
 /// The names with hyphens, and those of the fields and of v1.
 pub fn sort(text: &str) -> Result<IssueSort, String> {
     match text.to_ascii_lowercase().replace('_', "-").as_str() {
@@ -36,13 +47,9 @@ pub fn sort(text: &str) -> Result<IssueSort, String> {
         "count" | "seen-count" => Ok(IssueSort::SeenCount),
         "users" | "user-count" => Ok(IssueSort::UserCount),
         "number" | "id" => Ok(IssueSort::Number),
-        _ => Err(one_of(&[
-            "last-seen",
-            "first-seen",
-            "count",
-            "users",
-            "number",
-        ])),
+        "status" => Ok(IssueSort::Status),
+        "title" => Ok(IssueSort::Title),
+        _ => Err(one_of(&ORDERS)),
     }
 }
 
@@ -123,6 +130,8 @@ pub fn cursor(text: &str) -> Result<Cursor, String> {
 
 /// The shortest pause between two looks.
 const PAUSE_SECS_MIN: f64 = 0.1;
+/// And the longest: a century.
+const PAUSE_SECS_MAX: u64 = 100 * 365 * 86_400;
 
 /// A pause; what is shorter than it may be becomes the shortest, as in v1.
 pub fn seconds(text: &str) -> Result<Duration, String> {
@@ -130,14 +139,11 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
     seconds
         .filter(|seconds| *seconds >= 0.0)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds.max(PAUSE_SECS_MIN)).ok())
-        .filter(|pause| *pause <= Duration::from_secs(SPAN_SECS_MAX as u64))
+        .filter(|pause| *pause <= Duration::from_secs(PAUSE_SECS_MAX))
         .ok_or_else(|| "expected seconds as 1 or 0.5".into())
 }
 
-const NO_TIME: &str =
-    "expected a span as 30d (m, h, d, w), a date as 2026-01-05 or a time as 2026-01-05T10:00:00Z";
-/// A span is at most a century: what is longer is a slip.
-const SPAN_SECS_MAX: i64 = 100 * 365 * DAY_SECS;
+const NO_TIME: &str = "expected a span as 30d (s, m, h, d, w), a date as 2026-01-05 or a time as 2026-01-05T10:00:00Z";
 const DAY_SECS: i64 = 86_400;
 
 /// A moment to come: a span from now, a date (its beginning in UTC) or a time.
@@ -146,10 +152,7 @@ pub fn ahead(text: &str) -> Result<Timestamp, String> {
 }
 
 fn ahead_of(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    if let Some(seconds) = span(text) {
-        return Ok(now.saturating_add_secs(seconds));
-    }
-    match moment(text) {
+    match Timestamp::ahead(text, now) {
         Some(moment) if moment > now => Ok(moment),
         Some(_) => Err("this lies in the past".into()),
         None => Err(NO_TIME.into()),
@@ -162,20 +165,10 @@ pub fn past(text: &str) -> Result<Timestamp, String> {
 }
 
 fn past_of(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    if let Some(seconds) = span(text) {
-        return Ok(now.saturating_add_secs(-seconds));
-    }
-    match moment(text) {
+    match Timestamp::ago(text, now) {
         Some(moment) if moment <= now => Ok(moment),
         Some(_) => Err("this lies ahead".into()),
         None => Err(NO_TIME.into()),
-    }
-}
-
-fn moment(text: &str) -> Option<Timestamp> {
-    match text.contains(['T', ' ']) {
-        true => Timestamp::parse(text),
-        false => Timestamp::parse(&format!("{text}T00:00:00Z")),
     }
 }
 
@@ -196,24 +189,11 @@ pub fn size(text: &str) -> Result<u64, String> {
 
 /// A span in whole days.
 pub fn days(text: &str) -> Result<u32, String> {
-    let seconds = span(text).filter(|_| text.ends_with(['d', 'w']));
-    let days = seconds.and_then(|seconds| u32::try_from(seconds / DAY_SECS).ok());
+    let now = Timestamp::default();
+    let is_span = text.ends_with(['d', 'w']);
+    let then = is_span.then(|| Timestamp::ahead(text, now)).flatten();
+    let days = then.and_then(|then| u32::try_from(then.as_secs() / DAY_SECS).ok());
     days.ok_or_else(|| "expected a span of days as 90d or 12w".into())
-}
-
-fn span(text: &str) -> Option<i64> {
-    let seconds = match text.chars().next_back()? {
-        'm' => 60,
-        'h' => 3600,
-        'd' => DAY_SECS,
-        'w' => 7 * DAY_SECS,
-        _ => return None,
-    };
-    let digits = &text[..text.len() - 1];
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let count: i64 = is_number.then(|| digits.parse().ok())??;
-    let span = count.checked_mul(seconds)?;
-    (1..=SPAN_SECS_MAX).contains(&span).then_some(span)
 }
 
 #[cfg(test)]
@@ -261,6 +241,7 @@ mod tests {
 
     #[test]
     fn a_span_counts_from_now() {
+        check_ahead("90s", Ok("2026-01-05T10:01:30Z"));
         check_ahead("30m", Ok("2026-01-05T10:30:00Z"));
         check_ahead("12h", Ok("2026-01-05T22:00:00Z"));
         check_ahead("30d", Ok("2026-02-04T10:00:00Z"));
@@ -269,6 +250,7 @@ mod tests {
 
     #[test]
     fn a_date_is_its_beginning() {
+        check_ahead("2026-02-01T08:00", Ok("2026-02-01T08:00:00Z"));
         check_ahead("2026-02-01", Ok("2026-02-01T00:00:00Z"));
         check_ahead("2026-02-01T08:00:00+01:00", Ok("2026-02-01T07:00:00Z"));
     }

@@ -48,7 +48,7 @@ Takes in what programs capture, and shows each event once, in the order they com
 with exit code 0.
 
 In a pipe one line per event as `events` writes it. With --json one object per line: id, issue,
-issue_number, time, received_at, level, title, event
+issue_number, time, received_at, level, title, event; --json=FIELDS has these of each alone.
 
 Examples:
   crashvault tail

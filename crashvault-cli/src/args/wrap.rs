@@ -14,7 +14,8 @@ What the command reads and writes stays as it is: stdout and stdin are its own, 
 through; lines of the two may mix in another order. Signals reach it. The exit code is its own; 128
 + N if signal N ended it, 127 if it was not found, 126 if it could not be started. If that is not 0,
 an event is kept: the command and its environment without secrets, where and how long it ran, and
-what it wrote to stderr (its first 16 KiB and its last 48). Failures of one program with the same
+what it wrote to stderr (its first 16 KiB and its last 48). A command that Ctrl-C ended, by the signal
+or with code 130, did what was wanted: nothing is kept, unless --exit-code 130 asks for it. Failures of one program with the same
 code and the same error are one issue, whatever its arguments were. A vault that cannot be written
 is a note on stderr and nothing more.
 

@@ -14,7 +14,7 @@ A note is an event of level info and of its own kind, and an issue of its own: i
 with a crash of the same words, and neither `gc` nor `prune` removes it. `search kind:note` finds
 notes, `search '!kind:note'` all else. A vault is made where there is none.
 
-JSON: event_id, issue_number, is_new_issue, is_known
+JSON: event_id, issue_number, is_new_issue, is_known, is_regression
 
 Examples:
   crashvault note 'deployed shop 2.1' --tag release=shop@2.1
@@ -31,14 +31,17 @@ pub struct Note {
     pub project: String,
 }
 
-/// Keep a report by hand in the vault, of something that no program noticed
+/// Put a report by hand into the vault, of something that no program noticed
 #[derive(Debug, Group)]
 #[command(after_help = "\
 As a note, with a title and a body: an event of its own kind, and an issue of its own, which can be
 assigned, commented and resolved. `search kind:report` finds reports. A vault is made where there is
 none.
 
-JSON: event_id, issue_number, is_new_issue, is_known
+This report is what a person says. `generate-report` is another thing: it counts what is in the vault
+and keeps nothing. `share` tells one issue.
+
+JSON: event_id, issue_number, is_new_issue, is_known, is_regression
 
 Examples:
   crashvault report --title 'Invoices show the wrong currency' --body 'since Monday, customer 42'

@@ -28,6 +28,7 @@ pub fn tell_added(added: &Added, screen: &mut Screen) -> std::io::Result<()> {
             "issue_number": added.issue_number,
             "is_new_issue": added.is_new_issue,
             "is_known": added.is_known,
+            "is_regression": added.is_regression,
         }))
     } else {
         tell(added, screen)
@@ -46,10 +47,14 @@ fn tell(added: &Added, screen: &mut Screen) -> std::io::Result<()> {
     if added.is_new_issue {
         screen.line(format!("Created new issue #{number}"))?;
     }
-    screen.line(format!(
-        "Event {} logged to issue #{number}",
-        added.event_id
-    ))
+    let event = added.event_id;
+    screen.line(format!("Event {event} logged to issue #{number}"))?;
+    if added.is_regression {
+        screen.line(format!(
+            "Issue #{number} was resolved; this is a regression, and it is open again"
+        ))?;
+    }
+    Ok(())
 }
 
 fn event(add: &Add) -> Result<Event, Failure> {

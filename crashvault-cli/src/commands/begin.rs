@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use crashvault::{SETTINGS, SettingForm, Vault};
+use crashvault::{ErrorKind, SETTINGS, SettingForm, Vault};
 use serde_json::json;
 
 use super::config::not_found;
@@ -96,10 +96,7 @@ pub fn setup(directory: &Path, setup: &Setup, screen: &mut Screen) -> Result<Don
     let answers = answers(directory)?;
     make(directory, screen)?;
     for (key, answer) in &answers {
-        let form = SETTINGS.iter().find(|(known, _)| known == key);
-        let form = form.map_or(SettingForm::Text, |(_, form)| *form);
-        let words = std::slice::from_ref(answer);
-        Vault::change_settings(directory, |text| edit::set(text, key, form, words))?;
+        Vault::change_settings(directory, |text| set(text, key, answer))?;
         screen.line(format!("{key} is {}", visible(answer)))?;
     }
     screen.flush()?;
@@ -117,19 +114,46 @@ fn answers(directory: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
     for (key, question) in QUESTIONS {
         let setting = settings.iter().find(|setting| setting.key == key);
         let value = setting.map_or("none", |setting| setting.value.as_str());
-        let _ = write!(err, "{question} [{}] ", visible(value));
-        let _ = err.flush();
-        let Some(answer) = ask::line()? else {
-            let _ = writeln!(err);
-            let message = "nothing was changed: the answers ended before the questions";
-            return Err(Failure::new(message, "--yes takes the defaults"));
-        };
-        let answer = answer.trim();
-        if !answer.is_empty() {
-            answers.push((key, answer.to_owned()));
+        let question = format!("{question} [{}] ", visible(value));
+        loop {
+            let answer = answer(&question, &mut err)?;
+            if answer.is_empty() {
+                break;
+            }
+            match Vault::check_settings(directory, |text| set(text, key, &answer)) {
+                Ok(()) => {
+                    answers.push((key, answer));
+                    break;
+                }
+                // What was answered before stays; this is asked again.
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    let _ = writeln!(err, "error: {}", visible(error.message()));
+                }
+                Err(error) => return Err(Failure::from(&error)),
+            }
         }
     }
     Ok(answers)
+}
+
+fn answer(question: &str, err: &mut impl Write) -> Result<String, Failure> {
+    let _ = write!(err, "{question}");
+    let _ = err.flush();
+    match ask::line()? {
+        Some(answer) => Ok(answer.trim().to_owned()),
+        None => {
+            let _ = writeln!(err);
+            let message = "nothing was changed: the answers ended before the questions";
+            Err(Failure::new(message, "--yes takes the defaults"))
+        }
+    }
+}
+
+/// The settings with one answer in them.
+fn set(text: &str, key: &str, answer: &str) -> crashvault::Result<String> {
+    let form = SETTINGS.iter().find(|(known, _)| *known == key);
+    let form = form.map_or(SettingForm::Text, |(_, form)| *form);
+    edit::set(text, key, form, &[answer.to_owned()])
 }
 
 /// What `encrypt`, `decrypt` and `setup --encrypted` have to say.

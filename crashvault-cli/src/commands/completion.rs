@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::env::{CompleteEnv, Shells};
 use clap_complete::{ArgValueCandidates, CompletionCandidate};
-use crashvault::{IssueFilter, Vault};
+use crashvault::{IssueFilter, Level, SETTINGS, Vault};
 use serde_json::json;
 
 use super::Done;
@@ -36,23 +36,77 @@ pub fn answer() -> bool {
         .unwrap_or(true)
 }
 
-/// The command, with issues of the vault wherever it takes one.
+/// The command, with what the vault has wherever it takes that, and the words of lists that are fixed.
 fn command() -> clap::Command {
     args::command().mut_subcommands(|command| {
-        command.mut_args(|arg| {
-            let names = arg.get_value_names().unwrap_or_default();
-            let is_issue = names.iter().any(|name| name.starts_with("ISSUE"));
-            match is_issue {
-                true => arg.add(ArgValueCandidates::new(issues)),
-                false => arg,
-            }
-        })
+        let name = command.get_name().to_owned();
+        with_values(command, &name)
     })
 }
 
+fn with_values(command: clap::Command, top: &str) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let names = arg.get_value_names().unwrap_or_default();
+        let name = names.first().map(ToString::to_string).unwrap_or_default();
+        let candidates: fn() -> Vec<CompletionCandidate> = match (top, name.as_str()) {
+            (_, name) if name.starts_with("ISSUE") => issues,
+            (_, "QUERY") | ("searches", "NAME") => searches,
+            ("config", "KEY") => settings,
+            ("webhook", "ID") => webhooks,
+            ("list", "STATUS") => || words(&["open", "resolved", "ignored", "all"]),
+            (_, "STATUS") => || words(&["open", "resolved", "ignored"]),
+            (_, "LEVEL") => || words(&Level::ALL.map(Level::name)),
+            (_, "ORDER") => || words(&args::ORDERS),
+            _ => return arg,
+        };
+        arg.add(ArgValueCandidates::new(candidates))
+    });
+    command.mut_subcommands(|below| with_values(below, top))
+}
+
+/// In this order.
+fn words(words: &[&str]) -> Vec<CompletionCandidate> {
+    let words = words.iter().enumerate();
+    words
+        .map(|(place, word)| CompletionCandidate::new(*word).display_order(Some(place)))
+        .collect()
+}
+
+fn settings() -> Vec<CompletionCandidate> {
+    words(&SETTINGS.map(|(key, _)| key))
+}
+
+fn directory() -> Option<PathBuf> {
+    asked_vault().or_else(Vault::default_directory)
+}
+
+fn webhooks() -> Vec<CompletionCandidate> {
+    let webhooks = directory().and_then(|place| Vault::webhooks(place).ok());
+    let webhooks = webhooks.unwrap_or_default().into_iter().map(|webhook| {
+        let kind = webhook.kind.name();
+        let name = match webhook.name.is_empty() {
+            true => webhook.id,
+            false => webhook.name,
+        };
+        CompletionCandidate::new(name).help(Some(kind.into()))
+    });
+    webhooks.collect()
+}
+
+/// Those that were saved, as a query names them.
+fn searches() -> Vec<CompletionCandidate> {
+    let vault = directory().and_then(|place| Vault::options().create(false).open(place).ok());
+    let saved = vault.and_then(|vault| vault.saved_searches().ok());
+    let saved = saved.unwrap_or_default().into_iter().map(|search| {
+        let query = visible(&search.query);
+        let query = fit(&query, TITLE_WIDTH).into_owned();
+        CompletionCandidate::new(format!("@{}", search.name)).help(Some(query.into()))
+    });
+    saved.collect()
+}
+
 fn issues() -> Vec<CompletionCandidate> {
-    let directory = asked_vault().or_else(Vault::default_directory);
-    let vault = directory.and_then(|place| Vault::options().create(false).open(place).ok());
+    let vault = directory().and_then(|place| Vault::options().create(false).open(place).ok());
     let filter = IssueFilter::default().limit(ISSUES_MAX);
     let issues = vault.and_then(|vault| vault.issues(&filter).ok());
     let issues = issues.unwrap_or_default().into_iter().enumerate();

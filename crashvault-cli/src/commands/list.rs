@@ -1,6 +1,6 @@
 //! `list`: the issues, as a table or lines.
 
-use crashvault::{Issue, IssueFilter, Search, Status, Timestamp, Vault};
+use crashvault::{Cursor, Issue, IssueFilter, IssuesFound, Search, Status, Timestamp, Vault};
 use serde_json::json;
 
 use super::Done;
@@ -13,26 +13,36 @@ use crate::output::{Screen, Stop, Style, json, table};
 pub fn run(place: &Place, list: &List, screen: &mut Screen) -> Result<Done, Stop> {
     let opened = match reading::open(place, list.wait, screen) {
         Err(stop) if reading::is_missing(&stop) => {
-            answer(place, &[], 0, screen)?;
+            answer(place, &Listed::default(), 0, screen)?;
             tell_missing(place, screen);
             return Ok(Done::Well);
         }
         opened => opened?,
     };
-    // One more than asked for, to know whether there are more.
-    let limit = list.limit as usize;
-    let mut issues = find(&opened.vault, list, limit + 1)?;
-    let has_more = issues.len() > limit;
-    issues.truncate(limit);
-    answer(place, &issues, opened.waiting_count, screen)?;
+    let found = find(&opened.vault, list)?;
+    let total = match screen.json && !list.period.is_given() {
+        true => Some(opened.vault.issue_count(&filter(list))?),
+        false => None,
+    };
+    let listed = Listed {
+        issues: &found.issues,
+        next: found.next,
+        total,
+    };
+    answer(place, &listed, opened.waiting_count, screen)?;
     let is_filtered = status(list).is_some() || list.project.is_some() || list.period.is_given();
-    match issues.is_empty() {
+    match found.issues.is_empty() {
+        true if list.after.is_some() => screen.note("there are no more"),
         true if is_filtered => screen.note("no issue fits; `crashvault list` shows all"),
         true => tell_first_steps("the vault is empty", screen),
-        false if has_more => {
-            screen.note(format!("there are more than {limit}; --limit N shows more"))
+        false => {
+            if let Some(cursor) = found.next.filter(|_| !screen.json) {
+                let limit = list.limit;
+                screen.note(format!(
+                    "there are more than {limit}; --limit N shows more, --after {cursor} the next"
+                ));
+            }
         }
-        false => {}
     }
     Ok(Done::Well)
 }
@@ -41,24 +51,40 @@ fn status(list: &List) -> Option<Status> {
     list.status.and_then(|asked| asked.0)
 }
 
-fn find(vault: &Vault, list: &List, limit: usize) -> crashvault::Result<Vec<Issue>> {
-    if !list.period.is_given() {
-        let mut filter = IssueFilter::default().sort(list.sort).limit(limit);
-        filter.status = status(list);
-        filter.project.clone_from(&list.project);
-        return vault.issues(&filter);
-    }
+/// A page of the list.
+#[derive(Default)]
+struct Listed<'a> {
+    issues: &'a [Issue],
+    next: Option<Cursor>,
+    /// On all pages, where that can be told without looking at events.
+    total: Option<u64>,
+}
+
+fn filter(list: &List) -> IssueFilter {
+    let mut filter = IssueFilter::default();
+    filter.status = status(list);
+    filter.project.clone_from(&list.project);
+    filter
+}
+
+fn find(vault: &Vault, list: &List) -> crashvault::Result<IssuesFound> {
     let status = status(list).map(|status| format!("status:{}", status.name()));
     let project = list.project.as_ref();
     let project = project.map(|name| format!("project:{}", quoted(name)));
     let terms: Vec<String> = status.into_iter().chain(project).collect();
-    let search = Search::new(terms.join(" ")).sort(list.sort).limit(limit);
-    Ok(vault.search(&list.period.of(search))?.issues)
+    let mut search = Search::new(terms.join(" "))
+        .sort(list.sort)
+        .reversed(list.direction.is_reversed(list.sort))
+        .limit(list.limit as usize);
+    if let Some(cursor) = &list.after {
+        search = search.after(cursor);
+    }
+    vault.search(&list.period.of(search))
 }
 
 fn answer(
     place: &Place,
-    issues: &[Issue],
+    listed: &Listed<'_>,
     waiting_count: u64,
     screen: &mut Screen,
 ) -> std::io::Result<()> {
@@ -66,11 +92,13 @@ fn answer(
         let value = json!({
             "vault": place.directory.to_string_lossy(),
             "waiting_count": waiting_count,
-            "issues": issues.iter().map(json::issue).collect::<Vec<_>>(),
+            "total": listed.total,
+            "next": listed.next.as_ref().map(Cursor::to_string),
+            "issues": listed.issues.iter().map(json::issue).collect::<Vec<_>>(),
         });
         return screen.value(&value);
     }
-    write_lines(issues, screen)
+    write_lines(listed.issues, screen)
 }
 
 /// The issues for people or, in a pipe, for programs that read lines.

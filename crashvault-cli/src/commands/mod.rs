@@ -22,6 +22,7 @@ mod gc;
 mod group;
 mod import;
 mod import_export;
+mod keys;
 mod list;
 mod man;
 mod note;
@@ -78,6 +79,25 @@ pub fn is_unknown(args: &Args) -> bool {
         .is_none_or(|name| plugin::find(name).is_none())
 }
 
+/// What there is to say of a command that version 1 had and this one has not.
+pub fn not_here(args: &Args) -> Option<Failure> {
+    let Command::Plugin(words) = &args.command else {
+        return None;
+    };
+    let (message, hint) = match words.first()?.to_str()? {
+        "server" => (
+            "`server` is not there yet: it comes with Crashvault's own server",
+            "until then programs and this command share the vault itself; `crashvault path` tells where it is",
+        ),
+        "test" => (
+            "there is no `test` any more: in version 1 it ran Crashvault's own tests",
+            "`crashvault demo` shows that everything works, `crashvault doctor` looks for what is wrong",
+        ),
+        _ => return None,
+    };
+    Some(Failure::usage(message, hint))
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
     let mut screen = Screen::new(&args.global, has_long_answer(&args.command));
@@ -113,6 +133,7 @@ fn has_long_answer(command: &Command) -> bool {
 
 fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
     let global = &args.global;
+    screen.expect(keys::of(&args.command))?;
     match &args.command {
         Command::Demo(_) => demo::run(global, screen),
         Command::DemoChild(child) => Ok(crate::shop::run(child.kind, global.vault.as_deref())),

@@ -104,6 +104,11 @@ fn explain(vault: &Vault, search: &Search, query: &str, screen: &mut Screen) -> 
 fn asked(search: &Search, query: &str) -> crashvault::Search {
     let asked = crashvault::Search::new(query)
         .sort(search.sort.unwrap_or_default())
+        .reversed(
+            search
+                .direction
+                .is_reversed(search.sort.unwrap_or_default()),
+        )
         .limit(search.limit as usize);
     let asked = search.period.of(asked);
     match &search.after {

@@ -20,7 +20,7 @@ pub fn run(place: &Place, share: &Share, screen: &mut Screen) -> Result<Done, St
             screen.value(&value)?;
             return Ok(Done::Well);
         };
-        let text = format!("{value:#}\n");
+        let text = format!("{:#}\n", screen.chosen(&value)?);
         let write = &mut |out: &mut dyn std::io::Write| {
             let written = out.write_all(text.as_bytes());
             written.map_err(|error| crashvault::Error::io("share", path, error))

@@ -117,10 +117,12 @@ impl Following {
 }
 
 fn show(stored: &StoredEvent, screen: &mut Screen) -> std::io::Result<()> {
-    let line = match (screen.json, screen.width) {
-        (true, _) => json::found_event(stored).to_string(),
-        (false, Some(_)) => table::followed_line(stored, screen.paint),
-        (false, None) => table::event_line(stored),
+    if screen.json {
+        return screen.value_line(&json::found_event(stored));
+    }
+    let line = match screen.width {
+        Some(_) => table::followed_line(stored, screen.paint),
+        None => table::event_line(stored),
     };
     screen.line(line)
 }

@@ -206,6 +206,13 @@ fn is_about_files(error: &Error) -> bool {
     operations.contains(&error.operation())
 }
 
+impl From<&Unknown> for Failure {
+    fn from(unknown: &Unknown) -> Self {
+        let hint = "--json without names answers with all of it";
+        Self::usage(unknown.to_string(), hint)
+    }
+}
+
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::Failed(Failure::from(&error))
@@ -225,8 +232,7 @@ impl From<io::Error> for Stop {
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<Unknown>())
         {
-            let hint = "--json without names answers with all of it";
-            return Failure::usage(unknown.to_string(), hint).into();
+            return Failure::from(unknown).into();
         }
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::Closed,
@@ -247,7 +253,11 @@ pub fn usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
         return ExitCode::from(if is_answer { 0 } else { USAGE });
     }
     let (message, hint) = usage_lines(&error.render().to_string());
-    let failure = Failure::usage(message, hint);
+    refuse(&Failure::usage(message, hint), words)
+}
+
+/// Tells what is wrong with words that were not understood whole.
+pub fn refuse(failure: &Failure, words: &[OsString]) -> ExitCode {
     let paint = Paint::of(&io::stderr(), args::asked_color(words));
     failure.tell(args::wants_json(words), paint)
 }

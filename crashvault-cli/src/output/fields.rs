@@ -1,6 +1,7 @@
 //! Enters: an answer in JSON, and the names of what is wanted of it. Leaves: that and nothing else.
 //!
-//! A name is a key of the answer, or of the objects in its lists; these stay in their list.
+//! A name is a key of the answer, or of the objects in its lists; these stay in their list. What a command may answer
+//! with is known before it begins, where that matters ([`Known`]); else the answer tells.
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,45 @@ pub struct Unknown {
     pub known: Vec<String>,
 }
 
+/// What is known of an answer before there is one.
+#[derive(Clone, Debug)]
+pub enum Known {
+    /// It has these keys and no others, though not always all of them.
+    Words(BTreeSet<&'static str>),
+    /// Only the answer tells.
+    Answer,
+    /// There is none to choose from, and this is why.
+    Nothing(&'static str),
+}
+
+impl Known {
+    /// Keys with blanks between them.
+    pub fn words(words: &'static str) -> Self {
+        Self::Words(words.split_whitespace().collect())
+    }
+
+    /// These too.
+    pub fn and(self, words: &'static str) -> Self {
+        match self {
+            Self::Words(before) => {
+                Self::Words(before.into_iter().chain(words.split_whitespace()).collect())
+            }
+            other => other,
+        }
+    }
+
+    /// Whether an answer keeps to what was said of it.
+    pub fn holds(&self, answer: &Value) -> bool {
+        match (self, answer) {
+            (Self::Words(words), Value::Object(answer)) => {
+                let mut keys = known(answer).into_iter();
+                keys.all(|key| words.contains(key.as_str()))
+            }
+            _ => true,
+        }
+    }
+}
+
 impl Fields {
     /// `number,title`; nothing, where all is wanted.
     pub fn read(text: &str) -> Option<Self> {
@@ -28,8 +68,25 @@ impl Fields {
         (!names.is_empty()).then_some(Self(names))
     }
 
-    /// The answer with nothing else in it.
-    pub fn choose(&self, answer: &Value) -> Result<Value, Unknown> {
+    /// Whether the names can be those of an answer of which so much is known.
+    pub fn check(&self, known: &Known) -> Result<(), Unknown> {
+        let Known::Words(words) = known else {
+            return Ok(());
+        };
+        let names = self.0.iter();
+        let names = names.filter(|name| !words.contains(name.as_str()));
+        let names: Vec<String> = names.cloned().collect();
+        match names.is_empty() {
+            true => Ok(()),
+            false => Err(Unknown {
+                names,
+                known: words.iter().map(|word| (*word).to_owned()).collect(),
+            }),
+        }
+    }
+
+    /// The answer with nothing else in it. What it could have but has not is left out.
+    pub fn choose(&self, answer: &Value, of: &Known) -> Result<Value, Unknown> {
         let Value::Object(answer) = answer else {
             return Ok(answer.clone());
         };
@@ -42,7 +99,7 @@ impl Fields {
                 unknown.push(name.clone());
             }
         }
-        if !unknown.is_empty() {
+        if !unknown.is_empty() && !matches!(of, Known::Words(_)) {
             return Err(Unknown {
                 names: unknown,
                 known: known(answer),
@@ -114,7 +171,7 @@ mod tests {
         let answer = json!({"vault": "/v", "next": null, "issues": [
             {"number": 1, "title": "a", "tags": {}}, {"number": 2, "title": "b", "archive": "c"},
         ]});
-        let chosen = Fields::read(names).unwrap().choose(&answer);
+        let chosen = Fields::read(names).unwrap().choose(&answer, &Known::Answer);
         let chosen = chosen.unwrap_or_else(|unknown| json!([unknown.names, unknown.known]));
         assert_eq!(chosen, expected, "{names}");
     }
@@ -150,10 +207,28 @@ mod tests {
     #[test]
     fn an_empty_list_could_hold_anything() {
         let answer = json!({"vault": "/v", "issues": []});
-        let chosen = Fields::read("number").unwrap().choose(&answer);
+        let chosen = Fields::read("number")
+            .unwrap()
+            .choose(&answer, &Known::Answer);
         assert_eq!(chosen.unwrap(), json!({"issues": []}));
-        let chosen = Fields::read("vault").unwrap().choose(&answer);
+        let chosen = Fields::read("vault")
+            .unwrap()
+            .choose(&answer, &Known::Answer);
         assert_eq!(chosen.unwrap(), json!({"vault": "/v"}));
+    }
+
+    #[test]
+    fn what_is_known_before_is_checked_before() {
+        let known = Known::words("number title").and("next");
+        let names = Fields::read("next,nmber").unwrap();
+        let unknown = names.check(&known).unwrap_err();
+        assert_eq!(unknown.names, ["nmber"]);
+        assert_eq!(unknown.known, ["next", "number", "title"]);
+        assert!(names.check(&Known::Answer).is_ok());
+        let answer = json!({"number": 1});
+        assert!(known.holds(&answer) && !known.holds(&json!({"a": 1})));
+        let names = Fields::read("next,number").unwrap();
+        assert_eq!(names.choose(&answer, &known).unwrap(), answer);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Enters: lines and JSON values. Leaves: bytes on stdout or in a pager, and notes on stderr.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -7,10 +8,10 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::fields::{Fields, Unknown};
-use super::log::Talk;
+use super::fields::{Fields, Known, Unknown};
+use super::log::{Talk, VARIABLE};
 use super::pager::{self, Out};
-use super::{Failure, Paint, Style, paint, progress};
+use super::{Failure, Paint, Style, paint, progress, visible};
 use crate::args::Global;
 
 /// Where a command writes.
@@ -26,6 +27,7 @@ pub struct Screen {
     /// Whether files may be shown as links: stdout is a terminal, and not one that knows nothing.
     pub has_links: bool,
     fields: Option<Fields>,
+    known: Known,
     talk: Talk,
     /// What is said while a pager holds the terminal, for afterwards.
     held_back: RefCell<Vec<String>>,
@@ -47,18 +49,27 @@ impl Screen {
             Some(pager) => Out::held(size().1.saturating_sub(1), pager),
             None => Out::straight(),
         };
-        Self {
+        let (talk, no_level) = Talk::of(global.quiet, global.verbose);
+        let screen = Self {
             paint: Paint::of(&stdout, global.color),
             note_paint: Paint::of(&io::stderr(), global.color),
             width: is_terminal.then(columns),
             json: global.json.is_some(),
             has_links: is_smart,
             fields: global.json.as_deref().and_then(Fields::read),
-            talk: Talk::of(global.quiet, global.verbose),
+            known: Known::Answer,
+            talk,
             held_back: RefCell::default(),
             began: Instant::now(),
             out,
+        };
+        if let Some(value) = no_level {
+            screen.note(format!(
+                "${VARIABLE} is '{}', which is no level: it may be error, warning, info or debug",
+                visible(&value)
+            ));
         }
+        screen
     }
 
     /// Writes one line. Any text of an event in it must have been made [`visible`](super::visible).
@@ -80,11 +91,46 @@ impl Screen {
         self.line(text)
     }
 
+    /// Says what is known of the answer to come. Names behind `--json=` that it cannot have are a failure now, before
+    /// anything is done.
+    pub fn expect(&mut self, known: Known) -> Result<(), Failure> {
+        if let Some(fields) = &self.fields {
+            if let Known::Nothing(why) = known {
+                let hint = "--json=FIELDS chooses among the keys of an answer; there is none here";
+                return Err(Failure::usage(why, hint));
+            }
+            fields
+                .check(&known)
+                .map_err(|unknown| Failure::from(&unknown))?;
+        }
+        self.known = known;
+        Ok(())
+    }
+
+    /// Whether only some keys of the answer are wanted.
+    pub fn has_choice(&self) -> bool {
+        self.fields.is_some()
+    }
+
+    /// What is wanted of a JSON value.
+    pub fn chosen<'a>(&self, value: &'a Value) -> io::Result<Cow<'a, Value>> {
+        debug_assert!(self.known.holds(value), "keys of {value} are not declared");
+        let Some(fields) = &self.fields else {
+            return Ok(Cow::Borrowed(value));
+        };
+        let chosen = fields.choose(value, &self.known);
+        Ok(Cow::Owned(chosen.map_err(io::Error::other)?))
+    }
+
+    /// Writes what is wanted of a JSON value on one line, wherever it goes.
+    pub fn value_line(&mut self, value: &Value) -> io::Result<()> {
+        let value = self.chosen(value)?;
+        writeln!(self.out, "{value}")
+    }
+
     /// Writes a JSON value, or what is wanted of it: indented on a terminal, one line in a pipe.
     pub fn value(&mut self, value: &Value) -> io::Result<()> {
-        let chosen = self.fields.as_ref().map(|fields| fields.choose(value));
-        let chosen = chosen.transpose().map_err(io::Error::other)?;
-        let value = chosen.as_ref().unwrap_or(value);
+        let value = self.chosen(value)?;
         match self.width {
             Some(_) => writeln!(self.out, "{value:#}"),
             None => writeln!(self.out, "{value}"),
@@ -172,6 +218,15 @@ impl std::error::Error for Unknown {}
 
 fn columns() -> usize {
     size().0
+}
+
+/// Columns of a terminal that any of our streams is, else of $COLUMNS, if that is known.
+pub fn known_columns() -> Option<usize> {
+    let of_terminal = terminal_size::terminal_size().map(|(width, _)| width.0.into());
+    let of_variable = || std::env::var("COLUMNS").ok()?.parse().ok();
+    of_terminal
+        .or_else(of_variable)
+        .filter(|columns| *columns > 0)
 }
 
 /// Columns and lines of the terminal.

@@ -14,6 +14,8 @@ const GAP: &str = "  ";
 /// Of a project or an assignee.
 const NAME_WIDTH_MAX: usize = 16;
 const TITLE_WIDTH_MIN: usize = 10;
+/// Below this columns beside each other tell nothing any more: each thing has lines of its own.
+const TABLE_MIN: usize = 50;
 /// Below this a title alone is better than a title and a culprit.
 const TITLE_AND_CULPRIT_MIN: usize = 50;
 /// Below this a function alone is better than half of a file's name behind it.
@@ -152,6 +154,10 @@ pub fn archived(
 fn table_of(mut shown: Vec<Column>, issues: &[Issue], columns: usize, paint: Paint) -> Vec<String> {
     let mut widths: Vec<usize> = shown.iter().map(Column::width).collect();
     let taken: usize = widths.iter().map(|width| width + GAP.len()).sum();
+    if columns < TABLE_MIN {
+        let titles = issues.iter().map(|issue| visible(&issue.title));
+        return stacked(&shown, titles, columns, paint);
+    }
     let left = columns.saturating_sub(taken).max(TITLE_WIDTH_MIN);
     let title = Column::new("TITLE", issues, |issue| {
         (Style::Bold, visible(&issue.title).into_owned())
@@ -252,6 +258,20 @@ pub fn events(events: &[StoredEvent], now: Timestamp, columns: usize, paint: Pai
     let id = Column::new("EVENT", events, |stored| {
         (Style::Dim, stored.event.event_id.to_string())
     });
+    if columns < TABLE_MIN {
+        let titles = events
+            .iter()
+            .map(|stored| visible(&stored.event.title()).into_owned());
+        let ids = events
+            .iter()
+            .map(|stored| stored.event.event_id.to_string());
+        let ids = ids.map(|id| format!("  {}", paint.on(Style::Dim, id)));
+        let lines = stacked(&before, titles, columns, paint);
+        let pairs = lines.chunks(2).zip(ids);
+        return pairs
+            .flat_map(|(lines, id)| [lines, &[id]].concat())
+            .collect();
+    }
     let others = before.iter().chain([&id]);
     let taken: usize = others.map(|column| column.width() + GAP.len()).sum();
     let left = columns.saturating_sub(taken).max(TITLE_WIDTH_MIN);
@@ -368,6 +388,33 @@ fn short_culprit(culprit: &str, has_place: bool) -> String {
     }
 }
 
+/// Two lines of each: what the columns say, and the title below.
+fn stacked(
+    shown: &[Column],
+    titles: impl Iterator<Item = impl AsRef<str>>,
+    columns: usize,
+    paint: Paint,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (row, title) in titles.enumerate() {
+        let cells = shown.iter().map(|column| {
+            let Cell { style, text } = &column.cells[row];
+            let text = match column.title {
+                "#" => format!("#{text}"),
+                "COUNT" => format!("{text}×"),
+                _ => text.clone(),
+            };
+            (*style, text)
+        });
+        let cells = cells.filter(|(_, text)| !text.is_empty());
+        let cells: Vec<String> = cells.map(|(style, text)| paint.on(style, text)).collect();
+        lines.push(cells.join(GAP));
+        let title = fit(title.as_ref(), columns.saturating_sub(GAP.len()));
+        lines.push(format!("{GAP}{}", paint.on(Style::Bold, title)));
+    }
+    lines
+}
+
 fn lines(columns: &[Column], widths: &[usize], rows: usize, paint: Paint) -> Vec<String> {
     let heading = columns.iter().map(|column| (Style::Dim, column.title));
     let heading = line(heading.collect(), columns, widths, paint);
@@ -453,6 +500,18 @@ mod tests {
  #  LEVEL     COUNT  LAST    TITLE
  1  fatal         1  3m ago  panic: index out of bounds: th…
 12  warning  12,345  1d ago  \\x1b[2J漢字 \\u{202e}disk is ne…",
+        );
+    }
+
+    #[test]
+    fn very_few_columns_hold_one_thing_on_two_lines() {
+        check(
+            40,
+            "
+#1  fatal  1×  3m ago
+  panic: index out of bounds: the len i…
+#12  warning  12,345×  1d ago
+  \\x1b[2J漢字 \\u{202e}disk is nearly fu…",
         );
     }
 

@@ -81,7 +81,13 @@ fn the_same_id_changes_nothing() {
     let first = place.ok(&add).json();
     assert_eq!(
         keys(&first),
-        ["event_id", "is_known", "is_new_issue", "issue_number"]
+        [
+            "event_id",
+            "is_known",
+            "is_new_issue",
+            "is_regression",
+            "issue_number"
+        ]
     );
     assert_eq!(first["event_id"], "836d5dc8386c46d6a6cbca36eeabce7f");
     assert_eq!(

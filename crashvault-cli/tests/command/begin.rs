@@ -56,6 +56,26 @@ fn setup_asks_and_sets_what_is_answered() {
 }
 
 #[test]
+fn a_wrong_answer_is_asked_for_again() {
+    let place = Place::new();
+    let ran = place.answered(&["setup"], "staging\nsoon\n-1\n30\n\n");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let question = "After how many days may events leave? [none] ";
+    assert_eq!(ran.stderr.matches(question).count(), 3, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("error: retention.age_days"),
+        "{}",
+        ran.stderr
+    );
+    let settings = file(&place);
+    assert!(settings.contains("environment = \"staging\"") && settings.contains("age_days = 30"));
+    // Without a right one nothing is changed.
+    let place = Place::new();
+    place.answered(&["setup"], "staging\nsoon\n");
+    assert!(!place.vault().exists());
+}
+
+#[test]
 fn setup_without_answers_makes_nothing() {
     let place = Place::new();
     let ran = place.answered(&["setup"], "staging\n");

@@ -112,6 +112,108 @@ fn a_script_is_put_where_the_shell_looks() {
         .fails(2, "PowerShell");
 }
 
+/// A vault with an issue, a webhook and a saved search.
+fn furnished() -> Place {
+    let place = Place::new();
+    place.ok(&["add", "no cart"]);
+    let url = "https://hooks.slack.com/services/T0/B0/x";
+    place.ok(&["webhook", "add", "slack", "--url", url, "--name", "ops"]);
+    place.ok(&["search", "--save", "carts", "cart level:error"]);
+    place
+}
+
+#[test]
+fn values_are_offered_that_there_are() {
+    let place = furnished();
+    let check = |words: &[&str], wanted: &[&str]| {
+        let offered = offered(&place, words);
+        let values: Vec<&str> = offered
+            .iter()
+            .filter_map(|line| line.split('\t').next())
+            .filter(|value| !value.starts_with('-'))
+            .collect();
+        assert_eq!(values, wanted, "{words:?}");
+    };
+    check(&["webhook", "show", ""], &["ops"]);
+    check(&["webhook", "remove", "o"], &["ops"]);
+    check(&["search", "@"], &["@carts"]);
+    check(&["events", "--query", "@c"], &["@carts"]);
+    check(&["searches", "remove", ""], &["@carts"]);
+    check(
+        &["list", "--status", ""],
+        &["open", "resolved", "ignored", "all"],
+    );
+    check(&["set-status", "1", ""], &["open", "resolved", "ignored"]);
+    check(&["list", "--sort", "t"], &["title"]);
+    check(&["add", "--level", "f"], &["fatal"]);
+    check(&["config", "get", "retention.a"], &["retention.age_days"]);
+}
+
+/// The shell, where it is on this machine.
+fn shell(test: &str, name: &str, place: &Place) -> Option<std::process::Command> {
+    let found = std::process::Command::new(name).arg("--version").output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        crate::skip::skip(test, &format!("missing tool {name}"));
+        return None;
+    }
+    let mut command = std::process::Command::new(name);
+    for (name, value) in place.command(&[]).get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_crashvault"));
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", program.parent().unwrap().display());
+    command.env("PATH", path).stdin(std::process::Stdio::null());
+    Some(command)
+}
+
+#[test]
+fn fish_completes() {
+    let place = furnished();
+    let Some(mut fish) = shell("fish_completes", "fish", &place) else {
+        return;
+    };
+    let script = "crashvault completion fish | source
+        complete -C 'crashvault show '
+        complete -C 'crashvault webhook show '";
+    let offered = Ran::of(fish.args(["--no-config", "-c", script]).output().unwrap());
+    let has = |line: &str| offered.stdout.lines().any(|offered| offered == line);
+    assert!(
+        has("1\tno cart") && has("ops\tslack"),
+        "{}{}",
+        offered.stdout,
+        offered.stderr
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn zsh_completes_key_by_key() {
+    let place = furnished();
+    let Some(mut zsh) = shell("zsh_completes_key_by_key", "zsh", &place) else {
+        return;
+    };
+    let settings = "autoload -Uz compinit
+        compinit -u -d $HOME/.zcompdump
+        source <(crashvault completion zsh)
+        PROMPT='here> '";
+    std::fs::write(place.path().join(".zshrc"), settings).unwrap();
+    // Of this user alone, not of the machine.
+    zsh.args(["--no-globalrcs", "-i"])
+        .env("ZDOTDIR", place.path());
+    let mut terminal = crate::terminal::Terminal::start(&zsh, 24);
+    terminal.until("here> ");
+    terminal.press(b"crashvault webhook show o\t");
+    terminal.until("show ops");
+    terminal.press(b"\n");
+    terminal.until("hooks.slack.com");
+    terminal.press(b"exit 0\n");
+    assert_eq!(terminal.end().0, 0);
+}
+
 #[test]
 fn bash_completes() {
     let place = Place::new();

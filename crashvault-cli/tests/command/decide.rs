@@ -381,3 +381,35 @@ fn hostile_words_stay_words() {
         assert!(!text.contains("\nerror: c"), "{text}");
     }
 }
+
+#[test]
+fn an_event_of_what_was_resolved_is_told_to_be_a_regression() {
+    let place = Place::new();
+    place.ok(&["add", "no cart"]);
+    place.ok(&["resolve", "1"]);
+    let ran = place.ok(&["add", "no cart"]);
+    let said = "Issue #1 was resolved; this is a regression, and it is open again\n";
+    assert!(ran.stdout.ends_with(said), "{}", ran.stdout);
+    let is_regression = || place.ok(&["add", "no cart", "--json"]).json()["is_regression"].clone();
+    assert_eq!(is_regression(), false);
+    place.ok(&["resolve", "1"]);
+    assert_eq!(is_regression(), true);
+}
+
+#[test]
+fn who_has_no_name_in_the_environment_has_that_of_the_account() {
+    let place = Place::new();
+    place.ok(&["add", "no cart"]);
+    let mut command = place.command(&["resolve", "1", "--json"]);
+    for name in ["USER", "LOGNAME"] {
+        command.env_remove(name);
+    }
+    let decided = crate::run::Ran::of(command.output().unwrap()).json();
+    let author = &decided["decided"][0]["activities"][0]["author"];
+    let name = std::process::Command::new("id")
+        .arg("-un")
+        .output()
+        .unwrap();
+    let name = String::from_utf8(name.stdout).unwrap();
+    assert_eq!(author, name.trim());
+}

@@ -7,7 +7,7 @@ use crate::run::{Place, keys};
 
 /// Version 1's `issues.json` with the one issue #1 "disk full", resolved, under the password below; sealed with OpenSSL.
 const SEALED: &str = "gAAAAABl4YsAAAECAwQFBgcICQoLDA0OD0z7ysaOivIkmoBm4AZRxkQIbSJ6FzcK8eGrOVrvduFTkJ-dFH98VTE6q2PH_Irnp-vF6fNmRpapAhv_OtAdnC5zK6qKDiITBa5tEEKfaDB0K2Yx_TbnIPZ71I4DoCJ4SN82eX0NV71Wvs4OWcvAUbWJEYmS5AG_A5SZ2gmXwtwflVOPljLIY9XwYEAA_eUUhclZMu-gMdHxF7a2P9dg-i3GXzInHrXkuAaBq1Sl-EDvq5t3UTKNi1rk3462xWFANw==";
-const PASSWORD: &str = "open sesame";
+pub const PASSWORD: &str = "open sesame";
 
 pub const ISSUES: &str = r#"[
   {

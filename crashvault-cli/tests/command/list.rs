@@ -2,6 +2,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use crashvault::{Event, Vault};
+use serde_json::{Value, json};
 
 use crate::run::{ISSUE_KEYS, Place, keys};
 
@@ -84,7 +85,11 @@ fn json_has_the_documented_keys() {
     let place = Place::new();
     place.ok(&["add", "disk full"]);
     let list = place.ok(&["list", "--json"]).json();
-    assert_eq!(keys(&list), ["issues", "vault", "waiting_count"]);
+    assert_eq!(
+        keys(&list),
+        ["issues", "next", "total", "vault", "waiting_count"]
+    );
+    assert_eq!((&list["next"], &list["total"]), (&Value::Null, &json!(1)));
     assert_eq!(keys(&list["issues"][0]), ISSUE_KEYS);
 }
 
@@ -140,10 +145,93 @@ fn filters_and_order() {
     place
         .run(&["list", "--status", "closed"])
         .fails(2, "open, resolved, ignored or all");
-    place
-        .run(&["list", "--sort", "size"])
-        .fails(2, "last-seen, first-seen, count, users or number");
+    place.run(&["list", "--sort", "size"]).fails(
+        2,
+        "last-seen, first-seen, count, users, number, status or title",
+    );
     place.run(&["list", "--limit", "0"]).fails(2, "from 1");
+}
+
+/// Four issues, of titles d, c, B and a; the second is resolved.
+fn four() -> Place {
+    let place = Place::new();
+    for title in ["d", "c", "B", "a"] {
+        place.ok(&["add", title, "--project", title]);
+    }
+    place.ok(&["resolve", "2"]);
+    place
+}
+
+#[track_caller]
+fn check_order(place: &Place, words: &[&str], numbers: [u64; 4]) {
+    for limit in ["1", "2", "3", "4"] {
+        let mut found = Vec::new();
+        let mut next = None;
+        loop {
+            let mut words = [words, &["--json", "--limit", limit]].concat();
+            words.extend(next.as_deref().map(|_| "--after"));
+            words.extend(next.as_deref());
+            let page = place.ok(&words).json();
+            assert!(page["total"].is_null() || page["total"] == 4);
+            let issues = page["issues"].as_array().unwrap().clone();
+            found.extend(issues.iter().map(|issue| issue["number"].as_u64().unwrap()));
+            next = page["next"].as_str().map(str::to_owned);
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, numbers, "{words:?} --limit {limit}");
+    }
+}
+
+#[test]
+fn an_order_has_two_directions_and_pages() {
+    let place = four();
+    for command in ["list", "search"] {
+        let check = |words: &[&str], numbers| {
+            check_order(&place, &[&[command], words].concat(), numbers);
+        };
+        check(&[], [4, 3, 2, 1]);
+        check(&["--asc"], [1, 2, 3, 4]);
+        check(&["--sort", "title"], [3, 4, 2, 1]);
+        check(&["--sort", "title", "--desc"], [1, 2, 4, 3]);
+        check(&["--sort", "status"], [1, 3, 4, 2]);
+        check(&["--sort", "status", "--desc"], [2, 4, 3, 1]);
+        check(&["--sort", "number", "--asc"], [1, 2, 3, 4]);
+    }
+    place
+        .run(&["list", "--asc", "--desc"])
+        .fails(2, "cannot be used with");
+}
+
+#[test]
+fn the_total_is_that_of_all_pages_and_the_filter() {
+    let place = four();
+    let total = |words: &[&str]| {
+        let listed = place.ok(&[&["list", "--json=total"], words].concat());
+        listed.json()["total"].clone()
+    };
+    assert_eq!(total(&["--limit", "1"]), 4);
+    assert_eq!(total(&["--status", "open", "--limit", "1"]), 3);
+    assert_eq!(total(&["--project", "a"]), 1);
+    assert_eq!(total(&["--since", "1d"]), Value::Null);
+}
+
+#[test]
+fn a_cursor_is_of_one_order_and_of_issues_that_are_there() {
+    let place = four();
+    let first = place.ok(&["list", "--json", "--limit", "1", "--sort", "title"]);
+    let cursor = first.json()["next"].as_str().unwrap().to_owned();
+    place
+        .run(&["list", "--after", &cursor])
+        .fails(2, "another order");
+    place
+        .run(&["list", "--after", &cursor, "--sort", "title", "--desc"])
+        .fails(2, "another order");
+    place.ok(&["purge", "3", "--yes"]);
+    place
+        .run(&["list", "--after", &cursor, "--sort", "title"])
+        .fails(2, "is gone; begin again");
 }
 
 #[test]

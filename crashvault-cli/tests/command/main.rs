@@ -1,5 +1,8 @@
 //! The command as people and programs meet it: arguments in, exit code, stdout and stderr out.
 
+#[path = "../../../tests/skip.rs"]
+mod skip;
+
 mod add;
 mod archive;
 mod attach;

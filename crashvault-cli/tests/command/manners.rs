@@ -45,11 +45,122 @@ fn an_unknown_key_is_a_usage_error_that_lists_those_there_are() {
     );
 }
 
+/// A name that no answer has, told by a command that leaves the vault as it was.
+#[track_caller]
+fn check_unchanged(words: &[&str], says: &str) {
+    let place = vault();
+    let before = place.ok(&["show", "1", "--json"]).stdout;
+    let ran = place.run(&[&["--json=nmber"], words].concat());
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (2, ""),
+        "{words:?}: {}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains(says), "{words:?}: {}", ran.stderr);
+    assert_eq!(
+        place.ok(&["show", "1", "--json"]).stdout,
+        before,
+        "{words:?}"
+    );
+    assert_eq!(place.ok(&["list"]).stdout.lines().count(), 1, "{words:?}");
+    assert!(!place.path().join("out").exists(), "{words:?}");
+}
+
+#[test]
+fn a_command_that_changes_something_checks_the_keys_first() {
+    let says = "the answer has no nmber; it has ";
+    for words in [
+        &["add", "other"][..],
+        &["note", "other"],
+        &["report", "--title", "other"],
+        &["attach", "Cargo.toml", "--issue", "1"],
+        &["resolve", "1"],
+        &["ignore", "1"],
+        &["assign", "1", "ada"],
+        &["comment", "1", "text"],
+        &["set-status", "1", "resolved"],
+        &["set-severity", "1", "high"],
+        &["set-title", "1", "text"],
+        &["batch", "1", "--resolve"],
+        &["purge", "1", "--yes"],
+        &["kill", "--yes"],
+        &["prune", "--days", "1"],
+        &["config", "set", "capture.environment", "x"],
+        &["webhook", "add", "slack", "--url", "https://example.com/x"],
+        &["search", "--save", "mine", "cart"],
+        &["rebuild"],
+        &["gc"],
+        &["archive"],
+        &["export", "--output", "out"],
+        &["list"],
+    ] {
+        check_unchanged(words, says);
+    }
+}
+
+#[test]
+fn keys_of_an_answer_that_is_none_are_refused() {
+    check_unchanged(&["wrap", "false"], "leaves stdout to the command");
+    check_unchanged(&["export"], "the file itself");
+    check_unchanged(&["generate-report", "--format", "html"], "asks for a page");
+    check_unchanged(&["tail"], "the answer has no nmber; it has event, id,");
+}
+
+#[test]
+fn reports_and_pages_are_a_choice_of_keys_too() {
+    let place = vault();
+    let check = |words: &[&str], expected| {
+        assert_eq!(place.ok(words).json(), expected, "{words:?}");
+    };
+    let summary = place.ok(&["generate-report", "--json"]).json();
+    check(
+        &["generate-report", "--json=summary,title"],
+        json!({
+            "summary": summary["summary"],
+            "issues": [{"title": "no cart"}],
+        }),
+    );
+    let path = place.path().join("out.json");
+    let output = path.to_str().unwrap();
+    place.ok(&["generate-report", "--json=team", "--output", output]);
+    let written = std::fs::read(&path).unwrap();
+    assert_eq!(written, b"{\n  \"team\": null\n}\n");
+    place.ok(&["share", "1", "--json=reason", "--output", output, "--force"]);
+    let written: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(written, json!({"joins": [{"reason": "message"}]}));
+    check(
+        &[
+            "export",
+            "--output",
+            output,
+            "--force",
+            "--json=format,event_count",
+        ],
+        json!({"format": "json", "event_count": 1}),
+    );
+}
+
 #[test]
 fn json_takes_no_word_behind_a_blank() {
     let place = vault();
     let found = place.ok(&["search", "--json", "cart"]).json();
     assert_eq!(found["issues"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn names_of_version_1_that_are_gone_are_told_as_that() {
+    let place = Place::new();
+    for words in [&["server"][..], &["server", "--port", "80"]] {
+        place.run(words).fails(2, "`server` is not there yet");
+    }
+    let ran = place.run(&["test"]);
+    ran.fails(2, "there is no `test` any more");
+    assert!(!ran.stderr.contains("similar"), "{}", ran.stderr);
+    let ran = place.run(&["--json", "server"]);
+    let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+    assert_eq!((ran.code, &error["error"]["kind"]), (2, &json!("Usage")));
 }
 
 #[test]
@@ -106,5 +217,13 @@ fn how_much_is_said_can_be_chosen() {
     check_talk(Some("info"), &[], &["info: "], &["debug: "]);
     check_talk(Some("error"), &[], &[], &["note: ", "info: "]);
     check_talk(Some("error"), &["-v"], &["info: "], &[]);
-    check_talk(Some("loud"), &[], &["note: "], &["info: "]);
+    let loud = "note: $CRASHVAULT_LOG_LEVEL is 'loud', which is no level: it may be error, warning, info or debug";
+    check_talk(
+        Some("loud"),
+        &[],
+        &[loud, "note: nothing fits"],
+        &["info: "],
+    );
+    check_talk(Some("loud"), &["-q"], &[], &["loud"]);
+    check_talk(Some(" "), &[], &["note: "], &["no level"]);
 }

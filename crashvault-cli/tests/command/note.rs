@@ -45,7 +45,13 @@ fn a_note_is_told_and_may_come_from_stdin() {
     let said = place.ok(&["report", "--title", "-x", "--json"]).json();
     assert_eq!(
         keys(&said),
-        ["event_id", "is_known", "is_new_issue", "issue_number"]
+        [
+            "event_id",
+            "is_known",
+            "is_new_issue",
+            "is_regression",
+            "issue_number"
+        ]
     );
 }
 

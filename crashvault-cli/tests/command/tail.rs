@@ -112,6 +112,16 @@ fn only_what_fits_is_shown() {
 }
 
 #[test]
+fn a_line_of_json_may_be_a_choice_of_keys() {
+    let place = Place::new();
+    place.ok(&["add", "one"]);
+    let mut tail = Tail::start(&place, &["--json=title,level"]);
+    let line = tail.line();
+    assert_eq!(line, r#"{"level":"error","title":"one"}"#);
+    assert_eq!(tail.interrupt(), Some(0));
+}
+
+#[test]
 fn what_cannot_be_followed_is_told() {
     let place = Place::new();
     place.run(&["tail"]).fails(3, "there is no vault");

@@ -8,12 +8,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::run::Place;
 
 /// Until here everything that is waited for has happened, on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+fn winsize(rows: u16, columns: u16) -> Winsize {
+    Winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
 
 /// A terminal with a command in it.
 pub struct Terminal {
@@ -30,13 +39,7 @@ impl Terminal {
         let ours = openpt(flags).unwrap();
         unlockpt(&ours).unwrap();
         let theirs = ioctl_tiocgptpeer(&ours, flags).unwrap();
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: 100,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&theirs, size).unwrap();
+        tcsetwinsize(&theirs, winsize(rows, 100)).unwrap();
         let mut setsid = Command::new("setsid");
         setsid
             .args(["--ctty", "--wait"])
@@ -87,6 +90,24 @@ impl Terminal {
             assert!(began.elapsed() < PATIENCE, "{text} in {:?}", self.seen());
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Waits until keys are not shown any more: a prompt may come before that.
+    #[track_caller]
+    fn until_hidden(&self) {
+        let began = Instant::now();
+        let is_shown = || {
+            let settings = tcgetattr(&self.keys).unwrap();
+            settings.local_modes.contains(LocalModes::ECHO)
+        };
+        while is_shown() {
+            assert!(began.elapsed() < PATIENCE, "{:?}", self.seen());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn resize(&self, rows: u16, columns: u16) {
+        tcsetwinsize(&self.keys, winsize(rows, columns)).unwrap();
     }
 
     pub fn press(&mut self, keys: &[u8]) {
@@ -183,7 +204,38 @@ fn ctrl_c_ends_a_wrapped_command_that_lets_it() {
     let mut terminal = Terminal::start(&command, 24);
     terminal.until("ready");
     terminal.press(b"\x03");
-    assert_eq!(terminal.end().0, 130);
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 130);
+    // It was the user's wish, and no crash.
+    assert!(!seen.contains("was kept"), "{seen}");
+    assert!(!place.vault().exists());
+}
+
+#[test]
+fn ctrl_c_is_a_failure_where_its_code_was_asked_for() {
+    let place = Place::new();
+    let words = ["wrap", "--exit-code", "130", "sh", "-c"];
+    let command = place.command(&[&words[..], &["echo ready; exec sleep 1000"]].concat());
+    let mut terminal = Terminal::start(&command, 24);
+    terminal.until("ready");
+    terminal.press(b"\x03");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 130);
+    assert!(seen.contains("exit code 130 was kept"), "{seen}");
+}
+
+#[test]
+fn a_wrapped_command_hears_of_a_new_size() {
+    let place = Place::new();
+    let script = "trap 'stty size <&2' WINCH; echo ready; until [ -e go ]; do sleep 0.02; done";
+    let mut command = place.command(&["wrap", "sh", "-c", script]);
+    command.current_dir(place.path());
+    let terminal = Terminal::start(&command, 24);
+    terminal.until("ready");
+    terminal.resize(33, 44);
+    terminal.until("33 44");
+    std::fs::write(place.path().join("go"), "").unwrap();
+    assert_eq!(terminal.end().0, 0);
 }
 
 /// A vault with more issues than a small terminal has lines.
@@ -299,4 +351,76 @@ fn ctrl_c_in_a_pager_is_the_pagers() {
     let (code, seen) = terminal.end();
     assert_eq!(code, 0, "{seen}");
     assert!(seen.contains("20 issues"), "{seen}");
+}
+
+#[test]
+fn what_is_removed_for_good_is_asked_for() {
+    let place = Place::new();
+    place.ok(&["add", "no cart"]);
+    let ask = |words: &[&str], question: &str, answer: &[u8]| {
+        let mut terminal = Terminal::start(&place.command(words), 24);
+        terminal.until(question);
+        terminal.press(answer);
+        terminal.end()
+    };
+    let question = "Remove issue #1 (no cart) and its 1 event for good? [y/N] ";
+    let (code, seen) = ask(&["purge", "1"], question, b"\n");
+    assert_eq!(code, 1);
+    assert!(
+        seen.contains("nothing was done: the answer was not yes"),
+        "{seen}"
+    );
+    let (code, seen) = ask(&["kill"], "1 issue and 1 event, for good? [y/N] ", b"no\n");
+    assert_eq!(code, 1, "{seen}");
+    // Ctrl-D is no answer.
+    assert_eq!(ask(&["purge", "1"], question, b"\x04").0, 1);
+    assert_eq!(place.ok(&["list"]).stdout.lines().count(), 1);
+    let (code, seen) = ask(&["purge", "1"], question, b"y\n");
+    assert_eq!(code, 0);
+    assert!(seen.contains("Purged issue #1 and 1 event"), "{seen}");
+    place.ok(&["add", "no price"]);
+    let (code, seen) = ask(&["kill"], "1 issue and 1 event, for good? [y/N] ", b"yes\n");
+    assert_eq!(code, 0);
+    assert!(seen.contains("Removed 1 issue and 1 event"), "{seen}");
+    assert_eq!(place.ok(&["list"]).stdout, "");
+}
+
+#[test]
+fn setup_asks_key_by_key() {
+    let place = Place::new();
+    let mut terminal = Terminal::start(&place.command(&["setup"]), 24);
+    terminal.until("(production, staging, …)? [none] ");
+    terminal.press(b"staging\n");
+    terminal.until("may events leave? [none] ");
+    terminal.press(b"soon\n");
+    terminal.until("error: retention.age_days");
+    terminal.press(b"30\n");
+    terminal.until("megabytes may events take? [none] ");
+    terminal.press(b"\n");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 0, "{seen}");
+    assert!(seen.contains("retention.age_days is 30"), "{seen}");
+}
+
+#[test]
+#[cfg(feature = "v1")]
+fn a_password_is_asked_for_and_not_shown() {
+    let place = Place::new();
+    let old = place.path().join("old");
+    crate::from_v1::write_sealed(&old, &place.path().join("password.txt"));
+    let ask = |password: &str| {
+        let command = place.command(&["import", old.to_str().unwrap()]);
+        let mut terminal = Terminal::start(&command, 24);
+        terminal.until("Password of ");
+        terminal.until_hidden();
+        terminal.press(format!("{password}\n").as_bytes());
+        terminal.end()
+    };
+    let (code, seen) = ask("not this one");
+    assert_eq!(code, 2, "{seen}");
+    assert!(!seen.contains("not this one"), "{seen}");
+    let (code, seen) = ask(crate::from_v1::PASSWORD);
+    assert_eq!(code, 0, "{seen}");
+    assert!(seen.contains("from Crashvault 1: "), "{seen}");
+    assert!(!seen.contains(crate::from_v1::PASSWORD), "{seen}");
 }

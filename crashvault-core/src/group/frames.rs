@@ -224,7 +224,7 @@ impl Reader<'_> {
     fn is_end(&self, part: Part, work: &[String], helpers: &[String]) -> bool {
         match part {
             Part::Entry => !work.is_empty(),
-            Part::Interrupt => !self.is_stall && !(work.is_empty() && helpers.is_empty()),
+            Part::Interrupt => !(self.is_stall || work.is_empty() && helpers.is_empty()),
             _ => false,
         }
     }

@@ -227,7 +227,7 @@ mod tests {
         let bytes = sketch.to_bytes();
         assert_eq!(Sketch::from_bytes(&bytes), Some(sketch));
         // A whole word less is a sketch too: of a shorter message.
-        for end in (0..bytes.len()).filter(|end| (bytes.len() - end) % 4 != 0) {
+        for end in (0..bytes.len()).filter(|end| !(bytes.len() - end).is_multiple_of(4)) {
             assert_eq!(Sketch::from_bytes(&bytes[..end]), None, "{end}");
         }
     }

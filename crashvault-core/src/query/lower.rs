@@ -9,7 +9,7 @@ use super::keys::{REFUSED_STATES, Subject, refused, store_key};
 use super::near::question;
 use super::parse::{Key, Operator, Pair, Tree, Value, parse_key, wrong};
 use super::saved::inside;
-use super::times::{Span, compared, moment, span, time_message};
+use super::times::{Span, compared, span, time_message};
 use crate::error::{Error, Result};
 use crate::event::{EventId, Level};
 use crate::issue::{IssueRef, ReviewStep, Status, compare_releases};
@@ -17,6 +17,7 @@ use crate::store::{
     Condition, EventSearch, EventTest, FLAG, IssueSearch, IssueSort, IssueTest, Key as StoreKey,
     PartTest, Pattern, ReleasePart, Words, fold, words,
 };
+use crate::time::moment;
 
 /// Projects whose latest releases one query can mean.
 const LATEST_PROJECTS_MAX: usize = 50;
@@ -275,7 +276,7 @@ fn of_project(name: &str) -> Condition {
 fn another_project(asking: &Asking<'_>, others: &[Condition]) -> Result<Option<String>> {
     let page = asking.store.search(&IssueSearch {
         condition: Condition::All(others.to_vec()),
-        sort: IssueSort::LastSeen,
+        order: IssueSort::LastSeen.into(),
         limit: 1,
         after: None,
     })?;

@@ -21,9 +21,10 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::issue::Issue;
+use crate::issue::{Issue, IssueRef};
 use crate::store::{
-    Condition, EventSearch, EventTest, IssueSearch, IssueSort, IssueTest, Place, Store, StoredEvent,
+    Condition, EventSearch, EventTest, IssueOrder, IssueSearch, IssueSort, IssueTest, Place, Store,
+    StoredEvent,
 };
 use crate::time::Timestamp;
 use parse::Tree;
@@ -83,6 +84,7 @@ pub struct Search {
     since: Option<String>,
     until: Option<String>,
     sort: IssueSort,
+    is_reversed: bool,
     limit: usize,
     after: Option<Cursor>,
 }
@@ -95,6 +97,7 @@ impl Search {
             since: None,
             until: None,
             sort: IssueSort::default(),
+            is_reversed: false,
             limit: LIMIT,
             after: None,
         }
@@ -133,6 +136,20 @@ impl Search {
     pub fn sort(mut self, sort: IssueSort) -> Self {
         self.sort = sort;
         self
+    }
+
+    /// Issues in the opposite of the order, the last of it first.
+    #[must_use]
+    pub fn reversed(mut self, is_reversed: bool) -> Self {
+        self.is_reversed = is_reversed;
+        self
+    }
+
+    fn order(&self) -> IssueOrder {
+        IssueOrder {
+            sort: self.sort,
+            is_reversed: self.is_reversed,
+        }
     }
 
     /// At most so many.
@@ -175,28 +192,43 @@ pub struct Cursor {
 /// The list that a cursor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
-    Issues(IssueSort),
+    Issues(IssueOrder),
     Events,
 }
 
 impl Order {
-    const ALL: [(Self, char); 6] = [
-        (Self::Issues(IssueSort::LastSeen), 'l'),
-        (Self::Issues(IssueSort::FirstSeen), 'f'),
-        (Self::Issues(IssueSort::SeenCount), 'c'),
-        (Self::Issues(IssueSort::UserCount), 'u'),
-        (Self::Issues(IssueSort::Number), 'n'),
-        (Self::Events, 'e'),
+    /// A small letter each; of the opposite the capital.
+    const SORTS: [(IssueSort, char); 7] = [
+        (IssueSort::LastSeen, 'l'),
+        (IssueSort::FirstSeen, 'f'),
+        (IssueSort::SeenCount, 'c'),
+        (IssueSort::UserCount, 'u'),
+        (IssueSort::Number, 'n'),
+        (IssueSort::Status, 's'),
+        (IssueSort::Title, 't'),
     ];
+    const EVENTS: char = 'e';
 
     fn letter(self) -> char {
-        let found = Self::ALL.iter().find(|(order, _)| *order == self);
-        found.map_or('?', |(_, letter)| *letter)
+        let Self::Issues(IssueOrder { sort, is_reversed }) = self else {
+            return Self::EVENTS;
+        };
+        let found = Self::SORTS.iter().find(|(known, _)| *known == sort);
+        let letter = found.map_or('?', |(_, letter)| *letter);
+        match is_reversed {
+            true => letter.to_ascii_uppercase(),
+            false => letter,
+        }
     }
 
     fn from_letter(letter: char) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == letter);
-        found.map(|(order, _)| *order)
+        if letter == Self::EVENTS {
+            return Some(Self::Events);
+        }
+        let known = letter.to_ascii_lowercase();
+        let (sort, _) = *Self::SORTS.iter().find(|(_, letter)| *letter == known)?;
+        let is_reversed = letter != known;
+        Some(Self::Issues(IssueOrder { sort, is_reversed }))
     }
 }
 
@@ -320,9 +352,9 @@ impl Understood {
     fn issue_search(&self, search: &Search) -> Result<IssueSearch> {
         Ok(IssueSearch {
             condition: self.of_issues(),
-            sort: search.sort,
+            order: search.order(),
             limit: search.limit,
-            after: search.place(Order::Issues(search.sort))?,
+            after: search.place(Order::Issues(search.order()))?,
         })
     }
 
@@ -361,8 +393,8 @@ pub(crate) fn issue_search(
 }
 
 /// The cursor of a place in a list of issues.
-pub(crate) fn issue_cursor(sort: IssueSort, place: Place) -> Cursor {
-    let order = Order::Issues(sort);
+pub(crate) fn issue_cursor(order: IssueOrder, place: Place) -> Cursor {
+    let order = Order::Issues(order);
     Cursor { order, place }
 }
 
@@ -373,12 +405,30 @@ pub(crate) fn issue_cursor(sort: IssueSort, place: Place) -> Cursor {
 /// none, and for a cursor of another list; else as [`Store::search`].
 pub(crate) fn search_issues(search: &Search, asking: &Asking<'_>) -> Result<IssuesFound> {
     let understood = Understood::of(search, asking)?;
-    let page = asking.store.search(&understood.issue_search(search)?)?;
+    let wanted = understood.issue_search(search)?;
+    if let (IssueSort::Title, Some(after)) = (wanted.order.sort, wanted.after) {
+        is_still_there(asking.store, wanted.order.turned(after).id)?;
+    }
+    let page = asking.store.search(&wanted)?;
     Ok(IssuesFound {
         doubts: understood.doubts(page.issues.is_empty()),
         issues: page.issues,
-        next: page.next.map(|place| issue_cursor(search.sort, place)),
+        next: page.next.map(|place| issue_cursor(search.order(), place)),
     })
+}
+
+/// In the order of titles a page begins behind an issue, which may have gone since.
+fn is_still_there(store: &dyn Store, number: u64) -> Result<()> {
+    match store.issue(&IssueRef::Number(number)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(gone()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// What there is to say where it has gone.
+pub(crate) fn gone() -> Error {
+    let message = "the issue behind which this page begins is gone; begin again without the cursor";
+    Error::new(ErrorKind::InvalidInput, "search", message)
 }
 
 /// Finds events, newest first; as [`search_issues`], and the order asked for means nothing.

@@ -596,7 +596,14 @@ fn has_asks_for_any_value() {
 
 #[test]
 fn a_cursor_is_kept_as_text() {
-    for (order, letter) in Order::ALL {
+    let sorts = Order::SORTS.into_iter().flat_map(|(sort, letter)| {
+        let order = |is_reversed| Order::Issues(IssueOrder { sort, is_reversed });
+        [
+            (order(false), letter),
+            (order(true), letter.to_ascii_uppercase()),
+        ]
+    });
+    for (order, letter) in sorts.chain([(Order::Events, Order::EVENTS)]) {
         let cursor = Cursor {
             order,
             place: Place {
@@ -635,11 +642,13 @@ fn a_cursor_belongs_to_its_order() {
     let cursor: Cursor = "c5.1".parse().unwrap();
     let search = Search::new("").after(&cursor);
     let error = search
-        .place(Order::Issues(IssueSort::LastSeen))
+        .place(Order::Issues(IssueSort::LastSeen.into()))
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     let search = search.sort(IssueSort::SeenCount);
-    let place = search.place(Order::Issues(IssueSort::SeenCount)).unwrap();
+    let place = search
+        .place(Order::Issues(IssueSort::SeenCount.into()))
+        .unwrap();
     assert_eq!(place, Some(Place { by: 5, id: 1 }));
 }
 

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::parse::Operator;
 use crate::error::{Error, ErrorKind, Result};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, moment, span_secs};
 
 pub(super) fn time_message(is_age: bool, operator: Operator) -> &'static str {
     match (is_age, operator) {
@@ -45,23 +45,7 @@ pub(super) enum Span {
 
 pub(super) fn span(text: &str) -> Option<Span> {
     let plain = text.trim_start_matches(['-', '+']);
-    let unit = plain.chars().next_back()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        'w' => 7 * 86_400,
-        _ => return None,
-    };
-    let digits = &plain[..plain.len() - unit.len_utf8()];
-    let count: u32 = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| digits.parse().ok())??;
-    let nanos = i64::from(count)
-        .saturating_mul(seconds)
-        .saturating_mul(SECOND);
+    let nanos = span_secs(plain)?.saturating_mul(SECOND);
     match &text[..text.len() - plain.len()] {
         "-" => Some(Span::Younger(nanos)),
         "+" => Some(Span::Older(nanos)),
@@ -71,33 +55,6 @@ pub(super) fn span(text: &str) -> Option<Span> {
 }
 
 const SECOND: i64 = 1_000_000_000;
-
-/// What a written time covers: a date its whole day, a time without seconds its minute, one without a fraction its
-/// second. What names no zone is in UTC.
-pub(super) fn moment(text: &str) -> Option<RangeInclusive<i64>> {
-    let (date, rest) = text.split_at_checked(DATE_BYTES)?;
-    let Some(clock) = rest.strip_prefix(['T', 't', ' ']) else {
-        let zone = if rest.is_empty() { "Z" } else { rest };
-        return covered(&format!("{date}T00:00:00{zone}"), 86_400 * SECOND);
-    };
-    let zone = clock.find(['Z', 'z', '+', '-']).unwrap_or(clock.len());
-    let (clock, zone) = clock.split_at(zone);
-    let zone = if zone.is_empty() { "Z" } else { zone };
-    let length = match clock.matches(':').count() {
-        _ if clock.contains('.') => 1,
-        1 => 60 * SECOND,
-        _ => SECOND,
-    };
-    covered(&format!("{date}T{clock}{zone}"), length)
-}
-
-/// Bytes of `2026-01-05`.
-const DATE_BYTES: usize = 10;
-
-fn covered(text: &str, length: i64) -> Option<RangeInclusive<i64>> {
-    let first = Timestamp::parse(text)?.as_nanos();
-    Some(first..=first.saturating_add(length - 1))
-}
 
 /// From when to when events are looked for, both ends within; `None`: no bound is given.
 ///

@@ -13,9 +13,9 @@ use super::matching::fits;
 use super::view::line;
 use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
-    EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, IssueSort,
-    LEGACY_COUNTER, NewEvent, Outcome, Packed, Pattern, Place, Plan, RebuildReport, Record,
-    Residue, Retired, STATUSES, Store, StoreStats, StoredEvent, Tally, ValueCount, facts,
+    EventPage, EventSearch, Expendable, Exported, IssueFilter, IssueOrder, IssuePage, IssueSearch,
+    IssueSort, LEGACY_COUNTER, NewEvent, Outcome, Packed, Pattern, Place, Plan, RebuildReport,
+    Record, Residue, Retired, STATUSES, Store, StoreStats, StoredEvent, Tally, ValueCount, facts,
     id_of_reaction, needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -203,6 +203,7 @@ impl MemoryStore {
             issue_number,
             is_new_issue: committed.issues_new.len() > issues_before,
             is_known: known.is_some(),
+            is_regression: false,
         });
     }
 
@@ -250,7 +251,7 @@ impl MemoryStore {
     }
 
     /// Lets new events reopen what was resolved or ignored. `before` is the last ingest sequence before them.
-    fn react(&mut self, events: &[Packed], committed: &Committed, before: u64) {
+    fn react(&mut self, events: &[Packed], committed: &mut Committed, before: u64) {
         let mut touched: BTreeMap<u64, Vec<&Packed>> = BTreeMap::new();
         for (outcome, new) in committed.outcomes.iter().zip(events) {
             if !outcome.is_known {
@@ -262,6 +263,7 @@ impl MemoryStore {
                 continue;
             };
             if let Some((issue, deed)) = self.reaction(number, &new, last.time, before) {
+                committed.note_reaction(&deed);
                 self.record(&Decision {
                     id: id_of_reaction(&issue, &deed),
                     vault: [0; 16],
@@ -626,6 +628,12 @@ fn is_behind(place: Place, after: Option<Place>) -> bool {
     after.is_none_or(|after| place < after)
 }
 
+fn passes(filter: &IssueFilter, issue: &Issue) -> bool {
+    let mut project = filter.project.iter();
+    project.all(|name| *name == issue.project)
+        && filter.status.is_none_or(|status| status == issue.status)
+}
+
 /// The first page of what has a place each, and where the next one begins.
 fn page<T>(mut found: Vec<(Place, T)>, limit: usize) -> (Vec<T>, Option<Place>) {
     found.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
@@ -649,7 +657,7 @@ impl Store for MemoryStore {
         for new in &batch.events {
             self.keep(new, &mut committed);
         }
-        self.react(&batch.events, &committed, before);
+        self.react(&batch.events, &mut committed, before);
         for (name, bytes) in &batch.offsets {
             let offset = self.offsets.entry(name.clone()).or_default();
             *offset = (*offset).max(*bytes);
@@ -714,31 +722,44 @@ impl Store for MemoryStore {
         Ok(self.activities_of(issue).cloned().collect())
     }
 
+    fn issue_count(&self, filter: &IssueFilter) -> Result<u64> {
+        let passing = self.shown_issues().filter(|issue| passes(filter, issue));
+        Ok(passing.count() as u64)
+    }
+
     fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>> {
-        let is_asked = |issue: &Issue| {
-            let project = filter
-                .project
-                .as_ref()
-                .is_none_or(|name| *name == issue.project);
-            project && filter.status.is_none_or(|status| status == issue.status)
-        };
-        let asked = self.shown_issues().filter(is_asked);
-        let placed = asked.map(|issue| (filter.sort.place(&issue), issue));
-        Ok(page(placed.collect(), filter.limit).0)
+        let asked = self.shown_issues().filter(|issue| passes(filter, issue));
+        let mut issues: Vec<Issue> = asked.collect();
+        issues.sort_by(|one, other| IssueOrder::from(filter.sort).compare(one, other));
+        issues.truncate(filter.limit);
+        Ok(issues)
     }
 
     fn search(&self, search: &IssueSearch) -> Result<IssuePage> {
         let condition = self.with_numbers(&search.condition);
-        let mut found = Vec::new();
-        for issue in self.shown_issues() {
-            let place = search.sort.place(&issue);
-            let mut events = self.of_issue(&issue.id);
-            let mut is_found = || events.any(|kept| fits(&condition, &issue, &kept.stored));
-            if is_behind(place, search.after) && is_found() {
-                found.push((place, issue));
+        let order = search.order;
+        let is_behind = |issue: &Issue| match (order.sort, search.after) {
+            (IssueSort::Title, Some(after)) => {
+                let number = order.turned(after).id;
+                let mut all = self.shown_issues();
+                let last = all.find(|issue| issue.number == number);
+                last.is_some_and(|last| order.compare(&last, issue).is_lt())
             }
-        }
-        let (issues, next) = page(found, search.limit);
+            (_, after) => is_behind(order.place(issue), after),
+        };
+        let is_found = |issue: &Issue| {
+            let mut events = self.of_issue(&issue.id);
+            events.any(|kept| fits(&condition, issue, &kept.stored))
+        };
+        let shown = self.shown_issues();
+        let mut issues: Vec<Issue> = shown
+            .filter(|issue| is_behind(issue) && is_found(issue))
+            .collect();
+        issues.sort_by(|one, other| order.compare(one, other));
+        let has_more = issues.len() > search.limit;
+        issues.truncate(search.limit);
+        let last = issues.last().filter(|_| has_more);
+        let next = last.map(|issue| order.place(issue));
         Ok(IssuePage { issues, next })
     }
 
@@ -765,7 +786,7 @@ impl Store for MemoryStore {
         let is_of_issues = condition.asks_issue();
         let all = IssueSearch {
             condition: condition.clone(),
-            sort: IssueSort::default(),
+            order: IssueSort::default().into(),
             limit: usize::MAX,
             after: None,
         };

@@ -21,6 +21,7 @@ mod told;
 mod view;
 mod words;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -112,6 +113,9 @@ pub(crate) trait Store: Send {
 
     /// What was decided about an issue, in the order of the hybrid clock.
     fn activities(&self, issue: &IssueId) -> Result<Vec<Activity>>;
+
+    /// How many issues pass the filter, whatever its limit.
+    fn issue_count(&self, filter: &IssueFilter) -> Result<u64>;
 
     /// The issues that pass the filter, in its order.
     fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>>;
@@ -442,7 +446,7 @@ pub(crate) struct IssueSearch {
     /// What must fit.
     pub(crate) condition: Condition,
     /// The order.
-    pub(crate) sort: IssueSort,
+    pub(crate) order: IssueOrder,
     /// At most so many.
     pub(crate) limit: usize,
     /// Only those behind this place in that order.
@@ -540,6 +544,19 @@ pub(crate) struct Outcome {
     pub(crate) is_new_issue: bool,
     /// Whether it was kept before, so that nothing changed.
     pub(crate) is_known: bool,
+    /// Whether it opened an issue that was resolved.
+    pub(crate) is_regression: bool,
+}
+
+impl Committed {
+    /// Says of the event that regressed that it did.
+    pub(crate) fn note_reaction(&mut self, deed: &Deed) {
+        let Deed::Regress(event) = deed else { return };
+        let mut outcomes = self.outcomes.iter_mut();
+        if let Some(outcome) = outcomes.find(|outcome| outcome.event == *event) {
+            outcome.is_regression = true;
+        }
+    }
 }
 
 /// An event as the store keeps it.
@@ -621,23 +638,75 @@ impl IssueFilter {
 }
 
 impl IssueSort {
-    /// Where an issue stands in this order.
-    pub(crate) fn place(self, issue: &Issue) -> Place {
-        let by = match self {
-            Self::LastSeen => issue.last_seen.as_nanos(),
-            Self::FirstSeen => issue.first_seen.as_nanos(),
-            Self::SeenCount => i64::try_from(issue.seen_count).unwrap_or(i64::MAX),
-            Self::UserCount => i64::try_from(issue.user_count).unwrap_or(i64::MAX),
-            Self::Number => i64::try_from(issue.number).unwrap_or(i64::MAX),
-        };
-        Place {
-            by,
-            id: issue.number,
-        }
+    /// Whether it begins with the least: titles with A, statuses with open. All else begins with the most.
+    pub fn is_ascending(self) -> bool {
+        matches!(self, Self::Title | Self::Status)
     }
 }
 
-/// The order of a list of issues, most of it first; equal ones by number, newest first.
+/// An order and its direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IssueOrder {
+    pub(crate) sort: IssueSort,
+    /// Whether it goes the other way than [`IssueSort::is_ascending`] says.
+    pub(crate) is_reversed: bool,
+}
+
+impl From<IssueSort> for IssueOrder {
+    fn from(sort: IssueSort) -> Self {
+        let is_reversed = false;
+        Self { sort, is_reversed }
+    }
+}
+
+impl IssueOrder {
+    pub(crate) fn is_ascending(self) -> bool {
+        self.sort.is_ascending() != self.is_reversed
+    }
+
+    /// Where an issue stands: places descend along every list. Titles do not fit into one, so that in their order a
+    /// place only names the issue.
+    pub(crate) fn place(self, issue: &Issue) -> Place {
+        let by = match self.sort {
+            IssueSort::LastSeen => issue.last_seen.as_nanos(),
+            IssueSort::FirstSeen => issue.first_seen.as_nanos(),
+            IssueSort::SeenCount => i64::try_from(issue.seen_count).unwrap_or(i64::MAX),
+            IssueSort::UserCount => i64::try_from(issue.user_count).unwrap_or(i64::MAX),
+            IssueSort::Number => i64::try_from(issue.number).unwrap_or(i64::MAX),
+            IssueSort::Status => issue.status as i64,
+            IssueSort::Title => 0,
+        };
+        let id = issue.number;
+        self.turned(Place { by, id })
+    }
+
+    /// A place as it is where values ascend, and back.
+    pub(crate) fn turned(self, place: Place) -> Place {
+        match self.is_ascending() {
+            true => Place {
+                by: !place.by,
+                id: !place.id,
+            },
+            false => place,
+        }
+    }
+
+    /// Which of two issues comes first.
+    pub(crate) fn compare(self, one: &Issue, other: &Issue) -> Ordering {
+        let titles = match self.sort {
+            IssueSort::Title => one.title.cmp(&other.title),
+            _ => Ordering::Equal,
+        };
+        let titles = match self.is_ascending() {
+            true => titles,
+            false => titles.reverse(),
+        };
+        titles.then_with(|| self.place(other).cmp(&self.place(one)))
+    }
+}
+
+/// The order of a list of issues, most of it first, but titles from A on and statuses from open on. Equal ones by number,
+/// newest first where the list descends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum IssueSort {
@@ -652,6 +721,10 @@ pub enum IssueSort {
     UserCount,
     /// The highest number.
     Number,
+    /// Open, resolved, ignored.
+    Status,
+    /// By the title, capitals before small letters.
+    Title,
 }
 
 /// How much a store holds.

@@ -221,6 +221,10 @@ impl Store for SqliteStore {
             .map_err(self.told("list activities"))
     }
 
+    fn issue_count(&self, filter: &IssueFilter) -> Result<u64> {
+        read::issue_count(&self.conn, filter).map_err(self.named("count issues"))
+    }
+
     fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>> {
         read::issues(&self.conn, filter).map_err(self.named("list issues"))
     }

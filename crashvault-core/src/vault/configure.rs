@@ -65,6 +65,22 @@ impl Vault {
         Ok(Settings::of(directory.as_ref())?.shown)
     }
 
+    /// Whether [`Vault::change_settings`] would take a change. Makes and writes nothing, also where there is no vault.
+    ///
+    /// # Errors
+    /// As [`Vault::change_settings`].
+    pub fn check_settings(
+        directory: impl AsRef<Path>,
+        mut edit: impl FnMut(&str) -> Result<String>,
+    ) -> Result<()> {
+        let path = directory.as_ref().join(settings::FILE);
+        let old = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            read => read.map_err(|error| Error::io("change settings", &path, error))?,
+        };
+        changed(&path, &old, &mut edit).map(drop)
+    }
+
     /// Changes `vault.toml`, which is made where there is none: `edit` gets its text and gives the new one; where there is
     /// no vault it is tried first, and none is made for what is refused. One change at a time; readers see the old file
     /// or the new one.

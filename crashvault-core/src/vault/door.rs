@@ -1,7 +1,7 @@
 //! The vault as programs see it: open it, drain first, read.
 
 use std::fs::File;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -214,13 +214,28 @@ fn is_there(home: &Path) -> Result<bool> {
     Ok(false)
 }
 
+/// The first name that is set, else that of the account.
 fn author_by_environment() -> String {
     let names = ["CRASHVAULT_AUTHOR", "USER", "LOGNAME"].into_iter();
-    let known = names.filter_map(|name| std::env::var(name).ok());
-    known
+    let set = names.filter_map(|name| std::env::var(name).ok());
+    set.chain(std::iter::once_with(account).flatten())
         .map(|name| name.trim().to_owned())
         .find(|name| !name.is_empty())
         .unwrap_or_else(|| "unknown".into())
+}
+
+/// Whose process this is, by the machine's own list of accounts: what a directory service alone knows has no name here.
+fn account() -> Option<String> {
+    let uid = std::fs::metadata("/proc/self").ok()?.uid();
+    account_of(uid, &std::fs::read_to_string("/etc/passwd").ok()?)
+}
+
+fn account_of(uid: u32, accounts: &str) -> Option<String> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
+        (number.parse() == Ok(uid)).then(|| name.to_owned())
+    })
 }
 
 pub(super) fn make(home: &Path) -> Result<()> {
@@ -256,6 +271,8 @@ pub struct Added {
     pub is_new_issue: bool,
     /// Whether the vault had this id already; then nothing changed.
     pub is_known: bool,
+    /// Whether it opened an issue again that was resolved.
+    pub is_regression: bool,
 }
 
 impl Vault {
@@ -496,8 +513,17 @@ impl Vault {
             issue_number: outcome.issue_number,
             is_new_issue: outcome.is_new_issue,
             is_known: outcome.is_known,
+            is_regression: outcome.is_regression,
         });
         Ok(added.collect())
+    }
+
+    /// How many issues pass the filter, whatever its limit.
+    ///
+    /// # Errors
+    /// Corrupt, Io.
+    pub fn issue_count(&self, filter: &IssueFilter) -> Result<u64> {
+        self.store.issue_count(filter)
     }
 
     /// The issues that pass the filter, in its order.
@@ -550,6 +576,14 @@ mod tests {
         let other = File::create(home.path().join("drain.lock")).unwrap();
         other.lock().unwrap();
         (home, vault, other)
+    }
+
+    #[test]
+    fn an_account_has_the_name_that_its_number_has() {
+        let accounts = "root:x:0:0::/root:/bin/sh\nbroken\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        assert_eq!(account_of(1000, accounts).as_deref(), Some("ada"));
+        assert_eq!(account_of(0, accounts).as_deref(), Some("root"));
+        assert_eq!(account_of(7, accounts), None);
     }
 
     #[test]

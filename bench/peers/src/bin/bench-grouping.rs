@@ -171,8 +171,10 @@ fn casr(set: &Set) -> Outcome<Fit> {
 }
 
 fn stack(line: &Value) -> Stacktrace {
-    let frames = line["frames"].as_array().into_iter().flatten();
-    let own = frames.filter(|frame| frame["in_app"] == true);
+    let frames = || line["frames"].as_array().into_iter().flatten();
+    // It cannot compare a stack of no frames with anything.
+    let some_own = frames().any(|frame| frame["in_app"] == true);
+    let own = frames().filter(|frame| !some_own || frame["in_app"] == true);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     own.map(|frame| StacktraceEntry {
         function: text(&frame["function"]),

@@ -3,6 +3,7 @@
 //! Never: reads what the command reads, or touches its stdout: those stay what they are.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -23,13 +24,19 @@ pub struct Ended {
     /// The status a shell would tell.
     pub status: u8,
     pub signal: Option<i32>,
+    /// Whether it ended by Ctrl-C at the terminal: whoever sits there wanted it so.
+    pub is_interrupted: bool,
     pub stderr: String,
 }
 
 /// Runs the command to its end.
 pub fn run(words: &[OsString]) -> io::Result<Ended> {
     let signals = Signals::hold()?;
-    let (mut child, stderr) = start(words)?;
+    let Started {
+        mut child,
+        stderr,
+        terminal,
+    } = start(words)?;
     let passed = Arc::new(Passed::default());
     let (done, is_done) = channel();
     let passing = Arc::clone(&passed);
@@ -38,7 +45,7 @@ pub fn run(words: &[OsString]) -> io::Result<Ended> {
         passing.pass(stderr, io::stderr());
         drop(done);
     });
-    let ended = signals.wait(&mut child)?;
+    let ended = signals.wait(&mut child, terminal)?;
     if thread.is_ok() {
         listen_on(&passed, &is_done);
     }
@@ -48,22 +55,36 @@ pub fn run(words: &[OsString]) -> io::Result<Ended> {
     })
 }
 
-type Stream = Box<dyn Read + Send>;
+/// A command that runs.
+struct Started {
+    child: Child,
+    stderr: Box<dyn Read + Send>,
+    /// Our side of the terminal that its stderr is, if it is one.
+    terminal: Option<File>,
+}
 
-fn start(words: &[OsString]) -> io::Result<(Child, Stream)> {
+fn start(words: &[OsString]) -> io::Result<Started> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     #[cfg(target_os = "linux")]
     if let Some((ours, theirs)) = super::pty::pair() {
         // The command goes with its side of the terminal when this function ends; then the child alone holds it.
         command.stderr(theirs);
-        return Ok((command.spawn()?, Box::new(ours)));
+        return Ok(Started {
+            child: command.spawn()?,
+            terminal: ours.try_clone().ok(),
+            stderr: Box::new(ours),
+        });
     }
     command.stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let stream = child.stderr.take();
     let stream = stream.ok_or_else(|| io::Error::other("there is no pipe to its stderr"))?;
-    Ok((child, Box::new(stream)))
+    Ok(Started {
+        child,
+        stderr: Box::new(stream),
+        terminal: None,
+    })
 }
 
 /// Waits for the end of the stream. What is read is always written, however long the reader behind us takes.

@@ -50,11 +50,14 @@ pub fn run(global: &Global, wrap: &Wrap, screen: &mut Screen) -> Result<Done, St
         Ended {
             status: failure.code,
             signal: None,
+            is_interrupted: false,
             stderr: failure.message,
         }
     });
     let status = ended.status;
-    if is_wanted(wrap, status) {
+    if ended.is_interrupted && !wrap.exit_codes.contains(&status) {
+        screen.info("Ctrl-C ended it; nothing was kept");
+    } else if is_wanted(wrap, status) {
         let failed = failed(wrap, ended).duration(began.elapsed());
         match keep(global, wrap, failed.event()) {
             Ok(id) => screen.note(format!(

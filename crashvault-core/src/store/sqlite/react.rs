@@ -127,7 +127,7 @@ pub(super) fn refresh(conn: &Connection, side: Side, issue: i64) -> Result<Issue
 pub(super) fn to_events(
     conn: &Connection,
     events: &[Packed],
-    committed: &Committed,
+    committed: &mut Committed,
     touched: &[(i64, bool)],
     before: i64,
 ) -> Result<(), Failed> {
@@ -141,7 +141,9 @@ pub(super) fn to_events(
             refresh(conn, Side::Live, issue)?;
         }
         if has_state && status(conn, issue)? != Status::Open {
-            to_issue(conn, issue, events, committed, before)?;
+            if let Some(deed) = to_issue(conn, issue, events, committed, before)? {
+                committed.note_reaction(&deed);
+            }
         }
     }
     Ok(())
@@ -158,7 +160,7 @@ fn to_issue(
     events: &[Packed],
     committed: &Committed,
     before: i64,
-) -> Result<(), Failed> {
+) -> Result<Option<Deed>, Failed> {
     let number = read::unsigned(issue)?;
     let outcomes = committed.outcomes.iter().zip(events);
     let new: Vec<&Packed> = outcomes
@@ -166,7 +168,7 @@ fn to_issue(
         .map(|(_, new)| new)
         .collect();
     let Some(last) = new.iter().max_by_key(|new| new.time) else {
-        return Ok(());
+        return Ok(None);
     };
     let state = fold(&read::activities(conn, issue)?);
     let mut sights = Sights {
@@ -181,7 +183,7 @@ fn to_issue(
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let (seen_count, day_count) = counts(conn, issue, last.time)?;
     let Some(deed) = state.reaction(seen.into_iter(), seen_count, day_count) else {
-        return Ok(());
+        return Ok(None);
     };
     let issue_id = read::issue_id(conn, issue)?;
     let unrecorded = Unrecorded {
@@ -191,11 +193,11 @@ fn to_issue(
         at: last.received_at,
         issue,
         issue_id,
-        deed,
+        deed: deed.clone(),
     };
     record(conn, unrecorded)?;
     refresh(conn, Side::Live, issue)?;
-    Ok(())
+    Ok(Some(deed))
 }
 
 /// When releases were first seen, as far as it matters to an issue, each asked for once.

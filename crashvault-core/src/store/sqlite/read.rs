@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::super::{
-    Condition, IssueFilter, IssueSort, IssueTest, Pattern, Place, STATUSES, StoreStats,
+    Condition, IssueFilter, IssueOrder, IssueSort, IssueTest, Pattern, Place, STATUSES, StoreStats,
     StoredEvent, Tally, ValueCount,
 };
 use super::Failed;
@@ -32,6 +32,9 @@ const ISSUE: &str = "SELECT i.number, n.issue, p.name, i.status, i.level, i.titl
     CROSS JOIN issue_number n ON n.number = i.number
     CROSS JOIN project p ON p.id = i.project";
 
+/// The title that is shown.
+const TITLE: &str = "coalesce(i.own_title, i.title)";
+
 pub(super) fn issues(conn: &Connection, filter: &IssueFilter) -> rusqlite::Result<Vec<Issue>> {
     let (sql, values) = issues_query(filter);
     conn.prepare_cached(&sql)?
@@ -40,40 +43,64 @@ pub(super) fn issues(conn: &Connection, filter: &IssueFilter) -> rusqlite::Resul
 }
 
 pub(super) fn issues_query(filter: &IssueFilter) -> (String, Vec<Value>) {
+    issues_sql(filter.sort.into(), None, &filtered(filter), filter.limit)
+}
+
+fn filtered(filter: &IssueFilter) -> Sql {
     let project = filter
         .project
         .clone()
         .map(|name| IssueTest::Project(Pattern::Exact(name)));
     let status = filter.status.map(IssueTest::Status);
     let tests = project.into_iter().chain(status).map(Condition::Issue);
-    let filtered = issue_sql::of(&Condition::All(tests.collect()));
-    issues_sql(filter.sort, None, &filtered, filter.limit)
+    issue_sql::of(&Condition::All(tests.collect()))
+}
+
+/// How many issues pass a filter.
+pub(super) fn issue_count(conn: &Connection, filter: &IssueFilter) -> rusqlite::Result<u64> {
+    let filter = filtered(filter);
+    let sql = format!("SELECT count(*) FROM derived_issue i WHERE {}", filter.text);
+    conn.prepare_cached(&sql)?
+        .query_row(params_from_iter(filter.values), |row| unsigned(row.get(0)?))
 }
 
 /// A list of the issues that pass a filter, behind a place in its order.
 pub(super) fn issues_sql(
-    sort: IssueSort,
+    order: IssueOrder,
     after: Option<Place>,
     filter: &Sql,
     limit: usize,
 ) -> (String, Vec<Value>) {
-    let column = match sort {
+    let column = match order.sort {
         IssueSort::LastSeen => "i.last_seen",
         IssueSort::FirstSeen => "i.first_seen",
         IssueSort::SeenCount => "i.seen_count",
         IssueSort::UserCount => "i.user_count",
         IssueSort::Number => "i.number",
+        IssueSort::Status => "i.status",
+        IssueSort::Title => TITLE,
+    };
+    let (behind, way) = match order.is_ascending() {
+        true => (">", "ASC"),
+        false => ("<", "DESC"),
     };
     let mut sql = format!("{ISSUE} WHERE {}", filter.text);
     let mut values = filter.values.clone();
-    if let Some(place) = after {
-        sql.push_str(&format!(" AND ({column}, i.number) < (?, ?)"));
-        values.push(place.by.into());
+    if let Some(place) = after.map(|place| order.turned(place)) {
+        if order.sort == IssueSort::Title {
+            sql.push_str(&format!(
+                " AND ({TITLE}, i.number) {behind}
+                 (SELECT {TITLE}, i.number FROM derived_issue i WHERE i.number = ?)"
+            ));
+        } else {
+            sql.push_str(&format!(" AND ({column}, i.number) {behind} (?, ?)"));
+            values.push(place.by.into());
+        }
         values.push(signed(place.id).into());
     }
-    sql.push_str(&match sort {
-        IssueSort::Number => " ORDER BY i.number DESC LIMIT ?".to_owned(),
-        _ => format!(" ORDER BY {column} DESC, i.number DESC LIMIT ?"),
+    sql.push_str(&match order.sort {
+        IssueSort::Number => format!(" ORDER BY i.number {way} LIMIT ?"),
+        _ => format!(" ORDER BY {column} {way}, i.number {way} LIMIT ?"),
     });
     values.push(bounded(limit).into());
     (sql, values)

@@ -12,7 +12,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::super::{
-    Condition, EventSearch, EventTest, IssuePage, IssueSearch, IssueSort, Key, Pattern, Place,
+    Condition, EventSearch, EventTest, IssueOrder, IssuePage, IssueSearch, Key, Pattern, Place,
 };
 use super::Failed;
 use super::compile::compile;
@@ -61,7 +61,7 @@ pub(super) fn issues_found(conn: &Connection, search: &IssueSearch) -> Result<Fo
             let filter = issue_sql::of(&of_issue);
             match is_true(&of_event) {
                 true => (
-                    page(conn, search.sort, search.after, &filter, wanted)?,
+                    page(conn, search.order, search.after, &filter, wanted)?,
                     Route::Listed,
                 ),
                 false => issues_with(conn, search, &filter, &of_event, wanted)?,
@@ -82,7 +82,7 @@ pub(super) fn issues_found(conn: &Connection, search: &IssueSearch) -> Result<Fo
     let next = found
         .last()
         .filter(|_| has_more)
-        .map(|issue| search.sort.place(issue));
+        .map(|issue| search.order.place(issue));
     let page = IssuePage {
         issues: found,
         next,
@@ -150,7 +150,13 @@ fn issues_with(
             text: "i.number IN (SELECT s.issue FROM json_each(?) j CROSS JOIN derived_shelf s ON s.id = j.value)".into(),
             values: vec![numbers(&shelves)],
         };
-        let found = page(conn, search.sort, search.after, &filter.and(&among), wanted)?;
+        let found = page(
+            conn,
+            search.order,
+            search.after,
+            &filter.and(&among),
+            wanted,
+        )?;
         return Ok((found, Route::Gathered));
     }
     let found = walk_issues(conn, search, filter, wanted, |issue| {
@@ -238,12 +244,12 @@ fn numbers(values: &[i64]) -> Value {
 
 fn page(
     conn: &Connection,
-    sort: IssueSort,
+    order: IssueOrder,
     after: Option<Place>,
     filter: &Sql,
     limit: usize,
 ) -> rusqlite::Result<Vec<Issue>> {
-    let (sql, values) = read::issues_sql(sort, after, filter, limit);
+    let (sql, values) = read::issues_sql(order, after, filter, limit);
     let issues: Vec<Issue> = conn
         .prepare_cached(&sql)?
         .query_map(params_from_iter(values), read::issue_row)?
@@ -262,8 +268,8 @@ fn walk_issues(
     let mut found = Vec::new();
     let mut after = search.after;
     loop {
-        let stride = page(conn, search.sort, after, filter, STRIDE)?;
-        after = stride.last().map(|issue| search.sort.place(issue));
+        let stride = page(conn, search.order, after, filter, STRIDE)?;
+        after = stride.last().map(|issue| search.order.place(issue));
         let is_last = stride.len() < STRIDE;
         for issue in stride {
             if fits(&issue)? {

@@ -34,8 +34,14 @@ pub(super) fn commit(
     for new in &batch.events {
         keeper.keep(new)?;
     }
-    let (committed, touched) = keeper.finish()?;
-    react::to_events(&transaction, &batch.events, &committed, &touched, before)?;
+    let (mut committed, touched) = keeper.finish()?;
+    react::to_events(
+        &transaction,
+        &batch.events,
+        &mut committed,
+        &touched,
+        before,
+    )?;
     put_offsets(&transaction, &batch.offsets)?;
     put_counters(&transaction, &batch.counters)?;
     transaction.commit()?;
@@ -205,6 +211,7 @@ impl<'a> Keeper<'a> {
             issue_number: unsigned(issue)?,
             is_new_issue,
             is_known,
+            is_regression: false,
         });
         Ok(())
     }

@@ -277,7 +277,7 @@ fn check_search(
     store: &dyn Store,
     all: &[(Issue, Vec<StoredEvent>)],
     condition: &Condition,
-    sort: IssueSort,
+    order: IssueOrder,
 ) -> (usize, usize) {
     let mut issues: Vec<&Issue> = Vec::new();
     let mut events: Vec<(Place, &StoredEvent)> = Vec::new();
@@ -300,9 +300,9 @@ fn check_search(
             issues.push(issue);
         }
     }
-    issues.sort_by_key(|issue| std::cmp::Reverse(sort.place(issue)));
+    issues.sort_by(|one, other| order.compare(one, other));
     events.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
-    let found = search_pages(store, condition, sort, 7);
+    let found = search_pages(store, condition, order, 7);
     assert_eq!(found.iter().collect::<Vec<_>>(), issues, "{condition:?}");
     let found = event_pages(store, condition, 41);
     let expected: Vec<&StoredEvent> = events.iter().map(|(_, stored)| *stored).collect();
@@ -353,12 +353,17 @@ pub(in crate::store) fn searches_find_what_looking_at_each_event_finds(store: &m
         IssueSort::SeenCount,
         IssueSort::UserCount,
         IssueSort::Number,
+        IssueSort::Status,
+        IssueSort::Title,
     ];
     let mut telling = 0;
     for _ in 0..SEARCHES {
         let condition = chance.condition(3);
-        let sort = chance.pick(&sorts);
-        let (issues, _) = check_search(store, &all, &condition, sort);
+        let order = IssueOrder {
+            sort: chance.pick(&sorts),
+            is_reversed: chance.pick(&[false, true]),
+        };
+        let (issues, _) = check_search(store, &all, &condition, order);
         telling += usize::from((1..all.len()).contains(&issues));
     }
     assert!(

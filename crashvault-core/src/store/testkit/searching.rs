@@ -58,12 +58,13 @@ fn anywhere(words: Words) -> Condition {
 pub(super) fn search_pages(
     store: &dyn Store,
     condition: &Condition,
-    sort: IssueSort,
+    order: impl Into<IssueOrder>,
     limit: usize,
 ) -> Vec<Issue> {
+    let order = order.into();
     let mut search = IssueSearch {
         condition: condition.clone(),
-        sort,
+        order,
         limit,
         after: None,
     };
@@ -71,7 +72,7 @@ pub(super) fn search_pages(
     loop {
         let page = store.search(&search).unwrap();
         assert!(page.issues.len() <= limit);
-        let last = page.issues.last().map(|issue| sort.place(issue));
+        let last = page.issues.last().map(|issue| order.place(issue));
         found.extend(page.issues);
         search.after = page.next;
         match page.next {
@@ -663,6 +664,8 @@ pub(in crate::store) fn a_search_pages_through_every_order(store: &mut dyn Store
         IssueSort::SeenCount,
         IssueSort::UserCount,
         IssueSort::Number,
+        IssueSort::Status,
+        IssueSort::Title,
     ];
     for sort in sorts {
         let mut listed = all(sort);
@@ -678,6 +681,13 @@ pub(in crate::store) fn a_search_pages_through_every_order(store: &mut dyn Store
         }
         let even = not(anywhere(phrase("23")));
         assert_eq!(search_pages(store, &even, sort, 2), expected, "{sort:?}");
+        let reversed = IssueOrder {
+            sort,
+            is_reversed: true,
+        };
+        let mut found = search_pages(store, &All(vec![]), reversed, 3);
+        found.reverse();
+        assert_eq!(found, expected, "{sort:?} reversed");
     }
 }
 
@@ -685,7 +695,7 @@ pub(in crate::store) fn a_page_of_none_is_the_last(store: &mut dyn Store) {
     keep(store, vec![new_event(1, 1)]);
     let page = store.search(&IssueSearch {
         condition: All(vec![]),
-        sort: IssueSort::LastSeen,
+        order: IssueSort::LastSeen.into(),
         limit: 0,
         after: None,
     });

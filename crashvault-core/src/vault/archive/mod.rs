@@ -18,7 +18,7 @@ use super::status::{Finding, Severity};
 use crate::error::{Error, ErrorKind, Result};
 use crate::issue::{Issue, IssueId, Status};
 use crate::query::{self, Cursor, Doubt, Search};
-use crate::store::{Effort, Exported, IssueFilter, IssueView, Record, fits, hex};
+use crate::store::{Effort, Exported, IssueFilter, IssueSort, IssueView, Record, fits, hex};
 use crate::time::Timestamp;
 
 const DAY_SECS: i64 = 86_400;
@@ -309,7 +309,7 @@ impl Vault {
                 if fitting.is_some()
                     && let Some(issue) = open.remove(&stored.issue)
                 {
-                    hits.push((wanted.sort.place(&issue), path.clone(), issue));
+                    hits.push((wanted.order.place(&issue), path.clone(), issue));
                 }
                 Ok(())
             };
@@ -318,12 +318,21 @@ impl Vault {
                 found.unreadable.push(path.clone());
             }
         }
-        hits.retain(|(place, ..)| wanted.after.is_none_or(|after| *place < after));
-        hits.sort_by(|a, b| (b.0, &b.1).cmp(&(a.0, &a.1)));
+        let order = wanted.order;
+        hits.sort_by(|(_, path, issue), (_, other_path, other)| {
+            order.compare(issue, other).then(other_path.cmp(path))
+        });
+        match (order.sort, wanted.after) {
+            (IssueSort::Title, Some(after)) => {
+                let last = hits.iter().rposition(|(place, ..)| *place == after);
+                hits.drain(..=last.ok_or_else(query::gone)?);
+            }
+            (_, after) => hits.retain(|(place, ..)| after.is_none_or(|after| *place < after)),
+        }
         let has_more = hits.len() > wanted.limit;
         hits.truncate(wanted.limit);
         let last = hits.last().filter(|_| has_more).map(|(place, ..)| *place);
-        found.next = last.map(|place| query::issue_cursor(wanted.sort, place));
+        found.next = last.map(|place| query::issue_cursor(wanted.order, place));
         let issues = hits
             .into_iter()
             .map(|(_, path, issue)| ArchivedIssue { path, issue });
