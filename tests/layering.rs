@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("time", &["error"]),
     ("event", &["error", "time"]),
     ("issue", &["error", "time", "event"]),
+    ("language", &["error", "time", "event"]),
     // Pure rooms.
     ("scrub", &["error", "time", "event"]),
     ("group", FACTS),
@@ -40,18 +41,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "test",
         &[
-            "time", "event", "journal", "capture", "ingest", "group", "scrub", "symbol",
+            "time", "event", "journal", "capture", "ingest", "group", "language", "scrub", "symbol",
         ],
     ),
 ];
 
-const FACTS: &[&str] = &["error", "time", "event", "issue"];
+const FACTS: &[&str] = &["error", "time", "event", "issue", "language"];
 
 const BELOW_JOURNAL: &[&str] = &[
     "error",
     "time",
     "event",
     "issue",
+    "language",
     "scrub",
     "group",
     "trace",
@@ -66,6 +68,7 @@ const BELOW_WALK: &[&str] = &[
     "time",
     "event",
     "issue",
+    "language",
     "scrub",
     "group",
     "trace",
@@ -83,6 +86,7 @@ const BELOW_VAULT: &[&str] = &[
     "time",
     "event",
     "issue",
+    "language",
     "scrub",
     "group",
     "trace",

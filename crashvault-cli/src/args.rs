@@ -9,6 +9,7 @@ mod decide;
 mod direct;
 mod foreign;
 mod group;
+mod parse;
 mod reflow;
 mod room;
 mod searches;
@@ -34,6 +35,7 @@ pub use configure::{Config, ConfigCommand, Notify, Webhook, WebhookCommand};
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
 pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
 pub use group::GroupTraces;
+pub use parse::Parse;
 pub use room::{Archive, Gc, Prune, Restore};
 pub use searches::{Period, Searches, SearchesCommand};
 pub use sharing::{Export, Form, GenerateReport, Share};
@@ -160,6 +162,7 @@ pub enum Command {
     Wrap(Wrap),
     Import(Import),
     Symbols(Symbols),
+    Parse(Parse),
     #[command(alias = "ls")]
     List(List),
     #[command(alias = "sh")]

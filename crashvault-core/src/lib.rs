@@ -67,6 +67,8 @@ mod integrations;
 pub mod issue;
 mod journal;
 #[cfg(feature = "store")]
+mod language;
+#[cfg(feature = "store")]
 mod query;
 #[cfg(test)]
 mod scratch;
@@ -100,7 +102,7 @@ pub use export::{ExportFormat, ExportKind, ExportReport, ExportRule, ImportRepor
 #[cfg(feature = "store")]
 pub use group::{Grouper, TraceLine};
 #[cfg(feature = "store")]
-pub use ingest::DrainReport;
+pub use ingest::{DrainReport, TraceReader, parse_traces};
 #[cfg(feature = "actix")]
 pub use integrations::actix;
 #[cfg(feature = "anyhow")]
@@ -132,6 +134,8 @@ pub use store::{
     Attachment, IssueFilter, IssueSort, RebuildReport, StoredEvent, Tally, ValueCount,
 };
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
+#[cfg(feature = "store")]
+pub use trace::Trace;
 #[cfg(feature = "store")]
 pub use vault::{
     Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, EmptyReport, Finding,

@@ -6,6 +6,7 @@
 
 mod bench;
 mod check;
+mod fuzz;
 mod run;
 mod test;
 mod usage;
@@ -24,6 +25,8 @@ Commands:
   bench NAME [--json] [FLAGS]
                      one benchmark beside its peers (bench/peers); FLAGS go to the benchmark
                      --json: the last line is one JSON object, else a table is printed
+  fuzz NAME [--seconds N] [--seed N]
+                     mutated inputs until the time is over (60 seconds), or one fails: parse
   help               this text
 
 Variables:
@@ -32,11 +35,11 @@ Variables:
 
 Exit codes:
   0  all is well
-  1  a check, test or benchmark failed
+  1  a check, test, benchmark or fuzzed input failed
   2  the command line is wrong
 ";
 
-const COMMANDS: [&str; 4] = ["check", "test", "bench", "help"];
+const COMMANDS: [&str; 5] = ["check", "test", "bench", "fuzz", "help"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args_os()
@@ -67,6 +70,7 @@ fn dispatch(arguments: &[String]) -> Result<Answer, Usage> {
         "check" => check::command(rest),
         "test" => test::command(rest),
         "bench" => bench::command(rest),
+        "fuzz" => fuzz::command(rest),
         unknown => Err(usage::unknown("command", unknown, &COMMANDS)),
     }
 }
@@ -106,6 +110,12 @@ mod tests {
     #[test]
     fn a_mistyped_benchmark_is_refused_before_any_build() {
         check(&["bench", "captur", "--json"], "did you mean `capture`?");
+    }
+
+    #[test]
+    fn a_mistyped_target_is_refused_before_any_build() {
+        check(&["fuzz", "pars"], "did you mean `parse`?");
+        check(&["fuzz"], "known: parse");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::*;
 type Define = fn(clap::Command) -> clap::Command;
 
 /// The commands, with what else they are called. One that is missing is only slower.
-const COMMANDS: [(&str, &[&str], Define); 53] = [
+const COMMANDS: &[(&str, &[&str], Define)] = &[
     ("demo", &[], Demo::augment_args),
     ("init", &[], Init::augment_args),
     ("setup", &[], Setup::augment_args),
@@ -36,6 +36,8 @@ const COMMANDS: [(&str, &[&str], Define); 53] = [
     ("stats", &[], Stats::augment_args),
     ("diagnose", &[], Diagnose::augment_args),
     ("open", &[], Open::augment_args),
+    ("group", &[], GroupTraces::augment_args),
+    ("parse", &[], Parse::augment_args),
     ("resolve", &[], Resolve::augment_args),
     ("reopen", &[], Reopen::augment_args),
     ("ignore", &[], Ignore::augment_args),
@@ -73,9 +75,9 @@ pub fn parse(words: &[OsString]) -> Option<Args> {
     let asked = asked(words)?;
     let is_meant = |name: &str, others: &[&str]| name == asked || others.contains(&&*asked);
     let (name, others, define) = COMMANDS
-        .into_iter()
+        .iter()
         .find(|(name, others, _)| is_meant(name, others))?;
-    let command = define(clap::Command::new(name).aliases(others));
+    let command = define(clap::Command::new(*name).aliases(*others));
     let matches = program().subcommand(command).try_get_matches_from(words);
     Args::from_arg_matches(&matches.ok()?).ok()
 }

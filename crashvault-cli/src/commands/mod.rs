@@ -27,6 +27,7 @@ mod list;
 mod man;
 mod note;
 mod notify;
+mod parse;
 mod plugin;
 mod prune;
 mod purge;
@@ -128,6 +129,7 @@ fn has_long_answer(command: &Command) -> bool {
             | Command::Status(_)
             | Command::Doctor(_)
             | Command::Archive(_)
+            | Command::Parse(_)
     )
 }
 
@@ -151,6 +153,7 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Wrap(wrap) => wrap::run(global, wrap, screen),
         Command::Import(import) => import::run(&place(global)?.directory, import, screen),
         Command::Symbols(symbols) => symbols::run(&place(global)?.directory, symbols, screen),
+        Command::Parse(parse) => parse::run(parse, screen),
         Command::List(list) => list::run(&place(global)?, list, screen),
         Command::Show(show) => show::run(&place(global)?, show, screen),
         Command::Search(search) => search::run(&place(global)?, search, screen),

@@ -30,6 +30,11 @@ fn every_command_about_sharing_works() {
 }
 
 #[test]
+fn every_parse_of_the_guide_works() {
+    check("parse.md", 5);
+}
+
+#[test]
 fn every_search_of_the_guide_works() {
     check("search.md", 15);
 }

@@ -34,6 +34,11 @@ fn of_add() {
 }
 
 #[test]
+fn of_parse() {
+    check("parse", &["parse"]);
+}
+
+#[test]
 fn of_note() {
     check("note", &["note"]);
 }

@@ -25,6 +25,7 @@ mod import;
 mod list;
 mod manners;
 mod note;
+mod parse;
 #[cfg(unix)]
 mod plugin;
 mod prune;

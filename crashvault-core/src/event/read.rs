@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::limits::CUT_MARK;
 use super::model::*;
 use super::raw::{Raw, RawObject};
+use super::wire::STACK_TEXT;
 use crate::error::{Error, ErrorKind};
 use crate::time::Timestamp;
 
@@ -297,6 +298,21 @@ impl<'j> Fields<'_, 'j> {
         Some(self.nested(key, None, map, read))
     }
 
+    /// A stack, or the text of one, which is kept to be read where languages are known.
+    fn stacktrace(&mut self) -> Option<Stacktrace> {
+        match self.take("stacktrace") {
+            Some(Raw::String(text)) => Some(Stacktrace {
+                other: Object::from_iter([(STACK_TEXT.to_owned(), text.into_owned().into())]),
+                ..Stacktrace::default()
+            }),
+            Some(other) => {
+                self.map.insert("stacktrace", other);
+                self.part("stacktrace", read_stacktrace)
+            }
+            None => None,
+        }
+    }
+
     fn text_list(&mut self, key: &str) -> Vec<String> {
         match self.take(key) {
             None => Vec::new(),
@@ -417,7 +433,7 @@ fn read_exception(fields: &mut Fields<'_, '_>) -> Exception {
             handled: fields.flag("handled"),
             other: fields.rest(),
         }),
-        stacktrace: fields.part("stacktrace", read_stacktrace),
+        stacktrace: fields.stacktrace(),
         other: fields.rest(),
     }
 }
@@ -453,7 +469,7 @@ fn read_thread(fields: &mut Fields<'_, '_>) -> Thread {
         name: fields.text("name"),
         current: fields.flag("current"),
         crashed: fields.flag("crashed"),
-        stacktrace: fields.part("stacktrace", read_stacktrace),
+        stacktrace: fields.stacktrace(),
         other: fields.rest(),
     }
 }

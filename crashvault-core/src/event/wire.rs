@@ -123,6 +123,8 @@ pub(crate) enum ImagePart {
     FileSize = 7,
 }
 
+/// The key in a stack under which its text is kept, where a payload had a text in its place.
+pub(crate) const STACK_TEXT: &str = "text";
 /// Where a stack keeps the text it is told by, until ingest reads frames from it.
 pub(crate) const RUST_BACKTRACE: &str = "rust_backtrace";
 

@@ -725,9 +725,10 @@ pub(crate) struct Waited {
 mod tests {
     use super::*;
     use crate::group::GroupRules;
+    use crate::language::InAppRules;
     use crate::scrub::ScrubRules;
     use crate::store::{Access, SqliteStore};
-    use crate::symbol::{InAppRules, Symbolizer};
+    use crate::symbol::Symbolizer;
 
     fn walk() -> Walk {
         Walk {

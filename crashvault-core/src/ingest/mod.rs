@@ -12,10 +12,12 @@ mod ending;
 mod last_words;
 #[cfg(feature = "minidump")]
 pub(crate) mod minidump;
+mod text;
 mod threads;
 
 pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};
+pub use text::{TraceReader, parse_traces};
 
 use crate::event::{Event, Image};
 use crate::group::{self, GroupRules, Grouping};
@@ -71,10 +73,17 @@ impl Walk {
             true => group::legacy_fingerprint(&event),
             false => None,
         };
+        let was_words = event.exceptions.is_empty();
+        // Behind symbolication: addresses in texts are not of this process.
+        text::read(&mut event, self.symbolizer.rules());
         scrub::scrub(&mut event, &self.scrub_rules);
         let grouping = group::group(&event, &self.group_rules);
-        // A rule of the user's goes before what version 1 did.
-        let legacy = legacy.filter(|_| grouping.reason == "message");
+        // A rule of the user's goes before what version 1 did, which read no stack out of words.
+        let is_by_default = match was_words && !event.exceptions.is_empty() {
+            true => matches!(grouping.reason, "stack" | "type"),
+            false => grouping.reason == "message",
+        };
+        let legacy = legacy.filter(|_| is_by_default);
         NewEvent {
             legacy: legacy.map(|legacy| legacy.grouping().variant),
             ..placed(event, grouping, origin)

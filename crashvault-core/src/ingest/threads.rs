@@ -202,7 +202,7 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symbol::InAppRules;
+    use crate::language::InAppRules;
 
     /// A dump of two threads on x86-64: 7 with a name and 16 bytes of stack, 8 without either.
     fn dump() -> Vec<u8> {

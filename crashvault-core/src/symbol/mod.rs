@@ -31,12 +31,12 @@ use table::{Hit, ImageTable};
 #[cfg(feature = "minidump")]
 pub(crate) use library::Library;
 pub(crate) use library::{Holding, SymbolFile};
-pub(crate) use rules::InAppRules;
 pub(crate) use unwind::{Arch, Registers, Snapshot};
 #[cfg(feature = "minidump")]
 pub(crate) use unwind::{Callee, Memory};
 
 use crate::event::{Event, Flaw, Frame, Image, Stacktrace};
+use crate::language::InAppRules;
 use crate::time::Timestamp;
 
 /// Resolved addresses remembered at once.
@@ -90,6 +90,11 @@ impl Symbolizer {
         let package = frame.package.as_deref();
         let verdict = self.rules.judge(frame.function.as_deref(), file, package);
         frame.in_app = Some(verdict.in_app);
+    }
+
+    /// The host's rules on what belongs to the program.
+    pub(crate) fn rules(&self) -> &InAppRules {
+        &self.rules
     }
 
     /// Tells whose the frames of a stack are that came with their functions, and takes off its innermost end what only
@@ -208,6 +213,17 @@ impl Call {
         frame.colno = self.colno;
         frame.in_app = Some(self.verdict.in_app);
     }
+}
+
+/// Tells whose the frames of a Rust program's stack are that came as text.
+pub(crate) fn judge_text(frames: &mut [Frame], rules: &InAppRules) {
+    for frame in &mut *frames {
+        let file = frame.abs_path.as_deref().or(frame.filename.as_deref());
+        let package = frame.package.as_deref();
+        let verdict = rules.judge(frame.function.as_deref(), file, package);
+        frame.in_app = Some(verdict.in_app);
+    }
+    disown_start_shim(frames);
 }
 
 /// The `main` that the C start-up code calls in a Rust program has no file and belongs to nobody: the program's own

@@ -4,18 +4,7 @@
 //! Never: looks at anything but names; the tables are the rules.
 
 use super::name::Parts;
-
-/// The host's own rules on what belongs to the program; they stand above the built-in ones, `include` above `exclude`.
-///
-/// A rule with a `/` is a part of a file's or binary's path; any other is a function or module path and covers what lies below it
-/// (`shop` covers `shop::cart::add` and `<shop::Cart as Drop>::drop`, not `shopping::add`).
-#[derive(Clone, Debug, Default)]
-pub(crate) struct InAppRules {
-    /// What is the program's own.
-    pub include: Vec<String>,
-    /// What is not.
-    pub exclude: Vec<String>,
-}
+use crate::language::{InAppRules, below};
 
 /// Roots of files that came with the toolchain or the system. `/usr/src` as a whole is not among them: the official
 /// Rust images tell people to build their programs there.
@@ -268,7 +257,8 @@ impl InAppRules {
     ) -> Verdict {
         let parts = function.map(Parts::of);
         let parts = parts.as_ref();
-        if covered(&self.include, parts, path, package) {
+        let said = self.say(parts.map(|parts| parts.path.as_str()), &[path, package]);
+        if said == Some(true) {
             return Verdict {
                 in_app: true,
                 role: Role::Work,
@@ -284,7 +274,7 @@ impl InAppRules {
             || package.is_some_and(is_system_library)
             || parts.is_some_and(is_foreign_function);
         Verdict {
-            in_app: !foreign && !covered(&self.exclude, parts, path, package),
+            in_app: !foreign && said.is_none(),
             role,
         }
     }
@@ -424,28 +414,6 @@ fn is_primitive(path: &str) -> bool {
 
 fn starts_with_any(text: &str, starts: &[&str]) -> bool {
     starts.iter().any(|start| text.starts_with(start))
-}
-
-fn covered(
-    rules: &[String],
-    parts: Option<&Parts>,
-    path: Option<&str>,
-    package: Option<&str>,
-) -> bool {
-    rules.iter().any(|rule| match rule.contains('/') {
-        _ if rule.is_empty() => false,
-        true => [path, package]
-            .iter()
-            .flatten()
-            .any(|p| p.contains(rule.as_str())),
-        false => parts.is_some_and(|parts| below(&parts.path, rule.trim_end_matches("::"))),
-    })
-}
-
-/// Whether `path` is `root` or lies below it.
-fn below(path: &str, root: &str) -> bool {
-    path.strip_prefix(root)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with('{'))
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use crate::capture::Collected;
 use crate::event::Event;
 use crate::group::GroupRules;
 use crate::ingest::{Origin, Walk};
+use crate::language::InAppRules;
 use crate::scrub::ScrubRules;
-use crate::symbol::{InAppRules, Symbolizer};
+use crate::symbol::Symbolizer;
 use crate::time::Timestamp;
 
 /// One for all tests of the process: the debug information of the program is read once.

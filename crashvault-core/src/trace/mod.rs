@@ -7,8 +7,6 @@
 //! Never: fails, reads a file, decides whose a frame is, or takes more time than a fixed number of walks over the
 //! text; what is no failure is passed over.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "languages come one by one"))]
-
 mod abort;
 mod apple;
 mod at;
@@ -42,7 +40,7 @@ use text::Text;
 /// Frames read of one stack: the innermost ones.
 const FRAMES_MAX: usize = 1024;
 /// Failures read from one text.
-const TRACES_MAX: usize = 10_000;
+pub(crate) const TRACES_MAX: usize = 10_000;
 
 /// A failure that a text tells of.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +49,8 @@ pub struct Trace {
     /// The platform, as in the event payload: `python`, `java`, `native` …
     pub language: &'static str,
     /// The exceptions, oldest cause first, each with its frames, outermost first. The type is as printed, whole
-    /// (`java.io.IOException`); frames have no `in_app`.
+    /// (`java.io.IOException`); whose a frame is is told where the trace was asked for by
+    /// [`parse_traces`](crate::parse_traces).
     pub exceptions: Vec<Exception>,
     /// Other threads, where the text lists them.
     pub threads: Vec<Thread>,
@@ -110,7 +109,12 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Trace> {
 }
 
 fn readable(text: &[u8]) -> Cow<'_, str> {
-    match String::from_utf8_lossy(text) {
+    // Most texts are UTF-8, which is seen faster of the whole than piece by piece.
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(text),
+    };
+    match text {
         text if memchr::memchr(0x1b, text.as_bytes()).is_some() => {
             Cow::Owned(text::without_escapes(&text))
         }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::door::{Added, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ingest;
-use crate::symbol::{InAppRules, Library, Symbolizer};
+use crate::language::InAppRules;
+use crate::symbol::{Library, Symbolizer};
 
 /// A minidump in bytes. Dumps of stacks have some hundred kilobytes; of all memory, gigabytes that nobody reads here.
 const MINIDUMP_BYTES_MAX: u64 = 512 << 20;

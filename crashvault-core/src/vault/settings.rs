@@ -16,8 +16,8 @@ use crate::file::Draft;
 use crate::group::{GroupRule, GroupRules};
 use crate::issue::{SEVERITIES, Status};
 use crate::journal::Durability;
+use crate::language::InAppRules;
 use crate::scrub::ScrubRules;
-use crate::symbol::InAppRules;
 
 /// The version of `vault.toml` and of the directory's layout.
 pub(crate) const FORMAT: i64 = 1;

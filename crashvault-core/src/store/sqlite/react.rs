@@ -140,10 +140,11 @@ pub(super) fn to_events(
         if is_new && has_state {
             refresh(conn, Side::Live, issue)?;
         }
-        if has_state && status(conn, issue)? != Status::Open {
-            if let Some(deed) = to_issue(conn, issue, events, committed, before)? {
-                committed.note_reaction(&deed);
-            }
+        if has_state
+            && status(conn, issue)? != Status::Open
+            && let Some(deed) = to_issue(conn, issue, events, committed, before)?
+        {
+            committed.note_reaction(&deed);
         }
     }
     Ok(())

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
+use crate::language::InAppRules;
 use crate::scratch::{Scratch, scratch};
-use crate::symbol::InAppRules;
 
 // They die with the registers of one machine.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -1,0 +1,89 @@
+//! `parse`: the failures that a text tells of.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crashvault::{ErrorKind, Event, Exception, Frame, Trace, TraceReader};
+use serde_json::{Value, json};
+
+use super::Done;
+use crate::args::Parse;
+use crate::output::event::{self, Page};
+use crate::output::failure::NOT_FOUND;
+use crate::output::{Failure, Screen, Stop, Style, visible};
+
+pub fn run(parse: &Parse, screen: &mut Screen) -> Result<Done, Stop> {
+    let input: Box<dyn Read> = match parse.file.as_os_str() == "-" {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(File::open(&parse.file).map_err(|error| unread(&parse.file, &error))?),
+    };
+    let mut is_first = true;
+    for trace in TraceReader::new(input) {
+        let trace = trace.map_err(|error| unread(&parse.file, &error))?;
+        if screen.json {
+            screen.value(&value(&trace))?;
+            continue;
+        }
+        if !std::mem::replace(&mut is_first, false) {
+            screen.line("")?;
+        }
+        show(trace, parse.all_frames, screen)?;
+    }
+    Ok(Done::Well)
+}
+
+fn unread(file: &Path, error: &io::Error) -> Failure {
+    let path = match file.as_os_str() == "-" {
+        true => "stdin".to_owned(),
+        false => file.display().to_string(),
+    };
+    let message = format!("cannot read {}: {error}", visible(&path));
+    let mut failure = Failure::new(message, "name a file that can be read, or - for stdin");
+    if error.kind() == io::ErrorKind::NotFound {
+        failure.kind = ErrorKind::NotFound.name();
+        failure.code = NOT_FOUND;
+    }
+    failure
+}
+
+/// As an event shows what was thrown.
+fn show(trace: Trace, is_whole: bool, screen: &mut Screen) -> io::Result<()> {
+    let lines = match trace.lines.len() {
+        0 | 1 => format!("line {}", trace.lines.start + 1),
+        _ => format!("lines {} to {}", trace.lines.start + 1, trace.lines.end),
+    };
+    screen.styled(Style::Bold, format!("{}, {lines}", trace.language))?;
+    let mut page = Page::new(screen.paint, is_whole);
+    page.width = screen.width;
+    let mut told = Event::new();
+    told.exceptions = trace.exceptions;
+    told.threads = trace.threads;
+    event::failure(&mut page, &told);
+    event::threads(&mut page, &told);
+    page.lines.iter().try_for_each(|line| screen.line(line))
+}
+
+fn value(trace: &Trace) -> Value {
+    let exceptions: Vec<Value> = trace.exceptions.iter().map(exception).collect();
+    json!({"language": trace.language, "exceptions": exceptions})
+}
+
+fn exception(exception: &Exception) -> Value {
+    let stack = exception.stacktrace.iter();
+    let frames: Vec<Value> = stack.flat_map(|stack| &stack.frames).map(frame).collect();
+    json!({"type": exception.ty, "value": exception.value, "frames": frames})
+}
+
+fn frame(frame: &Frame) -> Value {
+    let address = frame.instruction_addr;
+    json!({
+        "function": frame.function,
+        "module": frame.module,
+        "filename": frame.filename,
+        "lineno": frame.lineno,
+        "colno": frame.colno,
+        "in_app": frame.in_app,
+        "instruction_addr": address.map(|address| format!("{address:#x}")),
+    })
+}

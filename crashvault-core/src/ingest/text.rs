@@ -1,0 +1,376 @@
+//! Failures that came as text: read for whoever asks, and for events that hold such a text.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::event::wire::STACK_TEXT;
+use crate::event::{Event, Exception, Flaw, Frame, Stacktrace, Thread, limits};
+use crate::language::{self, InAppRules};
+use crate::symbol;
+use crate::trace::{self, TRACES_MAX, Trace};
+
+/// Of a text in an event, in bytes; what is behind is not read.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Lines that a text without a failure is told by.
+const LINES_MAX: usize = 20;
+
+/// Read at once of a long text, in bytes.
+const WINDOW_BYTES: usize = 4 << 20;
+/// A failure that begins in the last bytes of a window is read again with what follows.
+const OVERLAP_BYTES: usize = 512 << 10;
+
+/// The failures that a text tells of, such as a log, in its order; whose their frames are is judged by the built-in
+/// rules.
+///
+/// Never empty: a text without a failure is one of the language `other`, with its first lines as the value of an exception
+/// without a type. At most 10,000 failures are read; [`TraceReader`] reads texts of any length.
+///
+/// ```
+/// let log = "12:01 ready\nTraceback (most recent call last):\n  File \"/srv/shop.py\", line 3, in pay\nKeyError: 'total'\n";
+/// let traces = crashvault::parse_traces(log.as_bytes());
+/// assert_eq!(traces.len(), 1);
+///
+/// let traces = crashvault::parse_traces(b"nothing went wrong");
+/// assert_eq!(traces[0].language, "other");
+/// assert_eq!(traces[0].exceptions[0].value.as_deref(), Some("nothing went wrong"));
+/// ```
+pub fn parse_traces(text: &[u8]) -> Vec<Trace> {
+    let mut traces = judged(text);
+    if traces.is_empty() {
+        traces.push(no_failure(text));
+    }
+    traces
+}
+
+fn judged(text: &[u8]) -> Vec<Trace> {
+    let rules = InAppRules::default();
+    let mut traces = trace::parse(text);
+    for trace in &mut traces {
+        judge(trace, &rules);
+    }
+    traces
+}
+
+/// What a text without a failure says first.
+fn no_failure(text: &[u8]) -> Trace {
+    let text = String::from_utf8_lossy(&text[..text.len().min(limits::MESSAGE_BYTES_MAX)]);
+    let first: Vec<&str> = text.trim().lines().take(LINES_MAX).collect();
+    let value = first.join("\n");
+    Trace {
+        language: "other",
+        exceptions: vec![Exception {
+            value: (!value.is_empty()).then_some(value),
+            ..Exception::default()
+        }],
+        threads: Vec::new(),
+        lines: 0..first.len(),
+    }
+}
+
+/// Says of each frame whether it is the program's own.
+fn judge(trace: &mut Trace, rules: &InAppRules) {
+    let language = trace.language;
+    let exceptions = trace.exceptions.iter_mut();
+    let threads = trace.threads.iter_mut();
+    let stacks = exceptions
+        .filter_map(|exception| exception.stacktrace.as_mut())
+        .chain(threads.filter_map(|thread| thread.stacktrace.as_mut()));
+    for stack in stacks {
+        judge_frames(language, &mut stack.frames, rules);
+    }
+}
+
+fn judge_frames(language: &str, frames: &mut [Frame], rules: &InAppRules) {
+    if language == "rust" {
+        return symbol::judge_text(frames, rules);
+    }
+    for frame in frames {
+        frame.in_app = Some(language::is_in_app(language, frame, rules));
+    }
+}
+
+// Long texts ---------------------------------------------------------------------------------------------------
+
+/// Reads the failures out of a text of any length, such as a log or a pipe, in bounded memory (some 4 MB of the text at a
+/// time).
+///
+/// Gives what [`parse_traces`] gives; the lines are counted from the beginning of the whole text. A failure of more than
+/// half a megabyte may be read as two.
+///
+/// ```
+/// let mut reader = crashvault::TraceReader::new(&b"nothing went wrong"[..]);
+/// assert_eq!(reader.next().unwrap()?.language, "other");
+/// assert!(reader.next().is_none());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct TraceReader<R> {
+    input: R,
+    window: Vec<u8>,
+    /// The number of the window's first line.
+    line: usize,
+    found: std::vec::IntoIter<Trace>,
+    has_found: bool,
+    is_done: bool,
+    /// How the text begins, until a failure was found.
+    head: Vec<u8>,
+}
+
+impl<R: Read> TraceReader<R> {
+    /// Reads nothing yet. The input needs no buffer of its own.
+    pub fn new(input: R) -> Self {
+        Self {
+            input,
+            window: Vec::new(),
+            line: 0,
+            found: Vec::new().into_iter(),
+            has_found: false,
+            is_done: false,
+            head: Vec::new(),
+        }
+    }
+
+    /// Reads on until something was found, or there is no more.
+    fn read_on(&mut self) -> io::Result<()> {
+        while !self.is_done && self.found.len() == 0 {
+            let missing = WINDOW_BYTES.saturating_sub(self.window.len());
+            let mut input = self.input.by_ref().take(missing as u64);
+            let is_at_end = input.read_to_end(&mut self.window)? < missing;
+            if self.head.is_empty() {
+                let len = self.window.len().min(limits::MESSAGE_BYTES_MAX);
+                self.head = self.window[..len].to_vec();
+            }
+            self.read_window(is_at_end);
+        }
+        Ok(())
+    }
+
+    fn read_window(&mut self, is_at_end: bool) {
+        let mut traces = judged(&self.window);
+        let first_line = self.line;
+        // More were not looked for.
+        let is_full = traces.len() == TRACES_MAX;
+        self.is_done = is_at_end && !is_full;
+        if is_full {
+            let last = traces.last().map_or(0, |last| last.lines.end);
+            let ends: Vec<usize> = memchr::memchr_iter(b'\n', &self.window).collect();
+            self.drop_lines(last, &ends);
+        } else if !is_at_end {
+            self.carry(&mut traces);
+        }
+        for trace in &mut traces {
+            trace.lines.start += first_line;
+            trace.lines.end += first_line;
+        }
+        self.has_found |= !traces.is_empty();
+        self.found = traces.into_iter();
+    }
+
+    /// Leaves in the window what is to be read again, and takes out of `traces` what is found there.
+    fn carry(&mut self, traces: &mut Vec<Trace>) {
+        let ends: Vec<usize> = memchr::memchr_iter(b'\n', &self.window).collect();
+        let border = self.window.len().saturating_sub(OVERLAP_BYTES);
+        // The first line behind the border.
+        let next = ends.partition_point(|end| *end < border) + 1;
+        let is_cut = |lines: &Range<usize>| {
+            let start = lines.start.checked_sub(1).and_then(|line| ends.get(line));
+            let reaches_end = lines.end >= ends.len();
+            lines.start >= next || reaches_end && start.is_some_and(|at| *at > border / 2)
+        };
+        let kept = traces.iter().take_while(|trace| !is_cut(&trace.lines));
+        let kept = kept.count();
+        let next = traces
+            .get(kept)
+            .map_or(next, |cut| next.min(cut.lines.start));
+        traces.truncate(kept);
+        let next = traces.last().map_or(next, |last| next.max(last.lines.end));
+        self.drop_lines(next, &ends);
+    }
+
+    /// Takes lines off the window's start. One that is a single line, or has no more, goes whole: it holds no failure.
+    fn drop_lines(&mut self, count: usize, ends: &[usize]) {
+        let end = count.checked_sub(1).and_then(|line| ends.get(line));
+        let at = end.map_or(self.window.len(), |end| end + 1);
+        self.line += count.min(ends.len());
+        self.window.drain(..at);
+    }
+}
+
+impl<R: Read> Iterator for TraceReader<R> {
+    type Item = io::Result<Trace>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.found.len() == 0
+            && let Err(error) = self.read_on()
+        {
+            self.is_done = true;
+            self.has_found = true;
+            return Some(Err(error));
+        }
+        match self.found.next() {
+            Some(trace) => Some(Ok(trace)),
+            None if self.has_found => None,
+            None => {
+                self.has_found = true;
+                Some(Ok(no_failure(&self.head)))
+            }
+        }
+    }
+}
+
+// Events -------------------------------------------------------------------------------------------------------
+
+/// Puts exceptions and frames into an event that has texts for them; the texts stay where they are.
+pub(super) fn read(event: &mut Event, rules: &InAppRules) {
+    read_exceptions(event, rules);
+    read_threads(event, rules);
+    if event.stacktraces().any(|stack| !stack.frames.is_empty()) {
+        return;
+    }
+    if let Some(trace) = told(event).and_then(|text| last_trace(text, None, rules)) {
+        take_over(event, trace);
+    }
+}
+
+/// The stacks of exceptions that are texts.
+fn read_exceptions(event: &mut Event, rules: &InAppRules) {
+    let is_alone = event.exceptions.len() == 1;
+    let mut causes = Vec::new();
+    for (index, exception) in event.exceptions.iter_mut().enumerate() {
+        let Some(text) = unread_text(exception.stacktrace.as_ref()) else {
+            continue;
+        };
+        let headline = headline(exception);
+        let Some(mut trace) = last_trace(&text, Some(&headline), rules) else {
+            exception.stacktrace = None;
+            event
+                .flaws
+                .push(unread(format!("exception.{index}.stacktrace"), text));
+            continue;
+        };
+        if let Some(thrown) = trace.exceptions.pop() {
+            fill_exception(exception, thrown, text);
+        }
+        if is_alone {
+            causes = std::mem::take(&mut trace.exceptions);
+        }
+        set_platform(&mut event.platform, trace.language);
+    }
+    event.exceptions.splice(0..0, causes);
+}
+
+fn fill_exception(exception: &mut Exception, thrown: Exception, text: String) {
+    let mut stack = thrown.stacktrace.unwrap_or_default();
+    stack.other.insert(STACK_TEXT.into(), text.into());
+    exception.stacktrace = Some(stack);
+    exception.ty = exception.ty.take().or(thrown.ty);
+    exception.value = exception.value.take().or(thrown.value);
+}
+
+fn read_threads(event: &mut Event, rules: &InAppRules) {
+    for (index, thread) in event.threads.iter_mut().enumerate() {
+        let Some(text) = unread_text(thread.stacktrace.as_ref()) else {
+            continue;
+        };
+        let trace = last_trace(&text, Some("Thread"), rules);
+        let language = trace.as_ref().map(|trace| trace.language);
+        let Some(mut stack) = trace.and_then(stack_of) else {
+            thread.stacktrace = None;
+            event
+                .flaws
+                .push(unread(format!("threads.{index}.stacktrace"), text));
+            continue;
+        };
+        stack.other.insert(STACK_TEXT.into(), text.into());
+        thread.stacktrace = Some(stack);
+        if let Some(language) = language {
+            set_platform(&mut event.platform, language);
+        }
+    }
+}
+
+/// The stack that a text of one thread is about.
+fn stack_of(trace: Trace) -> Option<Stacktrace> {
+    let exceptions = trace.exceptions.into_iter().rev();
+    let of_exceptions = exceptions.filter_map(|exception| exception.stacktrace);
+    let of_threads = trace.threads.into_iter();
+    let of_threads = of_threads.filter_map(|thread: Thread| thread.stacktrace);
+    of_exceptions.chain(of_threads).next()
+}
+
+fn unread_text(stack: Option<&Stacktrace>) -> Option<String> {
+    let stack = stack.filter(|stack| stack.frames.is_empty())?;
+    stack.other.get(STACK_TEXT)?.as_str().map(str::to_owned)
+}
+
+fn unread(field: String, text: String) -> Flaw {
+    let mut flaw = Flaw::new(field, "no frame can be read from its text");
+    flaw.value = Some(text.into());
+    flaw
+}
+
+/// How a language would print what was thrown, above its calls.
+fn headline(exception: &Exception) -> String {
+    let ty = exception.ty.as_deref().unwrap_or("Error");
+    match exception.value.as_deref() {
+        Some(value) if !value.is_empty() => format!("{ty}: {value}"),
+        _ => ty.to_owned(),
+    }
+}
+
+/// The text of an event that has no stack: its own `stacktrace`, what was given beside the message, or the message.
+fn told(event: &Event) -> Option<&str> {
+    let own = event.other.get("stacktrace").and_then(Value::as_str);
+    let given = || event.contexts.get("crashvault")?.get("stack")?.as_str();
+    let message = || match event.exceptions.is_empty() {
+        true => event.message_text().filter(|text| text.contains('\n')),
+        false => None,
+    };
+    own.or_else(given).or_else(message)
+}
+
+/// The failure that a text ends with, for what comes last ended the program. A text that is only calls is read below
+/// `headline`.
+fn last_trace(text: &str, headline: Option<&str>, rules: &InAppRules) -> Option<Trace> {
+    let text = limits::head(text, TEXT_BYTES_MAX);
+    let last = |text: &str| {
+        let traces = trace::parse(text.as_bytes()).into_iter().rev();
+        traces.into_iter().find(has_frames)
+    };
+    let below = |head: &str| last(&format!("{head}\n{text}"));
+    let bare = || {
+        let headline = headline?;
+        below(headline).or_else(|| below("Traceback (most recent call last):"))
+    };
+    let mut trace = last(text).or_else(bare)?;
+    trace.exceptions.truncate(limits::EXCEPTIONS_MAX);
+    judge(&mut trace, rules);
+    Some(trace)
+}
+
+fn has_frames(trace: &Trace) -> bool {
+    let exceptions = trace.exceptions.iter().map(|e| e.stacktrace.as_ref());
+    let threads = trace.threads.iter().map(|t| t.stacktrace.as_ref());
+    let mut stacks = exceptions.chain(threads).flatten();
+    stacks.any(|stack| !stack.frames.is_empty())
+}
+
+/// What the event says of itself comes last, as that what was thrown in the end.
+fn take_over(event: &mut Event, trace: Trace) {
+    event.exceptions.splice(0..0, trace.exceptions);
+    if event.threads.is_empty() {
+        event.threads = trace.threads;
+    }
+    set_platform(&mut event.platform, trace.language);
+}
+
+fn set_platform(platform: &mut String, language: &str) {
+    if platform.is_empty() || platform == "other" {
+        *platform = language.to_owned();
+    }
+}
+
+#[cfg(test)]
+mod tests;

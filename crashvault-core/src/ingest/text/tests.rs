@@ -1,0 +1,208 @@
+use serde_json::json;
+
+use super::*;
+
+const PYTHON: &str = "Traceback (most recent call last):\n  File \"/srv/shop.py\", line 9, in pay\n    charge()\nKeyError: 'total'\n";
+
+fn traces(reader: TraceReader<impl Read>) -> Vec<Trace> {
+    reader
+        .map(|trace| trace.expect("memory can be read"))
+        .collect()
+}
+
+/// A reader that gives a few bytes at a time, as a pipe does.
+struct Trickle<'t>(&'t [u8]);
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.0.len().min(buffer.len()).min(7001);
+        let (now, later) = self.0.split_at(len);
+        buffer[..len].copy_from_slice(now);
+        self.0 = later;
+        Ok(len)
+    }
+}
+
+#[test]
+fn a_text_without_a_failure_is_told_by_its_first_lines() {
+    let found = parse_traces("\n\none\ntwo\n".as_bytes());
+    assert_eq!((found.len(), found[0].language), (1, "other"));
+    assert_eq!(found[0].exceptions[0].value.as_deref(), Some("one\ntwo"));
+    assert_eq!(found[0].exceptions[0].ty, None);
+    let long = parse_traces("line\n".repeat(1000).as_bytes());
+    let value = long[0].exceptions[0].value.as_deref();
+    assert_eq!(value.map(|value| value.lines().count()), Some(LINES_MAX));
+    assert_eq!(parse_traces(b"")[0].exceptions[0].value, None);
+    assert_eq!(parse_traces(&[0xff, 0, 0xfe]).len(), 1);
+}
+
+#[test]
+fn a_long_text_is_read_as_a_short_one() {
+    let filler = "12:00:01 INFO all is well with order 4711 of customer 42\n".repeat(300);
+    let text = format!("{filler}{PYTHON}").repeat(700);
+    assert!(text.len() > 2 * WINDOW_BYTES);
+    let found = traces(TraceReader::new(Trickle(text.as_bytes())));
+    let expected = parse_traces(text.as_bytes());
+    assert_eq!(found.len(), 700);
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_window_without_a_line_is_passed_over() {
+    let mut text = vec![b'x'; 2 * WINDOW_BYTES + 10];
+    text.push(b'\n');
+    text.extend_from_slice(PYTHON.as_bytes());
+    let found = traces(TraceReader::new(&*text));
+    assert_eq!((found.len(), found[0].language), (1, "python"));
+    assert_eq!(found[0].lines.start, 1);
+}
+
+#[test]
+fn more_failures_than_are_read_at_once_are_all_read() {
+    let text = "Traceback (most recent call last):\n  File \"a\", line 1, in f\nE: 1\n\n";
+    let text = text.repeat(3 * TRACES_MAX);
+    assert_eq!(
+        traces(TraceReader::new(text.as_bytes())).len(),
+        3 * TRACES_MAX
+    );
+}
+
+#[test]
+fn a_long_text_without_a_failure_is_told_once() {
+    let text = "all is well\n".repeat(WINDOW_BYTES / 4);
+    let found = traces(TraceReader::new(text.as_bytes()));
+    assert_eq!((found.len(), found[0].language), (1, "other"));
+}
+
+fn event(payload: Value) -> Event {
+    let mut event = Event::from_json(payload.to_string().as_bytes()).expect("an object");
+    read(&mut event, &InAppRules::default());
+    event
+}
+
+/// Exceptions as `type: value (functions)`, outermost first.
+#[track_caller]
+fn check(payload: Value, platform: &str, expected: &[&str]) {
+    let event = event(payload);
+    let shown = event.exceptions.iter().map(|exception| {
+        let frames = exception.stacktrace.iter().flat_map(|stack| &stack.frames);
+        let functions: Vec<&str> = frames
+            .filter_map(|frame| frame.function.as_deref())
+            .collect();
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        format!(
+            "{}: {} ({})",
+            text(&exception.ty),
+            text(&exception.value),
+            functions.join(" ")
+        )
+    });
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+    assert_eq!(event.platform, platform);
+}
+
+#[test]
+fn the_text_of_an_exceptions_stack_becomes_frames() {
+    let payload = json!({"exception": [{"type": "KeyError", "value": "x", "stacktrace": PYTHON}]});
+    check(payload.clone(), "python", &["KeyError: x (pay)"]);
+    let event = event(payload);
+    let stack = event.exceptions[0].stacktrace.as_ref().expect("a stack");
+    assert_eq!(stack.frames[0].in_app, Some(true));
+    assert_eq!(stack.other[STACK_TEXT], PYTHON);
+    assert!(event.flaws.is_empty());
+}
+
+#[test]
+fn a_text_that_is_only_calls_is_read() {
+    let calls = "  File \"/srv/shop.py\", line 9, in pay\n    charge()\n";
+    let payload = json!({"exception": [{"type": "KeyError", "value": "x", "stacktrace": calls}]});
+    check(payload, "python", &["KeyError: x (pay)"]);
+}
+
+#[test]
+fn a_text_without_a_call_stays_a_flaw() {
+    let event = event(json!({
+        "exception": [{"type": "E", "stacktrace": "none"}, {"type": "F", "stacktrace": 7}],
+        "threads": [{"id": 1, "stacktrace": "idle"}],
+    }));
+    assert!(event.stacktraces().next().is_none());
+    let mut fields: Vec<&str> = event.flaws.iter().map(|flaw| flaw.field.as_str()).collect();
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "exception.0.stacktrace",
+            "exception.1.stacktrace",
+            "threads.0.stacktrace"
+        ]
+    );
+}
+
+#[test]
+fn the_stack_of_a_thread_becomes_frames() {
+    let event = event(json!({"threads": [{"id": 1, "stacktrace": PYTHON}]}));
+    let stack = event.threads[0].stacktrace.as_ref().expect("a stack");
+    assert_eq!(stack.frames[0].function.as_deref(), Some("pay"));
+    assert!(event.exceptions.is_empty());
+}
+
+#[test]
+fn the_events_own_text_and_message_are_read() {
+    check(
+        json!({"stacktrace": PYTHON}),
+        "python",
+        &["KeyError: 'total' (pay)"],
+    );
+    check(
+        json!({"message": PYTHON, "platform": "other"}),
+        "python",
+        &["KeyError: 'total' (pay)"],
+    );
+    check(
+        json!({"logentry": {"formatted": PYTHON}}),
+        "python",
+        &["KeyError: 'total' (pay)"],
+    );
+    check(
+        json!({"message": PYTHON, "platform": "ruby"}),
+        "ruby",
+        &["KeyError: 'total' (pay)"],
+    );
+    check(json!({"message": "two\nlines"}), "other", &[]);
+    let event = event(json!({"message": PYTHON}));
+    assert_eq!(event.message.as_deref(), Some(PYTHON));
+}
+
+#[test]
+fn what_came_with_a_stack_is_left_alone() {
+    let stack = json!({"frames": [{"function": "f"}]});
+    check(
+        json!({"message": PYTHON, "exception": [{"type": "E", "stacktrace": stack}]}),
+        "other",
+        &["E:  (f)"],
+    );
+    check(
+        json!({"message": PYTHON, "exception": [{"type": "E"}]}),
+        "other",
+        &["E:  ()"],
+    );
+}
+
+#[test]
+fn what_was_given_beside_an_exception_is_its_cause() {
+    check(
+        json!({"exception": [{"type": "CommandFailed"}], "contexts": {"crashvault": {"stack": PYTHON}}}),
+        "python",
+        &["KeyError: 'total' (pay)", "CommandFailed:  ()"],
+    );
+}
+
+#[test]
+fn the_last_failure_of_a_text_counts() {
+    let text = format!("{}\nretry\n{PYTHON}", PYTHON.replace("'total'", "'first'"));
+    check(
+        json!({ "message": text }),
+        "python",
+        &["KeyError: 'total' (pay)"],
+    );
+}
