@@ -121,7 +121,7 @@ pub use integrations::tower;
 pub use integrations::tracing;
 pub use issue::{
     Activity, ActivityId, Deed, HybridTime, Ignore, Issue, IssueId, IssueRef, IssueState, Join,
-    Resolution, ReviewStep, Status,
+    Resolution, ReviewStep, Status, Why,
 };
 pub use journal::Durability;
 #[cfg(feature = "store")]
@@ -131,7 +131,7 @@ pub use query::{
 };
 #[cfg(feature = "store")]
 pub use store::{
-    Attachment, IssueFilter, IssueSort, RebuildReport, StoredEvent, Tally, ValueCount,
+    Attachment, IssueFilter, IssueSort, RebuildReport, RelatedIssue, StoredEvent, Tally, ValueCount,
 };
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 #[cfg(feature = "store")]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Level};
-use crate::issue::{Activity, ActivityId, IssueId, Join, VariantKey};
+use crate::issue::{Activity, ActivityId, Comparison, IssueId, Join, VariantKey};
 use crate::store::{
     Attachment, Record, Residue, StoredEvent, attachment_line, attachment_name, hex,
 };
@@ -23,11 +23,7 @@ pub(crate) fn to_value(record: &Record) -> Value {
         } => {
             json!({"issue": {"number": number, "id": id.to_string(), "project": project}})
         }
-        Record::Join { number, join } => json!({"join": {
-            "number": number, "issue": join.issue.to_string(), "project": join.project,
-            "variant": join.variant.to_string(), "reason": join.reason, "parts": join.parts,
-            "algorithm": join.algorithm, "joined_at": join.joined_at.to_string(),
-        }}),
+        Record::Join { number, join } => json!({"join": join_value(*number, join)}),
         Record::Activity(activity) => json!({"activity": activity.to_value()}),
         Record::Event { project, stored } => {
             let mut line = around(project, stored);
@@ -80,6 +76,18 @@ fn around(project: &str, stored: &StoredEvent) -> Map<String, Value> {
         ("sequence", stored.sequence.into()),
     ];
     Map::from_iter(fields.map(|(name, value): (&str, Value)| (name.to_owned(), value)))
+}
+
+fn join_value(number: u64, join: &Join) -> Value {
+    let mut value = json!({
+        "number": number, "issue": join.issue.to_string(), "project": join.project,
+        "variant": join.variant.to_string(), "reason": join.reason, "parts": join.parts,
+        "algorithm": join.algorithm, "joined_at": join.joined_at.to_string(),
+    });
+    if let Some(comparison) = &join.comparison {
+        value["comparison"] = comparison.to_value();
+    }
+    value
 }
 
 /// # Errors
@@ -141,6 +149,9 @@ fn join(fields: &Fields<'_>) -> Result<Record> {
         .map(str::to_owned)
         .collect();
     join.algorithm = u32::try_from(fields.number("algorithm")?).map_err(|_| broken("algorithm"))?;
+    let comparison = fields.0.get("comparison").filter(|value| !value.is_null());
+    let comparison = comparison.map(Comparison::from_value).transpose();
+    join.comparison = comparison.map_err(|_| broken("comparison"))?.map(Box::new);
     Ok(Record::Join {
         number: fields.number("number")?,
         join,

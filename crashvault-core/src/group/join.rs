@@ -13,9 +13,9 @@ const KEYS_MAX: usize = 8;
 /// Of so many innermost functions.
 const KEYS_FROM: usize = 12;
 /// Variants read for each of them, the newest.
-pub(crate) const BEARERS_MAX: usize = 64;
+pub(crate) const BEARERS_MAX: usize = 32;
 /// Variants compared with a new one.
-const COMPARED_MAX: usize = 64;
+const COMPARED_MAX: usize = 32;
 /// Variants of an issue that must be like a new one.
 const SUPPORT_COUNT: usize = 3;
 /// What a name counts in finding others however common it is.
@@ -48,14 +48,14 @@ pub(crate) struct Match {
 }
 
 /// What becomes of a new variant.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Placing {
     /// The issue it joins.
     pub(crate) joins: Option<Match>,
     /// The issue that was nearest else.
     pub(crate) runner_up: Option<Match>,
-    /// The names that the issue did not have: of a new issue all. Whoever keeps the spread counts them.
-    pub(crate) names_new: Vec<Name>,
+    /// How rare its names were.
+    pub(crate) rarity: Rarity,
 }
 
 /// The names by which a variant is found again: its functions and its message.
@@ -71,34 +71,10 @@ pub(crate) fn place<K: Known>(
     sketch: &Sketch,
     weights: &Weights,
 ) -> Result<Placing, K::Error> {
-    let names = names(sketch);
-    let mut spread = HashMap::with_capacity(names.len());
-    for name in &names {
-        spread.insert(*name, known.spread(*name)?);
-    }
-    let rarity = Rarity::new(known.issues()?, spread);
-    let nearest = nearest(known, sketch, &rarity)?;
-    let mut compared = Vec::with_capacity(nearest.len());
-    for variant in nearest {
-        if let Some((other, issue)) = known.variant(variant)? {
-            compared.push((variant, other, issue));
-        }
-    }
-    // How rare the others' names are is needed too.
-    let mut spread = rarity.into_spread();
-    for (_, other, _) in &compared {
-        for name in &other.functions {
-            if !spread.contains_key(name) {
-                spread.insert(*name, known.spread(*name)?);
-            }
-        }
-    }
-    let rarity = Rarity::new(known.issues()?, spread);
-    let subject = Subject::new(sketch, weights, &rarity);
+    let (compared, rarity) = compared(known, sketch, weights)?;
     let mut issues: BTreeMap<u64, Vec<(u64, Likeness)>> = BTreeMap::new();
-    for (variant, other, issue) in &compared {
-        let likeness = subject.compare(other);
-        issues.entry(*issue).or_default().push((*variant, likeness));
+    for (variant, issue, likeness) in compared {
+        issues.entry(issue).or_default().push((variant, likeness));
     }
     let mut matches: Vec<Match> = issues.into_iter().map(best).collect();
     // Stable: of two that are equal, the older issue is first.
@@ -111,17 +87,80 @@ pub(crate) fn place<K: Known>(
     let runner_up = others
         .max_by(|a, b| a.likeness.score.total_cmp(&b.likeness.score))
         .copied();
-    let has = |name: &Name| {
-        compared.iter().any(|(_, other, issue)| {
-            Some(*issue) == joins.map(|j| j.issue)
-                && (other.functions.contains(name) || other.message() == Some(*name))
-        })
-    };
     Ok(Placing {
         joins,
         runner_up,
-        names_new: names.into_iter().filter(|name| !has(name)).collect(),
+        rarity,
     })
+}
+
+/// The other issues that have a variant at least so alike to one of these of `issue`, the most alike first; of each the
+/// two variants.
+pub(crate) fn related<K: Known>(
+    known: &K,
+    issue: u64,
+    variants: &[(u64, Rc<Sketch>)],
+    weights: &Weights,
+) -> Result<Vec<Related>, K::Error> {
+    let mut found: BTreeMap<u64, Related> = BTreeMap::new();
+    for (own, sketch) in variants {
+        for (variant, other, likeness) in compared(known, sketch, weights)?.0 {
+            if other == issue || likeness.score < weights.related {
+                continue;
+            }
+            let related = Related {
+                issue: other,
+                variant,
+                own: *own,
+                score: likeness.score,
+            };
+            let best = found.entry(other).or_insert(related);
+            if related.score > best.score {
+                *best = related;
+            }
+        }
+    }
+    let mut found: Vec<Related> = found.into_values().collect();
+    // Stable: of two that are equal, the older issue is first.
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    Ok(found)
+}
+
+/// An issue that has a variant like one of another issue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Related {
+    pub(crate) issue: u64,
+    /// Its variant.
+    pub(crate) variant: u64,
+    /// The other issue's.
+    pub(crate) own: u64,
+    pub(crate) score: f64,
+}
+
+/// Variants that may be like this one: each with its issue and how alike it is.
+type Compared = Vec<(u64, u64, Likeness)>;
+
+fn compared<K: Known>(
+    known: &K,
+    sketch: &Sketch,
+    weights: &Weights,
+) -> Result<(Compared, Rarity), K::Error> {
+    let mut spread = HashMap::new();
+    for name in names(sketch) {
+        spread.insert(name, known.spread(name)?);
+    }
+    let rarity = Rarity::new(known.issues()?, spread);
+    let mut others = Vec::new();
+    for variant in nearest(known, sketch, &rarity)? {
+        if let Some((other, issue)) = known.variant(variant)? {
+            others.push((variant, other, issue));
+        }
+    }
+    let subject = Subject::new(sketch, weights, &rarity);
+    let compare = |(variant, other, issue): &(u64, Rc<Sketch>, u64)| {
+        (*variant, *issue, subject.compare(other))
+    };
+    Ok((others.iter().map(compare).collect(), rarity))
 }
 
 /// Those that share the most, and rarest, names.
@@ -135,16 +174,25 @@ fn nearest<K: Known>(known: &K, sketch: &Sketch, rarity: &Rarity) -> Result<Vec<
     keys.sort_by(|a, b| b.0.total_cmp(&a.0));
     keys.truncate(KEYS_MAX);
     keys.extend(sketch.message().map(|message| (SAME_MESSAGE, message)));
-    let mut weights: HashMap<u64, f64> = HashMap::new();
+    let mut found: Vec<(u64, f64)> = Vec::with_capacity(keys.len() * BEARERS_MAX);
     for (weight, name) in keys {
-        for variant in known.bearers(name)? {
-            *weights.entry(variant).or_default() += weight;
-        }
+        found.extend(
+            known
+                .bearers(name)?
+                .into_iter()
+                .map(|variant| (variant, weight)),
+        );
     }
-    let mut nearest: Vec<(u64, f64)> = weights.into_iter().collect();
-    nearest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    nearest.truncate(COMPARED_MAX);
-    Ok(nearest.into_iter().map(|(variant, _)| variant).collect())
+    // Stable, so that each variant's weights are added up in one order.
+    found.sort_by_key(|(variant, _)| *variant);
+    found.dedup_by(|next, first| {
+        let is_same = next.0 == first.0;
+        first.1 += if is_same { next.1 } else { 0.0 };
+        is_same
+    });
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found.truncate(COMPARED_MAX);
+    Ok(found.into_iter().map(|(variant, _)| variant).collect())
 }
 
 fn best((issue, mut variants): (u64, Vec<(u64, Likeness)>)) -> Match {

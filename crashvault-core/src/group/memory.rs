@@ -1,52 +1,50 @@
 //! Enters: events, one after the other. Leaves: the issue of each, by the rules of this room alone; everything is in memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use super::join::{self, BEARERS_MAX, Known, Placing};
+use super::join::{self, BEARERS_MAX, Known};
 use super::similar::{WEIGHTS, Weights};
-use super::traits::{Name, Sketch, Traits};
-use super::{GroupRules, group};
+use super::traits::{Name, Sketch};
+use super::{GroupRules, group, traits};
 use crate::event::Event;
 use crate::issue::VariantKey;
 
 /// The variants of one project, in memory.
 #[derive(Default)]
 pub(crate) struct Variants {
-    issues: u64,
+    issues: HashSet<u32>,
     variants: Vec<(Rc<Sketch>, u64)>,
     names: HashMap<Name, Bearers>,
 }
 
 #[derive(Default)]
 struct Bearers {
-    issues: u32,
+    /// Those that have the name, in order.
+    issues: Vec<u32>,
     /// The oldest first; only the newest are ever read.
     variants: Vec<u32>,
 }
 
 impl Variants {
-    /// Adds a variant to an issue; `names_new` are those that the issue did not have.
-    pub(crate) fn add(&mut self, sketch: Rc<Sketch>, issue: u64, names_new: &[Name]) {
-        // Two thousand million variants do not fit into memory.
-        let number = self.variants.len() as u32;
-        for name in names_new {
-            self.names.entry(*name).or_default().issues += 1;
-        }
+    /// Adds a variant to an issue.
+    pub(crate) fn add(&mut self, sketch: Rc<Sketch>, issue: u64) {
+        // Four thousand million of either do not fit into memory.
+        let (number, short) = (self.variants.len() as u32, issue as u32);
+        self.issues.insert(short);
         for name in join::names(&sketch) {
-            let bearers = &mut self.names.entry(name).or_default().variants;
-            if bearers.len() == 2 * BEARERS_MAX {
-                bearers.drain(..BEARERS_MAX);
+            let bearers = self.names.entry(name).or_default();
+            // Nearly always the last one, or behind it.
+            if let Err(place) = bearers.issues.binary_search(&short) {
+                bearers.issues.insert(place, short);
             }
-            bearers.push(number);
+            if bearers.variants.len() == 2 * BEARERS_MAX {
+                bearers.variants.drain(..BEARERS_MAX);
+            }
+            bearers.variants.push(number);
         }
         self.variants.push((sketch, issue));
-    }
-
-    /// There is one issue more.
-    pub(crate) fn found(&mut self) {
-        self.issues += 1;
     }
 }
 
@@ -54,11 +52,12 @@ impl Known for Variants {
     type Error = Infallible;
 
     fn issues(&self) -> Result<u64, Infallible> {
-        Ok(self.issues)
+        Ok(self.issues.len() as u64)
     }
 
     fn spread(&self, name: Name) -> Result<u32, Infallible> {
-        Ok(self.names.get(&name).map_or(0, |bearers| bearers.issues))
+        let bearers = self.names.get(&name);
+        Ok(bearers.map_or(0, |bearers| bearers.issues.len() as u32))
     }
 
     fn bearers(&self, name: Name) -> Result<Vec<u64>, Infallible> {
@@ -111,31 +110,27 @@ impl Grouper {
 
     /// The number of the event's issue, counted from 1.
     pub fn add(&mut self, event: &Event) -> u64 {
-        let variant = group(event, &self.rules).variant;
-        if let Some(issue) = self.known.get(&variant) {
+        let grouping = group(event, &self.rules);
+        if let Some(issue) = self.known.get(&grouping.variant) {
             return *issue;
         }
-        let sketch = Traits::of(event).map(|traits| Sketch::of(&traits));
-        let placing = match &sketch {
-            Some(sketch) => {
-                let Ok(placing) = join::place(&self.variants, sketch, &self.weights);
-                placing
-            }
-            None => Placing::default(),
+        let issue = match traits(event, grouping.reason, &grouping.parts) {
+            Some(traits) => self.place(Sketch::of(&traits)),
+            None => self.next(),
         };
-        let issue = placing
-            .joins
-            .map_or_else(|| self.next(), |joined| joined.issue);
-        if let Some(sketch) = sketch {
-            self.variants
-                .add(Rc::new(sketch), issue, &placing.names_new);
-        }
-        self.known.insert(variant, issue);
+        self.known.insert(grouping.variant, issue);
+        issue
+    }
+
+    fn place(&mut self, sketch: Sketch) -> u64 {
+        let Ok(placing) = join::place(&self.variants, &sketch, &self.weights);
+        let joins = placing.joins.map(|joined| joined.issue);
+        let issue = joins.unwrap_or_else(|| self.next());
+        self.variants.add(Rc::new(sketch), issue);
         issue
     }
 
     fn next(&mut self) -> u64 {
-        self.variants.found();
         self.issues += 1;
         self.issues
     }

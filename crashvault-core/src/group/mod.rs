@@ -1,6 +1,9 @@
 //! Enters: an event and the user's rules. Leaves: [`Grouping`], the key of the variant it is, with what it was made
 //! of; and the id of the issue that a variant founds.
 //!
+//! Also, of a variant that nobody knew: what of it is compared ([`traits`]), the issue whose variants it is so alike to
+//! that it joins it (`place`), and why ([`comparison`]).
+//!
 //! Two events have one key if a rule or the sender says so (stage 0), else if their outermost type, the type of
 //! their root cause and the first five in-app functions of its stack are the same (stage 1). Without a stack the
 //! template of the message stands in. Where issues of Crashvault 1 were imported, its key of the message goes before
@@ -9,6 +12,7 @@
 //! Never: opens the store, reads a clock, looks at line numbers or addresses, or at the message where there is a
 //! stack.
 
+mod explain;
 mod frames;
 mod glob;
 mod join;
@@ -23,12 +27,18 @@ mod rules;
 mod similar;
 mod traits;
 
+pub(crate) use explain::{Sides, comparison};
+pub(crate) use join::{BEARERS_MAX, Known, Match, Placing, names, place, related};
 #[cfg(feature = "v1")]
 pub(crate) use legacy::LegacyFingerprint;
 pub(crate) use legacy::legacy_fingerprint;
 pub use lines::TraceLine;
 pub use memory::Grouper;
+#[cfg(test)]
+pub(crate) use memory::Variants;
 pub(crate) use rules::{GroupRule, GroupRules};
+pub(crate) use similar::WEIGHTS;
+pub(crate) use traits::{Name, Sketch, Traits};
 
 use crate::event::limits::{FINGERPRINT_PARTS_MAX, cut};
 use crate::event::wire::RUST_BACKTRACE;
@@ -42,6 +52,12 @@ pub(crate) const ALGORITHM: u32 = 2;
 
 /// Longest part that is shown, in bytes; the key is made of the whole.
 const PART_BYTES_MAX: usize = 512;
+/// What decided about a key that was made of a stack.
+const STACK: &str = "stack";
+/// What decided about a variant that joined those that it is like.
+pub(crate) const SIMILAR: &str = "similar";
+/// What a part begins with that is an exception's words.
+const VALUE: &str = "value ";
 /// Stands for a value that a fingerprint asks for and the event does not have.
 const ABSENT: &str = "<none>";
 
@@ -80,6 +96,17 @@ pub(crate) fn group(event: &Event, rules: &GroupRules) -> Grouping {
         return fingerprint_key(event, &event.fingerprint, &default).grouping(None);
     }
     default.grouping(None)
+}
+
+/// What of an event is compared with other variants: of one whose key is that of its stack (`reason` and `parts`), and
+/// where no words are part of it. What a rule or the sender told apart, or its words did, likeness does not put together
+/// again.
+pub(crate) fn traits(event: &Event, reason: &str, parts: &[String]) -> Option<Traits> {
+    let has_words = || parts.iter().any(|part| part.starts_with(VALUE));
+    match (reason == STACK || reason == SIMILAR) && !has_words() {
+        true => Traits::of(event),
+        false => None,
+    }
 }
 
 /// What a person wrote is like nothing else, whatever its words are.
@@ -171,14 +198,14 @@ fn exception_key(event: &Event, thrown: &Exception) -> Key {
     push_words(&mut parts, thrown, root);
     push_functions(&mut parts, functions.names);
     Key {
-        reason: "stack",
+        reason: STACK,
         parts,
     }
 }
 
 fn value_part(event: &Event, thrown: &Exception) -> String {
     let value = thrown.value.as_deref().or(event.message_text());
-    format!("value {}", parameterise(value.unwrap_or_default()))
+    format!("{VALUE}{}", parameterise(value.unwrap_or_default()))
 }
 
 /// Types that hold any failure at all.
@@ -198,7 +225,7 @@ fn push_words(parts: &mut Vec<String>, thrown: &Exception, root: &Exception) {
     }
     let mut push = |exception: &Exception| {
         let value = exception.value.as_deref().unwrap_or_default();
-        parts.push(format!("value {}", parameterise(value)));
+        parts.push(format!("{VALUE}{}", parameterise(value)));
     };
     push(thrown);
     if !std::ptr::eq(root, thrown) && root.ty.as_deref() == Some("Error") {
@@ -235,7 +262,7 @@ fn message_key(event: &Event) -> Key {
     }
     push_functions(&mut parts, functions);
     Key {
-        reason: "stack",
+        reason: STACK,
         parts,
     }
 }

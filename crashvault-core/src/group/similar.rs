@@ -1,8 +1,10 @@
 //! Enters: two sketches and how rare their names are. Leaves: how alike they are, from 0 to 1, and by what.
 
 use std::collections::HashMap;
+use std::iter::successors;
 
-use super::traits::{Name, Sketch};
+use super::frames::COMPARED_MAX as FUNCTIONS_MAX;
+use super::traits::{Name, Sketch, WORDS_MAX};
 
 /// How much each part of a comparison weighs. One set for all languages; how it was found: docs/decisions/0022.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,7 @@ pub(crate) const WEIGHTS: Weights = Weights {
 };
 
 /// How rare the names are that a variant bears.
+#[derive(Debug)]
 pub(crate) struct Rarity {
     issues: f64,
     spread: HashMap<Name, u32>,
@@ -60,10 +63,6 @@ impl Rarity {
         }
     }
 
-    pub(super) fn into_spread(self) -> HashMap<Name, u32> {
-        self.spread
-    }
-
     /// 1 for what no issue has, 0 for what all have.
     pub(crate) fn of(&self, name: Name) -> f64 {
         let spread = self.spread.get(&name).copied().unwrap_or_default();
@@ -72,13 +71,19 @@ impl Rarity {
     }
 }
 
+/// How rare a function is taken to be that the compared variant does not have. To ask for each would cost more than all
+/// the rest, and changed nothing that was measured.
+const RARITY_OF_OTHERS: f64 = 0.6;
+
 /// A variant to be compared with many.
 pub(crate) struct Subject<'s> {
     sketch: &'s Sketch,
     weights: &'s Weights,
-    rarity: &'s Rarity,
-    /// What each of its functions weighs.
-    frames: Vec<f64>,
+    /// How rare each of its functions is.
+    rarities: Vec<f64>,
+    /// What functions weigh by their depth alone.
+    depths: Vec<f64>,
+    /// What all its functions weigh.
     sum: f64,
     message_rarity: f64,
 }
@@ -98,34 +103,44 @@ pub(crate) struct Likeness {
     pub(crate) message: Option<f64>,
 }
 
+/// One thing that was compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    /// From 0 to 1.
+    pub(crate) likeness: f64,
+    pub(crate) weight: f64,
+}
+
 impl<'s> Subject<'s> {
-    pub(crate) fn new(sketch: &'s Sketch, weights: &'s Weights, rarity: &'s Rarity) -> Self {
+    pub(crate) fn new(sketch: &'s Sketch, weights: &'s Weights, rarity: &Rarity) -> Self {
+        let depth = |depth: &f64| Some(depth * weights.decay);
         let mut subject = Self {
             sketch,
             weights,
-            rarity,
-            frames: Vec::new(),
+            rarities: sketch
+                .functions
+                .iter()
+                .map(|name| rarity.of(*name))
+                .collect(),
+            depths: successors(Some(1.0), depth).take(FUNCTIONS_MAX).collect(),
             sum: 0.0,
             message_rarity: sketch.message().map_or(0.0, |message| rarity.of(message)),
         };
-        subject.frames = subject.weigh(&sketch.functions);
-        subject.sum = subject.frames.iter().sum();
+        subject.sum = subject.weigh(&sketch.functions).sum();
         subject
     }
 
-    fn weigh(&self, functions: &[Name]) -> Vec<f64> {
-        let mut depth = 1.0;
-        let weigh = |name: &Name| {
-            let weight = depth * (self.weights.floor + self.rarity.of(*name));
-            depth *= self.weights.decay;
-            weight
-        };
-        functions.iter().map(weigh).collect()
+    /// What each of these functions weighs, innermost first.
+    pub(crate) fn weigh(&self, functions: &[Name]) -> impl Iterator<Item = f64> {
+        let weigh =
+            |(name, depth): (&Name, &f64)| depth * (self.weights.floor + self.rarity(*name));
+        functions.iter().zip(&self.depths).map(weigh)
     }
 
-    /// What each of its functions weighs, innermost first.
-    pub(crate) fn frames(&self) -> &[f64] {
-        &self.frames
+    fn rarity(&self, name: Name) -> f64 {
+        let own = self.sketch.functions.iter().position(|own| *own == name);
+        own.map_or(RARITY_OF_OTHERS, |own| self.rarities[own])
     }
 
     pub(crate) fn compare(&self, other: &Sketch) -> Likeness {
@@ -136,41 +151,75 @@ impl<'s> Subject<'s> {
         let stack = self.stack(other);
         let ty = self.sketch.ty == other.ty;
         let top = self.sketch.functions.first() == other.functions.first();
-        let mut sum = weights.stack + weights.ty + weights.top;
-        let mut won = weights.stack * stack
+        let sum = weights.stack + weights.ty + weights.top;
+        let won = weights.stack * stack
             + weights.ty * f64::from(u8::from(ty))
             + weights.top * f64::from(u8::from(top));
-        let message = self.message(other);
-        if let Some(alike) = message {
-            let is_same = self.sketch.words == other.words;
-            let rare = weights.same_message * self.message_rarity;
-            let weight = weights.message + if is_same { rare } else { 0.0 };
-            won += weight * alike.powf(weights.message_power);
-            sum += weight;
-        }
-        Likeness {
+        let mut likeness = Likeness {
             score: won / sum,
             stack,
             ty,
             top,
-            message,
+            message: None,
+        };
+        // Messages are compared last: they take the longest, and most others are too far away for them to matter.
+        let with = |alike: f64, weight: f64| (won + weight * alike) / (sum + weight);
+        let is_near = with(1.0, self.message_weight(other)) >= weights.related;
+        if let Some(alike) = is_near.then(|| self.message(other)).flatten() {
+            let counts = alike.powf(weights.message_power);
+            likeness.score = with(counts, self.message_weight(other));
+            likeness.message = Some(alike);
         }
+        likeness
+    }
+
+    fn message_weight(&self, other: &Sketch) -> f64 {
+        let is_same = self.sketch.words == other.words;
+        let rare = self.weights.same_message * self.message_rarity;
+        self.weights.message + if is_same { rare } else { 0.0 }
+    }
+
+    /// What a likeness is made of: the mean of the parts by their weights is its score.
+    pub(crate) fn parts(&self, other: &Sketch, likeness: &Likeness) -> Vec<Part> {
+        let part = |name, likeness, weight| Part {
+            name,
+            likeness,
+            weight,
+        };
+        let (weights, whole) = (self.weights, |is| f64::from(u8::from(is)));
+        let mut parts = vec![
+            part("stack", likeness.stack, weights.stack),
+            part("type", whole(likeness.ty), weights.ty),
+            part("top", whole(likeness.top), weights.top),
+        ];
+        if let Some(alike) = likeness.message {
+            let counts = alike.powf(weights.message_power);
+            parts.push(part("message", counts, self.message_weight(other)));
+        }
+        parts
     }
 
     /// Both are walked once, from the innermost out; a function is found only further out than the one before.
     fn stack(&self, other: &Sketch) -> f64 {
-        let theirs = self.weigh(&other.functions);
         let mut from = 0;
         let mut shared = 0.0;
-        for (name, weight) in self.sketch.functions.iter().zip(&self.frames) {
+        for (own, name) in self.sketch.functions.iter().enumerate() {
             let rest = &other.functions[from..];
             if let Some(at) = rest.iter().position(|other| other == name) {
-                shared += weight.min(theirs[from + at]);
+                // Both have the name: what differs is how deep it lies.
+                let deeper = self
+                    .depths
+                    .get(own.max(from + at))
+                    .copied()
+                    .unwrap_or_default();
+                shared += deeper * (self.weights.floor + self.rarities[own]);
                 from += at + 1;
             }
         }
-        let sum = self.sum.max(theirs.iter().sum());
-        if sum > 0.0 { shared / sum } else { 0.0 }
+        if shared == 0.0 {
+            return 0.0;
+        }
+        shared / self.sum.max(self.weigh(&other.functions).sum())
     }
 
     fn message(&self, other: &Sketch) -> Option<f64> {
@@ -188,8 +237,9 @@ impl<'s> Subject<'s> {
 
 /// The length of the longest common subsequence.
 fn common(a: &[u32], b: &[u32]) -> usize {
-    let mut lengths = vec![0usize; b.len() + 1];
-    for x in a {
+    let mut lengths = [0u8; WORDS_MAX + 1];
+    let b = &b[..b.len().min(WORDS_MAX)];
+    for x in a.iter().take(WORDS_MAX) {
         let mut before = 0;
         for (at, y) in b.iter().enumerate() {
             let above = lengths[at + 1];
@@ -201,7 +251,7 @@ fn common(a: &[u32], b: &[u32]) -> usize {
             before = above;
         }
     }
-    lengths[b.len()]
+    usize::from(lengths[b.len()])
 }
 
 /// The functions of `a` that are found in `b` when both are walked from the innermost out.
@@ -283,6 +333,25 @@ mod tests {
         assert_eq!(likeness(&a, &sketch("E", "f g h", "")).score, 1.0);
         let other = likeness(&a, &sketch("E", "f g h", "disk is full"));
         assert!(other.score < 1.0);
+    }
+
+    #[test]
+    fn the_parts_make_the_score() {
+        let a = sketch("E", "f g h", "no such cart");
+        let rarity = Rarity::new(100, HashMap::from([(a.functions[0], 7)]));
+        let subject = Subject::new(&a, &WEIGHTS, &rarity);
+        for (ty, functions, words) in [
+            ("E", "f x h", "no such cart"),
+            ("F", "g h", "no such door here"),
+            ("E", "f", ""),
+        ] {
+            let other = sketch(ty, functions, words);
+            let likeness = subject.compare(&other);
+            let parts = subject.parts(&other, &likeness);
+            let sum: f64 = parts.iter().map(|part| part.weight).sum();
+            let won: f64 = parts.iter().map(|part| part.weight * part.likeness).sum();
+            assert!((won / sum - likeness.score).abs() < 1e-12, "{parts:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::names::{self, Language};
 use crate::event::Event;
 
 /// Words of a message that are compared.
-const WORDS_MAX: usize = 24;
+pub(super) const WORDS_MAX: usize = 24;
 /// A message of fewer words is a value, not a sentence: the key that was missing, the number that was out of range.
 const WORDS_MIN: usize = 2;
 
@@ -17,7 +17,7 @@ const WORDS_MIN: usize = 2;
 pub(crate) struct Name(pub(crate) u64);
 
 impl Name {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         Self::of_bytes(text.as_bytes())
     }
 
@@ -43,6 +43,12 @@ pub(crate) struct Traits {
 }
 
 impl Traits {
+    /// About how much memory they take.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts = self.functions.iter().chain(&self.words);
+        texts.map(|text| size_of::<String>() + text.len()).sum()
+    }
+
     /// `None` for what has no stack of its own: its message says what it is.
     pub(crate) fn of(event: &Event) -> Option<Self> {
         let thrown = frames::thrown(event);

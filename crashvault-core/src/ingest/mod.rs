@@ -107,6 +107,7 @@ fn placed(event: Event, grouping: Grouping, origin: Origin) -> NewEvent {
     let project = event.project().unwrap_or(PROJECT_DEFAULT).to_owned();
     let issue = group::issue_id(&project, &grouping.variant);
     let mut join = Join::new(grouping.variant, issue, project, origin.received_at);
+    let traits = group::traits(&event, grouping.reason, &grouping.parts);
     join.reason = grouping.reason.into();
     join.parts = grouping.parts;
     join.algorithm = grouping.algorithm;
@@ -114,6 +115,7 @@ fn placed(event: Event, grouping: Grouping, origin: Origin) -> NewEvent {
         event,
         legacy: None,
         join,
+        traits,
         received_at: origin.received_at,
         process: origin.process,
         sequence: origin.sequence,

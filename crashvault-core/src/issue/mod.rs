@@ -1,6 +1,7 @@
 //! Enters: which events were found to be one bug, and what was decided about it ([`Activity`]). Leaves: [`Issue`],
-//! [`Join`] and their ids as plain data; [`IssueState`], the [`fold`] of an issue's activities; what a new event does
-//! to an issue that is resolved or ignored; activities and states as JSON, both ways.
+//! [`Join`] and their ids as plain data; why a variant is where it is ([`Why`]); [`IssueState`], the [`fold`] of an
+//! issue's activities; what a new event does to an issue that is resolved or ignored; activities, states and
+//! comparisons as JSON, both ways.
 //!
 //! Never: decides what belongs together (`group/`), stores anything (`store/`), reads a clock, or asks who may decide.
 
@@ -14,6 +15,7 @@ mod release;
 #[cfg(test)]
 mod samples;
 mod state;
+mod why;
 
 use std::fmt;
 use std::str::FromStr;
@@ -32,6 +34,7 @@ pub(crate) use reaction::Seen;
 pub(crate) use release::compare as compare_releases;
 pub use release::is_newer_release;
 pub use state::{IssueState, fold, last_standing, standing};
+pub use why::{Alike, AlikeFunction, AlikePart, Comparison, RunnerUp, VariantWhy, Verdict, Why};
 
 /// The key of one variant of an issue: a 128-bit hash of what makes two events the same (docs/event.md).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -240,7 +243,8 @@ pub struct Join {
     pub issue: IssueId,
     /// The project of both.
     pub project: String,
-    /// Why, in a word: `rule`, `fingerprint`, `stack`, `type`, `message`, `note`, `report`.
+    /// Why, in a word: `rule`, `fingerprint`, `stack`, `type`, `message`, `note`, `report`; `similar` where a key by
+    /// `stack` was like others.
     pub reason: String,
     /// What the key was made of, for people.
     pub parts: Vec<String>,
@@ -248,6 +252,8 @@ pub struct Join {
     pub algorithm: u32,
     /// When it was decided.
     pub joined_at: Timestamp,
+    /// How it compared with what was known; `None` where nothing was compared.
+    pub comparison: Option<Box<Comparison>>,
 }
 
 impl Join {
@@ -266,6 +272,7 @@ impl Join {
             parts: Vec::new(),
             algorithm: 0,
             joined_at,
+            comparison: None,
         }
     }
 }

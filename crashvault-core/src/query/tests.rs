@@ -664,6 +664,7 @@ fn put(store: &mut MemoryStore, number: u8, issue: u8, message: &str) {
         event: made,
         legacy: None,
         join: Join::new(variant, IssueId::from_bytes([issue; 16]), "shop", at),
+        traits: None,
         received_at: at,
         process: [1; 16],
         sequence: number.into(),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::io::Write;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,12 +15,13 @@ use super::view::line;
 use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
     EventPage, EventSearch, Expendable, Exported, IssueFilter, IssueOrder, IssuePage, IssueSearch,
-    IssueSort, LEGACY_COUNTER, NewEvent, Outcome, Packed, Pattern, Place, Plan, RebuildReport,
-    Record, Residue, Retired, STATUSES, Store, StoreStats, StoredEvent, Tally, ValueCount, facts,
-    id_of_reaction, needs_id,
+    IssueSort, LEGACY_COUNTER, NewEvent, Outcome, Packed, Pattern, Place, Plan, RELATED_FROM_MAX,
+    RebuildReport, Record, RelatedIssue, Residue, Retired, STATUSES, Store, StoreStats,
+    StoredEvent, Tally, ValueCount, facts, id_of_reaction, needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
+use crate::group::{self, Name, Sketch, Traits, Variants, WEIGHTS};
 use crate::issue::{
     AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, HybridTime, Issue, IssueId, IssueRef, IssueState,
     Join, Seen, VariantKey, fold, standing,
@@ -42,6 +44,8 @@ pub(crate) struct MemoryStore {
     projects: BTreeSet<String>,
     /// In the order they were recorded.
     joins: Vec<Join>,
+    /// In the order in which variants became known by their likeness.
+    sketched: Vec<Sketched>,
     /// By ingest sequence.
     events: BTreeMap<u64, Kept>,
     sequences: BTreeMap<EventId, u64>,
@@ -65,6 +69,14 @@ struct Known {
     events: BTreeSet<u64>,
     /// What is left of events that were given up.
     retired: Vec<(Timestamp, Level)>,
+}
+
+/// A variant that is compared.
+#[derive(Clone, Debug)]
+struct Sketched {
+    project: String,
+    variant: VariantKey,
+    traits: Traits,
 }
 
 #[derive(Clone, Debug)]
@@ -155,16 +167,59 @@ impl MemoryStore {
         self.number(&join.issue)
     }
 
-    fn join(&mut self, join: &Join, committed: &mut Committed) -> u64 {
+    fn join(&mut self, new: &Packed, committed: &mut Committed) -> u64 {
+        let join = &new.join;
         self.projects.insert(join.project.clone());
-        match self.joined(&join.project, join.variant) {
-            Some(number) => number,
-            None => {
-                let number = self.number_or_new(join, committed);
-                self.joins.push(join.clone());
-                number
-            }
+        let number = match (self.joined(&join.project, join.variant), &new.traits) {
+            (Some(number), _) => number,
+            (None, None) => self.found(join.clone(), committed),
+            (None, Some(traits)) => self.place_new(join, traits, committed),
+        };
+        if let Some(traits) = &new.traits {
+            self.sketch(join, traits);
         }
+        number
+    }
+
+    fn found(&mut self, join: Join, committed: &mut Committed) -> u64 {
+        let number = self.number_or_new(&join, committed);
+        self.joins.push(join);
+        number
+    }
+
+    fn place_new(&mut self, join: &Join, traits: &Traits, committed: &mut Committed) -> u64 {
+        let sketch = Sketch::of(traits);
+        let known = InProject::of(self, &join.project);
+        let Ok(placing) = group::place(&known, &sketch, &WEIGHTS);
+        let sides = Texts {
+            store: self,
+            known: &known,
+            own: traits,
+        };
+        let Ok(comparison) = group::comparison(&sketch, &placing, &WEIGHTS, &sides);
+        let mut join = join.clone();
+        join.comparison = Some(comparison.into());
+        if let Some(joined) = placing.joins {
+            join.issue = self.id(joined.issue, join.issue);
+            join.reason = group::SIMILAR.into();
+        }
+        self.found(join, committed)
+    }
+
+    fn sketch(&mut self, join: &Join, traits: &Traits) {
+        let is_same =
+            |known: &Sketched| known.project == join.project && known.variant == join.variant;
+        if !self.sketched.iter().any(is_same) {
+            self.sketched.push(Sketched {
+                project: join.project.clone(),
+                variant: join.variant,
+                traits: traits.clone(),
+            });
+        }
+    }
+
+    fn kept(&self, event: EventId) -> Option<&Kept> {
+        self.events.get(self.sequences.get(&event)?)
     }
 
     /// The issue of an event that is here; 0 for one that was deleted and must not come back.
@@ -192,7 +247,7 @@ impl MemoryStore {
                     .legacy
                     .and_then(|legacy| Some((legacy, self.joined(&new.join.project, legacy)?)));
                 let (variant, number) =
-                    legacy.unwrap_or_else(|| (new.join.variant, self.join(&new.join, committed)));
+                    legacy.unwrap_or_else(|| (new.join.variant, self.join(new, committed)));
                 self.insert(new, variant, number);
                 committed.events_new += 1;
                 number
@@ -607,6 +662,93 @@ impl MemoryStore {
     }
 }
 
+/// The variants of a project that are compared, by their order.
+struct InProject<'s> {
+    sketched: Vec<&'s Sketched>,
+    /// Each in the issue it joined.
+    variants: Variants,
+    /// The issue that each is in now.
+    homes: Vec<u64>,
+}
+
+impl<'s> InProject<'s> {
+    fn of(store: &'s MemoryStore, project: &str) -> Self {
+        let mut known = Self {
+            sketched: Vec::new(),
+            variants: Variants::default(),
+            homes: Vec::new(),
+        };
+        for sketched in &store.sketched {
+            let join = store.joins.iter().find(|join| {
+                join.project == project
+                    && (&join.project, join.variant) == (&sketched.project, sketched.variant)
+            });
+            let Some(joined) = join.and_then(|join| store.number(&join.issue)) else {
+                continue;
+            };
+            known
+                .variants
+                .add(Rc::new(Sketch::of(&sketched.traits)), joined);
+            let home = store.joined(project, sketched.variant);
+            known.homes.push(home.unwrap_or(joined));
+            known.sketched.push(sketched);
+        }
+        known
+    }
+
+    fn sketched(&self, variant: u64) -> &'s Sketched {
+        self.sketched[variant as usize]
+    }
+}
+
+impl group::Known for InProject<'_> {
+    type Error = Infallible;
+
+    fn issues(&self) -> std::result::Result<u64, Infallible> {
+        self.variants.issues()
+    }
+
+    fn spread(&self, name: Name) -> std::result::Result<u32, Infallible> {
+        self.variants.spread(name)
+    }
+
+    fn bearers(&self, name: Name) -> std::result::Result<Vec<u64>, Infallible> {
+        self.variants.bearers(name)
+    }
+
+    fn variant(&self, variant: u64) -> std::result::Result<Option<(Rc<Sketch>, u64)>, Infallible> {
+        let Ok(found) = self.variants.variant(variant);
+        Ok(found.map(|(sketch, _)| (sketch, self.homes[variant as usize])))
+    }
+}
+
+/// What an explanation tells by name.
+struct Texts<'t> {
+    store: &'t MemoryStore,
+    known: &'t InProject<'t>,
+    own: &'t Traits,
+}
+
+impl group::Sides for Texts<'_> {
+    type Error = Infallible;
+
+    fn side(
+        &self,
+        found: &group::Match,
+    ) -> std::result::Result<(VariantKey, IssueId, Sketch), Infallible> {
+        let sketched = self.known.sketched(found.variant);
+        let issue = self.store.id(found.issue, IssueId::from_bytes([0; 16]));
+        Ok((sketched.variant, issue, Sketch::of(&sketched.traits)))
+    }
+
+    fn function(&self, name: Name) -> std::result::Result<String, Infallible> {
+        let all = self.store.sketched.iter().map(|sketched| &sketched.traits);
+        let mut functions = all.chain([self.own]).flat_map(|traits| &traits.functions);
+        let found = functions.find(|function| Name::of(function) == name);
+        Ok(found.cloned().unwrap_or_default())
+    }
+}
+
 fn moved_event(activity: &Activity) -> Option<EventId> {
     match activity.deed {
         Deed::MoveEvent(event) => Some(event),
@@ -932,6 +1074,58 @@ impl Store for MemoryStore {
     fn joins(&self, issue: &IssueId) -> Result<Vec<Join>> {
         let joins = self.joins.iter().filter(|join| join.issue == *issue);
         Ok(joins.cloned().collect())
+    }
+
+    fn join_of(&self, event: EventId) -> Result<Join> {
+        let stored = self.event(event)?;
+        let project = self.kept(event).and_then(|kept| self.known(kept.home));
+        let join = self.joins.iter().find(|join| {
+            project.is_some_and(|known| known.project == join.project)
+                && join.variant == stored.variant
+        });
+        let join = join.cloned();
+        join.ok_or_else(|| not_found("explain", format!("no event {event}")))
+    }
+
+    fn numbers(&self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, u64>> {
+        let numbers = issues
+            .iter()
+            .filter_map(|issue| Some((*issue, self.number(issue)?)));
+        Ok(numbers.collect())
+    }
+
+    fn related(&self, issue: &IssueId) -> Result<Vec<RelatedIssue>> {
+        let number = self.number(issue);
+        let Some((number, here)) = number.and_then(|n| Some((n, self.known(n)?))) else {
+            return Ok(Vec::new());
+        };
+        let known = InProject::of(self, &here.project);
+        let place = |key: &VariantKey| {
+            let mut places = known.sketched.iter();
+            places.position(|sketched| sketched.variant == *key)
+        };
+        // The newest variants that have events here, or had.
+        let joined = self.joins.iter().rev();
+        let joined = joined.filter(|join| join.project == here.project);
+        let joined = joined.filter_map(|join| place(&join.variant));
+        let own = joined.filter(|place| known.homes[*place] == number);
+        let own: Vec<(u64, Rc<Sketch>)> = own
+            .take(RELATED_FROM_MAX)
+            .map(|place| {
+                let sketch = Sketch::of(&known.sketched[place].traits);
+                (place as u64, Rc::new(sketch))
+            })
+            .collect();
+        let Ok(related) = group::related(&known, number, &own, &WEIGHTS);
+        let shown = related.into_iter().filter_map(|related| {
+            Some(RelatedIssue {
+                issue: self.view(related.issue, self.known(related.issue)?)?,
+                score: related.score,
+                variant: known.sketched(related.variant).variant,
+                is_like: known.sketched(related.own).variant,
+            })
+        });
+        Ok(shown.collect())
     }
 
     fn offsets(&self) -> Result<BTreeMap<String, u64>> {

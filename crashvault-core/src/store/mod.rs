@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
+use crate::group::Traits;
 use crate::issue::{
     Activity, ActivityId, Deed, Issue, IssueId, IssueRef, Join, Status, VariantKey,
 };
@@ -76,7 +77,9 @@ pub(crate) trait Store: Send {
     /// Keeps a batch: its events, the joins of new variants, the issues' view, offsets and counters.
     ///
     /// An event id that is already kept (or comes twice in the batch) changes nothing. A variant that has joined an
-    /// issue before stays there, whatever the batch proposes. Offsets only ever grow.
+    /// issue before stays there, whatever the batch proposes. A new one that has traits joins the issue whose variants
+    /// it is like, also of those that come before it in the batch; what was compared is recorded with the join. Else it
+    /// founds the issue proposed. Offsets only ever grow.
     ///
     /// # Errors
     /// Busy when another writer does not finish in time; Io when the disk is
@@ -169,6 +172,18 @@ pub(crate) trait Store: Send {
 
     /// The variants of an issue, in the order they joined, each with its reason.
     fn joins(&self, issue: &IssueId) -> Result<Vec<Join>>;
+
+    /// The join of an event's variant.
+    ///
+    /// # Errors
+    /// NotFound.
+    fn join_of(&self, event: EventId) -> Result<Join>;
+
+    /// The numbers of these issues, of those that have one.
+    fn numbers(&self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, u64>>;
+
+    /// The issues that are shown and have variants like those of this one, the most alike first.
+    fn related(&self, issue: &IssueId) -> Result<Vec<RelatedIssue>>;
 
     /// Keeps the record of an attachment, whose file is in place; its `id` is given here. One that the event has
     /// already changes nothing.
@@ -305,8 +320,10 @@ pub(crate) struct NewEvent {
     pub(crate) event: Event,
     /// The variant that an issue of Crashvault 1 would know it by: where that has joined one, it goes before `join`.
     pub(crate) legacy: Option<VariantKey>,
-    /// Its variant, the issue proposed for it, and why; recorded only if the variant is new.
+    /// Its variant, the issue it would found, and why; recorded only if the variant is new.
     pub(crate) join: Join,
+    /// What of it is compared with known variants, if it may join the issue of one that it is like.
+    pub(crate) traits: Option<Traits>,
     /// When the vault received it; its time if the sender gave none.
     pub(crate) received_at: Timestamp,
     /// The process that captured it: the uuid of its set of segments.
@@ -331,6 +348,7 @@ pub(crate) struct Packed {
     pub(crate) time: Timestamp,
     pub(crate) legacy: Option<VariantKey>,
     pub(crate) join: Join,
+    pub(crate) traits: Option<Traits>,
     pub(crate) received_at: Timestamp,
     pub(crate) process: [u8; 16],
     pub(crate) sequence: u64,
@@ -350,10 +368,11 @@ pub(crate) enum Contents {
 impl Packed {
     /// About how much memory it takes.
     pub(crate) fn bytes(&self) -> usize {
+        let traits = self.traits.as_ref().map_or(0, Traits::bytes);
         match &self.contents {
-            Contents::Parts(parts) => parts.bytes(),
+            Contents::Parts(parts) => parts.bytes() + traits,
             #[cfg(test)]
-            Contents::Whole(_) => 0,
+            Contents::Whole(_) => traits,
         }
     }
 
@@ -364,6 +383,7 @@ impl Packed {
             time: new.time(),
             legacy: new.legacy,
             join: new.join,
+            traits: new.traits,
             received_at: new.received_at,
             process: new.process,
             sequence: new.sequence,
@@ -504,6 +524,23 @@ pub struct ValueCount {
     /// How many of the issue's events have it.
     pub count: u64,
 }
+
+/// An issue that has a variant like one of another issue, though not so that they were found to be one.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RelatedIssue {
+    /// The issue.
+    pub issue: Issue,
+    /// How alike the two variants are, from 0 to 1.
+    pub score: f64,
+    /// Its variant.
+    pub variant: VariantKey,
+    /// The variant of the issue that was asked for.
+    pub is_like: VariantKey,
+}
+
+/// Variants of an issue whose likes are looked for, the newest.
+const RELATED_FROM_MAX: usize = 16;
 
 /// What a vault holds, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod gist;
 mod ground;
 mod issue_sql;
 mod legacy;
+mod likeness;
 mod meter;
 mod names;
 mod open;
@@ -49,7 +50,8 @@ use rusqlite::Connection;
 use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
     EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent,
-    Packed, Place, Plan, Record, Retired, Store, StoreStats, StoredEvent, Tally, ValueCount,
+    Packed, Place, Plan, Record, RelatedIssue, Retired, Store, StoreStats, StoredEvent, Tally,
+    ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
@@ -317,6 +319,22 @@ impl Store for SqliteStore {
 
     fn joins(&self, issue: &IssueId) -> Result<Vec<Join>> {
         read::joins(&self.conn, issue).map_err(self.named("list joins"))
+    }
+
+    fn join_of(&self, event: EventId) -> Result<Join> {
+        let found = read::join_of(&self.conn, event).map_err(self.named("explain"))?;
+        found.ok_or_else(|| {
+            let message = format!("no event {event}");
+            Error::new(ErrorKind::NotFound, "explain", message)
+        })
+    }
+
+    fn numbers(&self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, u64>> {
+        read::issue_numbers(&self.conn, issues).map_err(self.named("explain"))
+    }
+
+    fn related(&self, issue: &IssueId) -> Result<Vec<RelatedIssue>> {
+        self.at_once("find related", |conn| likeness::related(conn, issue))
     }
 
     fn attach(&mut self, attachment: &Attachment, count_max: usize) -> Result<Attachment> {

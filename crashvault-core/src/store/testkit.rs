@@ -5,6 +5,7 @@
 mod counting;
 mod decisions;
 mod leaving;
+mod likeness;
 mod reactions;
 mod sampling;
 mod searching;
@@ -16,6 +17,7 @@ use crate::event::Level;
 pub(super) use counting::*;
 pub(super) use decisions::*;
 pub(super) use leaving::*;
+pub(super) use likeness::*;
 pub(super) use reactions::*;
 pub(super) use sampling::*;
 pub(super) use searching::*;
@@ -140,6 +142,15 @@ macro_rules! conformance {
             what_was_deleted_is_not_found
             words_are_the_same_in_every_script
             large_conditions_are_answered
+            a_variant_joins_the_issue_of_those_it_is_like
+            what_was_compared_is_kept_with_the_join
+            a_founded_issue_tells_what_was_nearest
+            what_has_no_traits_joins_nothing
+            projects_are_compared_apart
+            a_variant_known_from_before_is_compared_from_its_next_event_on
+            a_join_by_likeness_outlives_a_release
+            related_issues_are_the_most_alike_first
+            the_same_events_in_the_same_order_make_the_same_issues
             a_rebuild_comes_to_the_same
             searches_find_what_looking_at_each_event_finds
         }
@@ -184,6 +195,7 @@ pub(crate) fn new_event(event: u32, variant: u8) -> NewEvent {
         event: made,
         legacy: None,
         join,
+        traits: None,
         received_at: time(i64::from(event) + 1),
         process: [1; 16],
         sequence: event.into(),

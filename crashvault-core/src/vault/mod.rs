@@ -63,6 +63,8 @@ mod symbols;
 mod v1;
 #[cfg(feature = "store")]
 mod webhooks;
+#[cfg(feature = "store")]
+mod why;
 
 #[cfg(feature = "store")]
 pub use archive::{

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{Exported, Record, Residue, StoredEvent};
 use super::derive::{Deriver, Item, shelf};
+use super::likeness::Likeness;
 use super::names::Names;
 use super::payload::{Decoder, Encoder, Parts};
 use super::read::{self, signed, unsigned};
@@ -307,12 +308,14 @@ fn restore_events(
         }
     }
     let mut deriver = Deriver::new(conn, Side::Live, names);
+    let likeness = Likeness::new(conn);
     let mut restored = 0;
     for (project, stored, parts) in &packed {
         if is_known(conn, stored.event.event_id)? {
             continue;
         }
         let variant = known_variant(conn, project, &stored.variant)?;
+        likeness.remember(variant, &stored.event)?;
         let stacks = write::stacks(conn, encoder, &mut deriver, &parts.payload.stacks)?;
         let item = insert(conn, stored, parts, stacks, variant, &moves)?;
         deriver.add(&item)?;

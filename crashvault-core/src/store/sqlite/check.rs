@@ -2,14 +2,15 @@
 
 use rusqlite::{Connection, ErrorCode, Row};
 
+use super::likeness::is_named;
 use super::payload::Decoder;
-use super::records::{ActivityRow, EventRow, JoinRow};
+use super::records::{ActivityRow, ComparisonRow, EventRow, JoinRow, SketchRow};
 
 /// Findings of one kind that are named; the rest are counted.
 const FINDINGS_MAX: usize = 20;
 
 /// Each lists rows that should not exist, as one text each.
-const CONTRADICTIONS: [&str; 12] = [
+const CONTRADICTIONS: [&str; 14] = [
     "SELECT 'row ' || coalesce(rowid, '?') || ' of ' || \"table\" || ' names a missing row of ' || parent
      FROM pragma_foreign_key_check",
     "SELECT 'event ' || lower(hex(e.event_id)) || ' has no payload' FROM event e
@@ -39,6 +40,12 @@ const CONTRADICTIONS: [&str; 12] = [
      WHERE NOT EXISTS (SELECT 1 FROM derived_value v WHERE v.id = c.value)",
     "SELECT 'issue #' || i.number || ' names a last event that is missing' FROM derived_issue i
      WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.event_id = i.last_event)",
+    "SELECT 'a variant that is compared, ' || b.sketch || ', is missing' FROM derived_bearer b
+     WHERE NOT EXISTS (SELECT 1 FROM variant_sketch s WHERE s.id = b.sketch)",
+    "SELECT 'a name is said to be in ' || s.issues || ' issues and is in ' || t.issues
+     FROM (SELECT n.project, i.name, count(*) AS issues FROM derived_issue_name i
+         JOIN issue_number n ON n.number = i.issue GROUP BY n.project, i.name) t
+     JOIN derived_spread s ON s.project = t.project AND s.name = t.name WHERE s.issues <> t.issues",
     "SELECT 'the sums say ' || events || ' events and ' || payload_bytes || ' payload bytes, there are '
          || (SELECT count(*) FROM event) || ' and '
          || (SELECT coalesce(sum(length(data)), 0) FROM event_payload)
@@ -60,6 +67,9 @@ pub(super) fn check(conn: &Connection, decoder: &Decoder) -> rusqlite::Result<Ve
     }
     collect(&mut findings, event_findings(&transaction));
     collect(&mut findings, join_findings(&transaction));
+    collect(&mut findings, sketch_findings(&transaction));
+    collect(&mut findings, comparison_findings(&transaction));
+    collect(&mut findings, function_findings(&transaction));
     collect(&mut findings, activity_findings(&transaction));
     collect(&mut findings, stack_findings(&transaction, decoder));
     collect(&mut findings, payload_findings(&transaction, decoder));
@@ -142,6 +152,53 @@ fn join_findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
                 row.get::<_, i64>(8)?,
                 join.issue
             ));
+        }
+    }
+    Ok(found)
+}
+
+fn sketch_findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut all = conn.prepare("SELECT variant, sketch, crc FROM variant_sketch")?;
+    let mut rows = all.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let sketch = SketchRow {
+            variant: row.get(0)?,
+            sketch: row.get_ref(1)?.as_blob().unwrap_or_default(),
+        };
+        if i64::from(sketch.crc()) != row.get::<_, i64>(2)? {
+            let variant = sketch.variant;
+            found.push(format!("what is compared of variant {variant} is damaged"));
+        }
+    }
+    Ok(found)
+}
+
+fn comparison_findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut all = conn.prepare("SELECT variant, comparison, crc FROM variant_comparison")?;
+    let mut rows = all.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let comparison = ComparisonRow {
+            variant: row.get(0)?,
+            comparison: row.get_ref(1)?.as_str().unwrap_or_default(),
+        };
+        if i64::from(comparison.crc()) != row.get::<_, i64>(2)? {
+            let variant = comparison.variant;
+            found.push(format!("how variant {variant} compared is damaged"));
+        }
+    }
+    Ok(found)
+}
+
+fn function_findings(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut all = conn.prepare("SELECT name, text FROM function_name")?;
+    let mut rows = all.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name = row.get(0)?;
+        if !is_named(name, row.get_ref(1)?.as_str().unwrap_or_default()) {
+            found.push(format!("function {name} is not what its hash says"));
         }
     }
     Ok(found)

@@ -13,7 +13,7 @@ use super::side::Side;
 use crate::error::Error;
 
 /// Ground records: a name, then rows in the order of their keys.
-const GROUND: [(&str, &str); 11] = [
+const GROUND: [(&str, &str); 14] = [
     ("project", "SELECT id, name FROM project ORDER BY id"),
     (
         "issue_number",
@@ -22,6 +22,18 @@ const GROUND: [(&str, &str); 11] = [
     (
         "variant_join",
         "SELECT id, project, variant, issue, reason, parts, algorithm, joined_at FROM variant_join ORDER BY id",
+    ),
+    (
+        "variant_sketch",
+        "SELECT id, variant, sketch FROM variant_sketch ORDER BY id",
+    ),
+    (
+        "variant_comparison",
+        "SELECT variant, comparison FROM variant_comparison ORDER BY variant",
+    ),
+    (
+        "function_name",
+        "SELECT name, text FROM function_name ORDER BY name",
     ),
     (
         "event",
@@ -56,7 +68,7 @@ const GROUND: [(&str, &str); 11] = [
 ];
 
 /// Derived state, likewise.
-const DERIVED: [(&str, &str); 13] = [
+const DERIVED: [(&str, &str); 17] = [
     ("placement", "SELECT event, issue, time, is_moved FROM derived_placement ORDER BY event"),
     (
         "shelf",
@@ -88,6 +100,10 @@ const DERIVED: [(&str, &str); 13] = [
     ("posting", "SELECT stack, document FROM derived_posting ORDER BY stack, document"),
     ("shelf_stack", "SELECT shelf, stack, first FROM derived_shelf_stack ORDER BY shelf, stack"),
     ("total", "SELECT events, payload_bytes, json_bytes FROM derived_total"),
+    ("bearer", "SELECT project, name, sketch FROM derived_bearer ORDER BY project, name, sketch"),
+    ("issue_name", "SELECT issue, name FROM derived_issue_name ORDER BY issue, name"),
+    ("spread", "SELECT project, name, issues FROM derived_spread ORDER BY project, name"),
+    ("compared", "SELECT project, issues FROM derived_compared ORDER BY project"),
     ("text", "SELECT term, doc, col, offset FROM temp.dump_text WHERE col <> 'term'"),
     (
         "term",

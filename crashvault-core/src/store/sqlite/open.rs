@@ -12,18 +12,24 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use super::Failed;
 use super::failure::failure;
 use super::payload::Decoder;
+use super::side::Side;
 use crate::error::{Error, ErrorKind, Result};
 
 /// "CVLT", in the file's header at offset 68: what tells a vault from any other SQLite file.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"CVLT");
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../migrations/0001.sql"),
     include_str!("../migrations/0002.sql"),
+    include_str!("../migrations/0003.sql"),
 ];
 
 /// The first format whose derived state is that of `derived.sql`; vaults of older ones get it made.
 const DERIVED_SINCE: u32 = 2;
+
+/// The first format that compares variants. Older ones know nothing yet that could be compared, so that the tables for it
+/// are empty.
+const LIKENESS_SINCE: u32 = 3;
 
 /// The newest format this version knows, kept in SQLite's `user_version`.
 pub(super) const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
@@ -321,6 +327,8 @@ fn migrate(conn: &mut Connection, path: &Path, found: u32) -> Result<()> {
                 Failed::Sql(source) => say(source),
                 Failed::Own(error) => error,
             })?;
+    } else if found < LIKENESS_SINCE {
+        Side::Live.create_likeness(&transaction).map_err(say)?;
     }
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)

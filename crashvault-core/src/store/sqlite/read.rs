@@ -19,7 +19,8 @@ use super::side::Side;
 use crate::error::Result;
 use crate::event::{EventId, Level};
 use crate::issue::{
-    Activity, ActivityId, Deed, HybridTime, Issue, IssueId, IssueState, Join, Status, VariantKey,
+    Activity, ActivityId, Comparison, Deed, HybridTime, Issue, IssueId, IssueState, Join, Status,
+    VariantKey,
 };
 use crate::time::Timestamp;
 
@@ -326,15 +327,45 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<RawEvent> {
 
 pub(super) fn joins(conn: &Connection, issue: &IssueId) -> rusqlite::Result<Vec<Join>> {
     conn.prepare_cached(
-        "SELECT j.variant, p.name, j.joined_at, j.reason, j.parts, j.algorithm
+        "SELECT j.variant, p.name, j.joined_at, j.reason, j.parts, j.algorithm, c.comparison
          FROM variant_join j JOIN project p ON p.id = j.project
+         LEFT JOIN variant_comparison c ON c.variant = j.id
          WHERE j.issue = (SELECT number FROM issue_number WHERE issue = ?1) ORDER BY j.id",
     )?
     .query_map([issue.as_bytes()], |row| join_row(row, *issue))?
     .collect()
 }
 
-/// Variant, project, time, reason, parts, algorithm.
+/// The join of an event's variant.
+pub(super) fn join_of(conn: &Connection, event: EventId) -> rusqlite::Result<Option<Join>> {
+    conn.prepare_cached(
+        "SELECT j.variant, p.name, j.joined_at, j.reason, j.parts, j.algorithm, c.comparison, n.issue
+         FROM event e JOIN variant_join j ON j.id = e.variant JOIN project p ON p.id = j.project
+         JOIN issue_number n ON n.number = j.issue
+         LEFT JOIN variant_comparison c ON c.variant = j.id
+         WHERE e.event_id = ?1",
+    )?
+    .query_row([event.as_bytes()], |row| {
+        join_row(row, IssueId::from_bytes(row.get(7)?))
+    })
+    .optional()
+}
+
+/// The numbers of those of these issues that have one.
+pub(super) fn issue_numbers(
+    conn: &Connection,
+    issues: &[IssueId],
+) -> rusqlite::Result<BTreeMap<IssueId, u64>> {
+    let mut numbers = BTreeMap::new();
+    for issue in issues {
+        if let Some(number) = number(conn, issue)? {
+            numbers.insert(*issue, unsigned(number)?);
+        }
+    }
+    Ok(numbers)
+}
+
+/// Variant, project, time, reason, parts, algorithm, comparison.
 pub(super) fn join_row(row: &Row<'_>, issue: IssueId) -> rusqlite::Result<Join> {
     let variant = VariantKey::from_bytes(row.get(0)?);
     let project: String = row.get(1)?;
@@ -342,6 +373,11 @@ pub(super) fn join_row(row: &Row<'_>, issue: IssueId) -> rusqlite::Result<Join> 
     join.reason = row.get(3)?;
     join.parts = parts(&row.get::<_, String>(4)?)?;
     join.algorithm = row.get(5)?;
+    let comparison: Option<String> = row.get(6)?;
+    // One that is damaged is told by `check`, and keeps nothing else from being read.
+    let comparison = comparison.and_then(|text| serde_json::from_str(&text).ok());
+    let comparison = comparison.and_then(|value| Comparison::from_value(&value).ok());
+    join.comparison = comparison.map(Box::new);
     Ok(join)
 }
 
@@ -501,7 +537,7 @@ pub(super) fn values(
     .collect()
 }
 
-fn parts(json: &str) -> rusqlite::Result<Vec<String>> {
+pub(super) fn parts(json: &str) -> rusqlite::Result<Vec<String>> {
     serde_json::from_str(json).map_err(|source| unreadable(4, source))
 }
 

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::derive::Deriver;
 use super::ground::{self, Damaged, Owned};
+use super::likeness::{self, Bearer};
 use super::names::Names;
 use super::payload::Decoder;
 use super::side::{Side, TABLES};
@@ -18,6 +19,9 @@ use crate::event::EventId;
 
 /// Events taken in by one transaction: others wait to write for so long.
 const STEP_EVENTS: usize = 4096;
+
+/// Variants taken in by one transaction.
+const STEP_VARIANTS: usize = 1024;
 
 /// How often a rebuild begins anew because events left their places meanwhile.
 const ATTEMPTS_MAX: usize = 3;
@@ -110,6 +114,8 @@ struct Aside {
     names: Names,
     removals: i64,
     reached: i64,
+    /// The last sketch of a variant that was taken in.
+    sketches_reached: i64,
     moves: HashMap<EventId, i64>,
     stacks: HashSet<i64>,
     /// Issues that do not show their newest event yet.
@@ -136,6 +142,7 @@ impl Aside {
             names: Names::default(),
             removals: removals(conn)?,
             reached: 0,
+            sketches_reached: 0,
             // The last one of an event counts.
             moves: act::moves(conn)?.into_iter().collect(),
             stacks: HashSet::new(),
@@ -159,6 +166,15 @@ impl Aside {
             self.derive(&transaction, &events)?;
             transaction.commit()?;
         }
+        loop {
+            let bearers = likeness::bearers(conn, self.sketches_reached, STEP_VARIANTS)?;
+            if bearers.is_empty() {
+                break;
+            }
+            let transaction = write::begin(conn)?;
+            self.derive_likeness(&transaction, &bearers)?;
+            transaction.commit()?;
+        }
         while !self.faceless.is_empty() {
             let transaction = write::begin(conn)?;
             self.put_faces(&transaction, decoder, STEP_EVENTS)?;
@@ -175,6 +191,13 @@ impl Aside {
                 break;
             }
             self.derive(transaction, &events)?;
+        }
+        loop {
+            let bearers = likeness::bearers(transaction, self.sketches_reached, STEP_VARIANTS)?;
+            if bearers.is_empty() {
+                break;
+            }
+            self.derive_likeness(transaction, &bearers)?;
         }
         self.put_faces(transaction, decoder, usize::MAX)?;
         self.add_residue(transaction)?;
@@ -219,6 +242,18 @@ impl Aside {
         let touched = deriver.finish()?;
         self.faceless.extend(touched.iter().map(|(issue, _)| issue));
         self.reached = events.last().map_or(self.reached, |owned| owned.sequence);
+        Ok(())
+    }
+
+    fn derive_likeness(
+        &mut self,
+        transaction: &Transaction<'_>,
+        bearers: &[Bearer],
+    ) -> rusqlite::Result<()> {
+        for bearer in bearers {
+            likeness::derive(transaction, self.side, bearer)?;
+            self.sketches_reached = bearer.id;
+        }
         Ok(())
     }
 

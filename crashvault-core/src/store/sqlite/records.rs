@@ -59,6 +59,30 @@ impl JoinRow<'_> {
     }
 }
 
+/// Of a row of `variant_sketch`.
+pub(super) struct SketchRow<'r> {
+    pub(super) variant: i64,
+    pub(super) sketch: &'r [u8],
+}
+
+impl SketchRow<'_> {
+    pub(super) fn crc(&self) -> u32 {
+        crc(&[&self.variant.to_le_bytes(), self.sketch])
+    }
+}
+
+/// Of a row of `variant_comparison`.
+pub(super) struct ComparisonRow<'r> {
+    pub(super) variant: i64,
+    pub(super) comparison: &'r str,
+}
+
+impl ComparisonRow<'_> {
+    pub(super) fn crc(&self) -> u32 {
+        crc(&[&self.variant.to_le_bytes(), self.comparison.as_bytes()])
+    }
+}
+
 /// Of a row of `activity`, its columns in order without the sequence.
 pub(super) struct ActivityRow<'r> {
     pub(super) id: &'r [u8],

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use rusqlite::Connection;
 
 const DERIVED: &str = include_str!("../migrations/derived.sql");
+/// What derived state has since format 3.
+const DERIVED_LIKENESS: &str = include_str!("../migrations/derived_likeness.sql");
 
 /// The tables of derived state.
-pub(super) const TABLES: [&str; 14] = [
+pub(super) const TABLES: [&str; 18] = [
     "text",
     "stack_text",
     "placement",
@@ -22,6 +24,10 @@ pub(super) const TABLES: [&str; 14] = [
     "issue_user",
     "hour",
     "total",
+    "bearer",
+    "issue_name",
+    "spread",
+    "compared",
 ];
 
 /// Which tables are meant by `derived_…`.
@@ -46,8 +52,14 @@ impl Side {
     pub(super) fn create(self, conn: &Connection, generation: i64) -> rusqlite::Result<()> {
         let sql = DERIVED.replace("generation_", &format!("generation{generation}_"));
         match self {
-            Self::Live => conn.execute_batch(&sql),
-            Self::Rebuilt => conn.execute_batch(&sql.replace("derived_", "rebuilt_")),
+            Self::Live => conn.execute_batch(&sql)?,
+            Self::Rebuilt => conn.execute_batch(&sql.replace("derived_", "rebuilt_"))?,
         }
+        self.create_likeness(conn)
+    }
+
+    /// Makes the tables that a vault of format 2 lacks.
+    pub(super) fn create_likeness(self, conn: &Connection) -> rusqlite::Result<()> {
+        conn.execute_batch(&self.sql(DERIVED_LIKENESS))
     }
 }

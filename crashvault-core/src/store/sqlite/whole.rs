@@ -33,13 +33,15 @@ pub(super) fn records(
 fn all(conn: &Connection, decoder: &Decoder, put: Put<'_>) -> Result<u64, Failed> {
     put_issues(conn, None, put)?;
     let mut joins = conn.prepare(
-        "SELECT j.variant, p.name, j.joined_at, j.reason, j.parts, j.algorithm, n.issue, n.number
+        "SELECT j.variant, p.name, j.joined_at, j.reason, j.parts, j.algorithm, c.comparison, n.issue,
+             n.number
          FROM variant_join j JOIN project p ON p.id = j.project
-         JOIN issue_number n ON n.number = j.issue ORDER BY j.id",
+         JOIN issue_number n ON n.number = j.issue
+         LEFT JOIN variant_comparison c ON c.variant = j.id ORDER BY j.id",
     )?;
     let joins = joins.query_map([], |row| {
-        let join = read::join_row(row, IssueId::from_bytes(row.get(6)?))?;
-        Ok((unsigned(row.get(7)?)?, join))
+        let join = read::join_row(row, IssueId::from_bytes(row.get(7)?))?;
+        Ok((unsigned(row.get(8)?)?, join))
     })?;
     for join in joins {
         let (number, join) = join?;

@@ -7,14 +7,16 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::super::{Batch, Committed, Contents, Outcome, Packed};
 use super::derive::{Deriver, Item, SEQUENCE_MAX};
+use super::likeness::{self, Likeness};
 use super::names::Names;
 use super::payload::{CODEC_APART, Encoder, PackedStack, Parts, Payload};
 use super::read::{signed, unsigned};
 use super::records::{EventRow, JoinRow};
 use super::side::Side;
-use super::{Failed, react};
+use super::{Failed, ground, react};
 use crate::error::{Error, ErrorKind};
 use crate::event::read_frames;
+use crate::group::{self, Sketch, Traits};
 use crate::issue::{IssueId, Join, VariantKey};
 
 pub(super) fn commit(
@@ -140,6 +142,7 @@ struct Keeper<'a> {
     projects: HashMap<&'a str, i64>,
     variants: HashMap<(i64, VariantKey), Joined>,
     deriver: Deriver<'a, 'a>,
+    likeness: Likeness<'a>,
     in_batch: HashMap<[u8; 16], i64>,
     has_tombstones: bool,
     committed: Committed,
@@ -149,6 +152,8 @@ struct Keeper<'a> {
 struct Joined {
     join: i64,
     issue: i64,
+    /// Whether what of it is compared is known.
+    is_sketched: bool,
 }
 
 impl<'a> Keeper<'a> {
@@ -167,6 +172,7 @@ impl<'a> Keeper<'a> {
             projects: HashMap::new(),
             variants: HashMap::new(),
             deriver: Deriver::new(transaction, Side::Live, names),
+            likeness: Likeness::new(transaction),
             in_batch: HashMap::new(),
             has_tombstones,
             committed: Committed::default(),
@@ -183,7 +189,7 @@ impl<'a> Keeper<'a> {
         let issues_before = self.committed.issues_new.len();
         let joined = match self.joined_legacy(project, new)? {
             Some(joined) => joined,
-            None => self.join(project, &new.join)?,
+            None => self.join(project, new)?,
         };
         let stacks = stacks(
             self.transaction,
@@ -257,14 +263,54 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// The issue a variant has joined; a new variant joins the one proposed.
-    fn join(&mut self, project: i64, join: &Join) -> rusqlite::Result<Joined> {
-        if let Some(joined) = self.joined(project, join.variant)? {
-            return Ok(joined);
-        }
-        let joined = self.record_join(project, join)?;
-        self.variants.insert((project, join.variant), joined);
+    /// The issue a variant has joined; a new variant joins that of those it is like, else it founds the one proposed.
+    fn join(&mut self, project: i64, new: &Packed) -> Result<Joined, Failed> {
+        let known = self.joined(project, new.join.variant)?;
+        let joined = match (known, &new.traits) {
+            (Some(joined), None) => return Ok(joined),
+            (Some(joined), Some(_)) if joined.is_sketched => return Ok(joined),
+            // It is known from before variants were compared, or from another vault.
+            (Some(joined), Some(traits)) => {
+                self.sketch(project, joined, traits, &Sketch::of(traits))?
+            }
+            (None, None) => self.found(project, &new.join)?,
+            (None, Some(traits)) => self.place(project, &new.join, traits)?,
+        };
+        self.variants.insert((project, new.join.variant), joined);
         Ok(joined)
+    }
+
+    fn place(&mut self, project: i64, join: &Join, traits: &Traits) -> Result<Joined, Failed> {
+        let sketch = Sketch::of(traits);
+        let (issue, comparison) = self.likeness.place(project, traits, &sketch)?;
+        let mut join = join.clone();
+        join.comparison = Some(comparison.into());
+        let joined = match issue {
+            None => self.found(project, &join)?,
+            Some(issue) => {
+                join.reason = group::SIMILAR.into();
+                Joined {
+                    join: put_join(self.transaction, project, issue, &join)?,
+                    issue,
+                    is_sketched: false,
+                }
+            }
+        };
+        self.sketch(project, joined, traits, &sketch)
+    }
+
+    fn sketch(
+        &mut self,
+        project: i64,
+        joined: Joined,
+        traits: &Traits,
+        sketch: &Sketch,
+    ) -> Result<Joined, Failed> {
+        self.likeness.keep(project, joined.join, traits, sketch)?;
+        Ok(Joined {
+            is_sketched: true,
+            ..joined
+        })
     }
 
     fn joined(&mut self, project: i64, variant: VariantKey) -> rusqlite::Result<Option<Joined>> {
@@ -275,12 +321,15 @@ impl<'a> Keeper<'a> {
         let found = self
             .transaction
             .prepare_cached(
-                "SELECT id, issue FROM variant_join WHERE project = ?1 AND variant = ?2",
+                "SELECT id, EXISTS (SELECT 1 FROM variant_sketch s WHERE s.variant = j.id)
+                 FROM variant_join j WHERE project = ?1 AND variant = ?2",
             )?
             .query_row(params![project, variant.as_bytes()], |row| {
+                let join = row.get(0)?;
                 Ok(Joined {
-                    join: row.get(0)?,
-                    issue: row.get(1)?,
+                    join,
+                    issue: ground::home(self.transaction, join)?,
+                    is_sketched: row.get(1)?,
                 })
             })
             .optional()?;
@@ -290,13 +339,17 @@ impl<'a> Keeper<'a> {
         Ok(found)
     }
 
-    fn record_join(&mut self, project: i64, join: &Join) -> rusqlite::Result<Joined> {
+    fn found(&mut self, project: i64, join: &Join) -> rusqlite::Result<Joined> {
         let (issue, is_new) = number(self.transaction, project, &join.issue)?;
         if is_new {
             self.committed.issues_new.push(unsigned(issue)?);
         }
         let id = put_join(self.transaction, project, issue, join)?;
-        Ok(Joined { join: id, issue })
+        Ok(Joined {
+            join: id,
+            issue,
+            is_sketched: false,
+        })
     }
 
     fn insert(
@@ -390,21 +443,26 @@ pub(super) fn put_join(
         algorithm: join.algorithm.into(),
         joined_at: join.joined_at.as_nanos(),
     };
-    conn.prepare_cached(
-        "INSERT INTO variant_join
-             (project, variant, issue, reason, parts, algorithm, joined_at, crc)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .insert(params![
-        row.project,
-        row.variant,
-        row.issue,
-        row.reason,
-        row.parts,
-        row.algorithm,
-        row.joined_at,
-        row.crc(),
-    ])
+    let id = conn
+        .prepare_cached(
+            "INSERT INTO variant_join
+                 (project, variant, issue, reason, parts, algorithm, joined_at, crc)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .insert(params![
+            row.project,
+            row.variant,
+            row.issue,
+            row.reason,
+            row.parts,
+            row.algorithm,
+            row.joined_at,
+            row.crc(),
+        ])?;
+    if let Some(comparison) = &join.comparison {
+        likeness::put_comparison(conn, id, comparison)?;
+    }
+    Ok(id)
 }
 
 fn parts(new: &Packed) -> Result<&Parts, Failed> {
