@@ -17,7 +17,7 @@ use crashvault::{
 use crashvault_tests::{copy_files, files_below, healthy, repository, skip};
 use serde_json::{Value, json};
 
-const NEWEST: u32 = 2;
+const NEWEST: u32 = 3;
 const NOW: &str = "2026-01-05T10:00:00Z";
 
 fn exemplar(format: u32) -> PathBuf {
@@ -302,9 +302,27 @@ fn update() {
         .iter()
         .map(|issue| shown(&vault, issue))
         .collect();
-    let expected = json!({"issues": issues, "events": event_lengths(&vault)});
+    let expected = json!({
+        "issues": issues,
+        "events": event_lengths(&vault),
+        "compared": compared(&vault),
+    });
     let text = serde_json::to_string_pretty(&expected).unwrap() + "\n";
     fs::write(to.join("expected.json"), text).unwrap();
+}
+
+/// What was decided about each variant, by its key.
+fn compared(vault: &Vault) -> Value {
+    let issues = issues(vault);
+    let whys = issues
+        .iter()
+        .map(|issue| vault.why(&IssueRef::Number(issue.number)).unwrap());
+    let variants = whys.flat_map(|why| why.variants);
+    let verdict = |variant: crashvault::issue::VariantWhy| {
+        let value = variant.to_value();
+        (variant.variant.to_string(), value["verdict"].clone())
+    };
+    Value::Object(variants.map(verdict).collect())
 }
 
 /// Of each event its issue and the length of its JSON.
@@ -322,12 +340,14 @@ fn event_lengths(vault: &Vault) -> BTreeMap<String, Value> {
 
 #[test]
 fn a_vault_of_the_second_format_opens_and_is_whole() {
-    if std::env::var_os("UPDATE").is_some() {
-        update();
-    }
-    let (home, mut vault) = check(2, 25);
+    check_second(2);
+}
+
+/// What the exemplars hold since the second format.
+fn check_second(format: u32) {
+    let (home, mut vault) = check(format, 25);
     let lengths = serde_json::to_value(event_lengths(&vault)).unwrap();
-    assert_eq!(lengths, expected(2)["events"]);
+    assert_eq!(lengths, expected(format)["events"]);
     assert_eq!(found(&vault, "labels[team]:payments"), [6]);
     assert_eq!(found(&vault, "is:regressed"), [11]);
     let archives = vault.archives().unwrap();
@@ -340,4 +360,50 @@ fn a_vault_of_the_second_format_opens_and_is_whole() {
     assert_eq!(content, "it began well\n".repeat(40).as_bytes());
     assert_eq!(vault.verify().unwrap(), [""; 0]);
     drop(home);
+}
+
+#[test]
+fn a_vault_of_the_second_format_learns_to_compare() {
+    let home = copy(2);
+    let mut vault = open(home.path());
+    let known: Vec<StoredEvent> = events(&vault);
+    let stored = known.iter().find(|stored| {
+        let joins = vault.joins(&stored.issue).unwrap();
+        joins[0].reason == "stack" && stored.event.exceptions.len() == 1
+    });
+    let stored = stored.expect("an event with a stack");
+    let mut again = stored.event.clone();
+    again.event_id = "44444444444444444444444444444444".parse().unwrap();
+    assert_eq!(
+        vault.add(again.clone()).unwrap().issue_number,
+        stored.issue_number
+    );
+    // The same, called from elsewhere.
+    again.event_id = "55555555555555555555555555555555".parse().unwrap();
+    let trace = again.exceptions[0].stacktrace.as_mut().unwrap();
+    let mut outer = trace.frames[0].clone();
+    outer.function = Some("another::way".into());
+    outer.in_app = Some(true);
+    trace.frames = [
+        &[outer],
+        &trace.frames[trace.frames.len().saturating_sub(4)..],
+    ]
+    .concat();
+    let added = vault.add(again).unwrap();
+    let why = vault.why_event(added.event_id).unwrap();
+    let numbers = (added.issue_number, why.variants[0].verdict.kind());
+    assert_eq!(numbers, (stored.issue_number, "similar"), "{why:?}");
+    assert_eq!(vault.verify().unwrap(), [""; 0]);
+    healthy(&vault);
+}
+
+#[test]
+fn a_vault_of_the_third_format_opens_and_is_whole() {
+    if std::env::var_os("UPDATE").is_some() {
+        update();
+    }
+    check_second(3);
+    let home = copy(3);
+    let vault = open(home.path());
+    assert_eq!(compared(&vault), expected(3)["compared"]);
 }

@@ -26,7 +26,10 @@ pub fn run(place: &Place, share: &Share, screen: &mut Screen) -> Result<Done, St
             written.map_err(|error| crashvault::Error::io("share", path, error))
         };
         Vault::write_file(path, share.force, write).map_err(refused)?;
-        screen.value(&file_value(path, "json"))?;
+        // The names chose among the keys of the page.
+        if !screen.has_choice() {
+            screen.value(&file_value(path, "json"))?;
+        }
         return Ok(Done::Well);
     }
     let format = match share.html {

@@ -1,8 +1,10 @@
 //! Enters: how a new variant was placed, and what was compared. Leaves: [`Comparison`], what is told of it to people.
 
+use super::PART_BYTES_MAX;
 use super::join::{Match, Placing};
 use super::similar::{Rarity, Subject, Weights, shared};
 use super::traits::{Name, Sketch};
+use crate::event::limits::cut;
 use crate::issue::{Alike, AlikeFunction, AlikePart, Comparison, IssueId, RunnerUp, VariantKey};
 
 /// What an explanation asks of whoever knows the variants.
@@ -48,7 +50,7 @@ fn alike<S: Sides>(
         let functions = of.functions.iter().zip(weighed).zip(matched);
         let function = |((name, weight), is_matched): ((&Name, f64), bool)| {
             Ok(AlikeFunction {
-                name: sides.function(*name)?,
+                name: cut(&sides.function(*name)?, PART_BYTES_MAX).into_owned(),
                 weight: rounded(weight),
                 is_matched,
             })

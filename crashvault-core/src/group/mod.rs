@@ -50,8 +50,8 @@ use names::Language;
 /// The version of the rules in this room; it changes when an event's key may.
 pub(crate) const ALGORITHM: u32 = 2;
 
-/// Longest part that is shown, in bytes; the key is made of the whole.
-const PART_BYTES_MAX: usize = 512;
+/// Longest part, and name of a function, that is shown, in bytes; keys and hashes are made of the whole.
+pub(crate) const PART_BYTES_MAX: usize = 512;
 /// What decided about a key that was made of a stack.
 const STACK: &str = "stack";
 /// What decided about a variant that joined those that it is like.

@@ -199,6 +199,7 @@ impl VariantWhy {
     }
 
     /// Puts in the numbers of the issues it speaks of.
+    #[cfg(feature = "store")]
     pub(crate) fn put_numbers(&mut self, number: impl Fn(&IssueId) -> Option<u64>) {
         self.issue_number = number(&self.issue);
         let (Verdict::Similar(comparison) | Verdict::Founded(comparison)) = &mut self.verdict

@@ -13,10 +13,17 @@ const MARKS: &[&str] = &[
     "terminate called ",
     "libc++abi",
     "Assertion ",
-    "(): ",
-    "*** ",
+    "free(): ",
+    "alloc(): ",
+    "munmap_chunk(): ",
+    "malloc_consolidate(): ",
+    "mremap_chunk(): ",
+    "*** Error in `",
+    "*** stack smashing detected ***",
+    "*** buffer overflow detected ***",
     "corruption (",
     "corrupted size vs",
+    "corrupted double-linked list",
 ];
 
 pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
@@ -204,7 +211,8 @@ fn broken_heap(line: &str) -> Option<Exception> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::native::testing::{any_bytes, shown};
+    use crate::trace::native::testing::shown;
+    use crate::trace::shown::any_bytes;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {

@@ -32,13 +32,14 @@ const AT_ELSEWHERE: &[&str] = &[
 const UNHANDLED: &str = "Unhandled exception. ";
 
 pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
-    find_at(text, "at ", found);
+    find_at(text, "at ", at::places(text), found);
     if !text.contains("Exception") {
         return;
     }
     for words in AT_ELSEWHERE {
         let mut more = Vec::new();
-        find_at(text, words, &mut more);
+        let places = text.places_if(words, at::ends_as_call);
+        find_at(text, words, places, &mut more);
         super::keep_free(found, more);
     }
     let mut more = Vec::new();
@@ -58,10 +59,15 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
 }
 
 /// Stacks whose lines say `words` before each call.
-fn find_at(text: &Text<'_>, words: &'static str, found: &mut Vec<Trace>) {
+fn find_at(
+    text: &Text<'_>,
+    words: &'static str,
+    places: impl Iterator<Item = (usize, usize)>,
+    found: &mut Vec<Trace>,
+) {
     let mut read_until = 0;
     let word = words.trim_start();
-    for (number, column) in text.places_if(words, at::ends_as_call) {
+    for (number, column) in places {
         let column = column + words.len() - word.len();
         let line = text.line(number);
         let is_word = column == 0 || matches!(line.as_bytes()[column - 1], b' ' | b'\t');
@@ -597,7 +603,8 @@ fn is_passed(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::at::tests::{any_bytes_are_read, shown};
+    use super::super::at::tests::shown;
+    use super::super::shown::any_bytes;
     use super::*;
 
     #[track_caller]
@@ -782,9 +789,9 @@ mod tests {
 
     #[test]
     fn bytes_of_any_kind_are_read() {
-        any_bytes_are_read(find, INNER);
-        any_bytes_are_read(find, GROUP);
-        any_bytes_are_read(
+        any_bytes(find, INNER);
+        any_bytes(find, GROUP);
+        any_bytes(
             find,
             "x 1 é.E: y\nx 1   at A.<B>[c].D (E f) [0x1] in <a>:0\n   à A.B() dans a:1\n",
         );

@@ -430,7 +430,8 @@ fn short(line: &str) -> Option<Frame> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::at::tests::{any_bytes_are_read, shown};
+    use super::super::at::tests::shown;
+    use super::super::shown::any_bytes;
     use super::*;
 
     #[track_caller]
@@ -581,8 +582,8 @@ mod tests {
 
     #[test]
     fn bytes_of_any_kind_are_read() {
-        any_bytes_are_read(find, BOX);
-        any_bytes_are_read(
+        any_bytes(find, BOX);
+        any_bytes(
             find,
             "x 1 Unhandled exception: é\nx 1 #0  A.b\n  package:a/b.dart:1:2\n#01 abs 00a virt 0 _k+0\npackage:a/b.dart 1:2  c\n",
         );

@@ -316,8 +316,8 @@ mod tests {
 
     #[test]
     fn any_bytes_are_read() {
-        shown::any_bytes_are_read(find, PLAIN);
-        shown::any_bytes_are_read(
+        shown::any_bytes(find, PLAIN);
+        shown::any_bytes(
             find,
             "** (exit) a\n    ** (EXIT) b:\n        ** (KeyError) key\n            e.exs:20: A.b/1\n    e.exs:13: (file)\n",
         );

@@ -46,13 +46,24 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     }
 }
 
-/// Whether what stands behind a number is a call as gdb prints it; other tools number their frames too.
+/// Whether what stands behind a number is a call as gdb prints it; other tools number their frames too, and put
+/// the place in the brackets.
 fn is_call(call: &str) -> bool {
     let behind = leading_address(call).map_or(call, |(_, behind)| behind.trim_start());
     call.starts_with('<')
         || behind.starts_with("in ")
-        || behind.contains(" (")
         || behind.ends_with("()")
+        || behind
+            .match_indices(" (")
+            .take(16)
+            .any(|(at, mark)| is_arguments(&behind[at + mark.len()..]))
+}
+
+/// Nothing, or `name=`; what is long may be broken behind the bracket.
+fn is_arguments(text: &str) -> bool {
+    let name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '#' | '.' | '@');
+    let rest = text.trim_start_matches(name);
+    rest.is_empty() || text.starts_with(')') || (rest.starts_with('=') && rest.len() < text.len())
 }
 
 struct Stack<'t> {
@@ -412,7 +423,8 @@ fn lldb_frame(call: &str) -> Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::native::testing::{any_bytes, shown};
+    use crate::trace::native::testing::shown;
+    use crate::trace::shown::any_bytes;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
@@ -511,6 +523,7 @@ Program received signal SIGSEGV, Segmentation fault.
         check("    #0  0x7e9aa0a3fc  frame1\n", "");
         check("#0  heading\n", "");
         check("#0 main at a.c:1\n", "");
+        check("#0      Cart.total (package:shop/cart.dart:30:9)\n", "");
     }
 
     #[test]

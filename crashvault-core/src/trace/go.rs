@@ -348,7 +348,8 @@ fn file_and_line(place: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::native::testing::{any_bytes, shown};
+    use crate::trace::native::testing::shown;
+    use crate::trace::shown::any_bytes;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {

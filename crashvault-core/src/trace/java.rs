@@ -794,10 +794,27 @@ impl<'a, 't> Walk<'a, 't> {
                 .into_iter()
                 .map(|(_, exception)| exception)
                 .collect(),
-            threads: Vec::new(),
+            threads: failed_thread(self.text.line(self.start))
+                .into_iter()
+                .collect(),
             lines: start_with_announcement(self.text, self.start)..end,
         }
     }
+}
+
+/// The thread that the first line names; the main one goes without saying.
+fn failed_thread(line: &str) -> Option<Thread> {
+    let (_, rest) = line.split_once("Exception in thread \"")?;
+    let name = rest
+        .match_indices("\" ")
+        .take(16)
+        .find(|(at, mark)| Head::of_type(&rest[at + mark.len()..], Trust::Full).is_some())
+        .map(|(at, _)| &rest[..at])?;
+    (!matches!(name, "" | "main")).then(|| Thread {
+        name: Some(name.to_owned()),
+        crashed: Some(true),
+        ..Thread::default()
+    })
 }
 
 fn thread(name: &str, mut frames: Vec<Frame>) -> Thread {
@@ -839,7 +856,8 @@ fn start_with_announcement(text: &Text<'_>, start: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::at::tests::{any_bytes_are_read, shown};
+    use super::super::at::tests::shown;
+    use super::super::shown::any_bytes;
     use super::*;
 
     #[track_caller]
@@ -857,6 +875,19 @@ mod tests {
     }
 
     const CHAIN: &str = "Exception in thread \"main\" a.Outer: no cart\n\tat shop.Cart.total(Cart.java:30)\n\tat shop.App.main(App.java:5)\nCaused by: java.lang.NullPointerException\n\tat shop.Cart.price(Cart.java:12)\n\t... 1 more\n";
+
+    #[test]
+    fn a_thread_that_failed_has_its_name() {
+        let names = |text: &str| -> Vec<Option<String>> {
+            let mut found = Vec::new();
+            find(&Text::new(text), &mut found);
+            let threads = found.into_iter().flat_map(|trace| trace.threads);
+            threads.map(|thread| thread.name).collect()
+        };
+        let named = "x Exception in thread \"pool \"1\" a\" a.X: no\n\tat A.a(A.java:1)\n";
+        assert_eq!(names(named), [Some("pool \"1\" a".to_owned())]);
+        assert_eq!(names(CHAIN), []);
+    }
 
     #[test]
     fn a_cause_comes_before_what_it_caused() {
@@ -1131,8 +1162,8 @@ mod tests {
 
     #[test]
     fn bytes_of_any_kind_are_read() {
-        any_bytes_are_read(find, CHAIN);
-        any_bytes_are_read(
+        any_bytes(find, CHAIN);
+        any_bytes(
             find,
             "x | a.X: y\nx | \tat a.A.a(A.java:1)\nz\nx | \tSuppressed: b.Y\n1 x\n\tat a.A.a(A.kt:1) ~[a.jar:1]\n",
         );

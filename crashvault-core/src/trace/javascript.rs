@@ -40,7 +40,16 @@ fn find_uncaught(text: &Text<'_>, found: &mut Vec<Trace>) {
             continue;
         }
         let from = read_until.max(number.saturating_sub(4 * MESSAGE_LINES_MAX));
-        let caret = (from..number).find(|&above| is_caret(prefix.strip(text.line(above))));
+        let line = |number: usize| prefix.strip(text.line(number));
+        // The place stands above the source; a message may hold carets too.
+        let is_below_place = |&caret: &usize| {
+            caret >= from + 2
+                && is_caret(line(caret))
+                && at::split_number(line(caret - 2).trim_end()).is_some()
+        };
+        let mut above = from..number;
+        let caret = above.clone().rfind(is_below_place);
+        let caret = caret.or_else(|| above.rfind(|&above| is_caret(line(above))));
         if let Some(caret) = caret
             && let Some(trace) = Walk::new(text, prefix).thrown(caret, number)
         {
@@ -279,7 +288,15 @@ fn is_script(file: &str) -> bool {
         "eval code",
         ".coffee",
     ];
-    file.contains("://") || ends.iter().any(|end| file.ends_with(end))
+    has_scheme(file) || ends.iter().any(|end| file.ends_with(end))
+}
+
+/// `https://shop/cart.js`, not what merely holds an address.
+fn has_scheme(file: &str) -> bool {
+    let is_of_scheme =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+    file.split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(is_of_scheme))
 }
 
 struct Node {
@@ -843,7 +860,8 @@ fn script_alone(line: &str) -> Option<Frame> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::at::tests::{any_bytes_are_read, shown};
+    use super::super::at::tests::shown;
+    use super::super::shown::any_bytes;
     use super::*;
 
     #[track_caller]
@@ -1100,6 +1118,7 @@ mod tests {
             "meet at 10:30:15\n",
             "listening at http://localhost:8080\nlistening at http://localhost:8081\n",
             "mail me@example.org:25\nmail you@example.org:25\n",
+            "Linux version 6.1 (user@host) (https://example.org/x) Fri Jan 2 03:04:05\n",
             "git@github.com:a/b\nclone git@github.com:1\nimage@sha256:12\nproxy user@http://h:80\n",
             "a.X: y\n\tat a.A.a(A.java:1)\n\tat a.A.b(Native Method)\n\tat a.B.c (B.kt:12)\n",
             "A.B: x\n   at A.C.D(String x) in /a.cs:line 3\n   at A.C.E()\n",
@@ -1111,9 +1130,9 @@ mod tests {
 
     #[test]
     fn bytes_of_any_kind_are_read() {
-        any_bytes_are_read(find, CAUSE);
-        any_bytes_are_read(find, GROUP);
-        any_bytes_are_read(
+        any_bytes(find, CAUSE);
+        any_bytes(find, GROUP);
+        any_bytes(
             find,
             "x 1 E: é\nx 1 async*f@http://h/a.js line 2 > eval:1:2\nbaz\neval@[native code]\nx 1 @/a.js:1:2\n",
         );

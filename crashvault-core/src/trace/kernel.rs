@@ -326,7 +326,8 @@ fn frame(call: &str) -> Option<Frame> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::native::testing::{any_bytes, shown};
+    use crate::trace::native::testing::shown;
+    use crate::trace::shown::any_bytes;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {

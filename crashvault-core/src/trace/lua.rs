@@ -235,6 +235,6 @@ mod tests {
 
     #[test]
     fn any_bytes_are_read() {
-        shown::any_bytes_are_read(find, PLAIN);
+        shown::any_bytes(find, PLAIN);
     }
 }

@@ -13,12 +13,15 @@ mod at;
 mod csharp;
 mod dart;
 mod elixir;
+mod escaped;
 mod gdb;
 mod go;
+mod go_caught;
 mod java;
 mod javascript;
 mod kernel;
 mod lua;
+mod marks;
 mod native;
 mod perl;
 mod php;
@@ -77,6 +80,9 @@ const LANGUAGES: &[Language] = &[
     Language { find: gdb::find },
     Language { find: go::find },
     Language {
+        find: go_caught::find,
+    },
+    Language {
         find: rust_panic::find,
     },
     Language { find: kernel::find },
@@ -96,16 +102,65 @@ const LANGUAGES: &[Language] = &[
 
 /// All failures in `text`, in its order. Bytes that are no UTF-8 are replaced, colours of terminals taken out.
 pub(crate) fn parse(text: &[u8]) -> Vec<Trace> {
-    let text = readable(text);
-    let text = Text::new(&text);
-    let mut traces: Vec<Trace> = Vec::new();
-    for language in LANGUAGES {
-        let mut found = Vec::new();
-        (language.find)(&text, &mut found);
-        keep_free(&mut traces, found);
-    }
+    let text = escaped::without_docker(readable(text));
+    let mut text = Text::new(&text);
+    // Before the others, that would take a part of such a line for the whole.
+    let mut traces = find_escaped(&text, escaped::values);
+    text.take(traces.iter().map(|trace| trace.lines.clone()));
+    find_all(&mut text, &mut traces);
+    // Of lines without values the whole, unless the languages found their own there.
+    let more = find_escaped(&text, |line| match escaped::values(line).is_empty() {
+        true => vec![escaped::unescaped(line)],
+        false => Vec::new(),
+    });
+    keep_free(&mut traces, more);
     traces.truncate(TRACES_MAX);
     traces
+}
+
+/// Failures with frames in lines whose own line ends are escaped; `pieces` gives the texts of one.
+fn find_escaped(text: &Text<'_>, pieces: impl Fn(&str) -> Vec<String>) -> Vec<Trace> {
+    let mut traces: Vec<Trace> = Vec::new();
+    for line in escaped::lines(text) {
+        let mut found = pieces(text.line(line)).into_iter().flat_map(find_within);
+        if let Some(mut trace) = found.find(has_frames)
+            && traces.len() < TRACES_MAX
+        {
+            trace.lines = line..line + 1;
+            traces.push(trace);
+        }
+    }
+    traces
+}
+
+/// Failures in a text that was escaped, at most twice.
+fn find_within(piece: String) -> Vec<Trace> {
+    let mut traces = Vec::new();
+    find_all(&mut Text::new(&piece), &mut traces);
+    if traces.is_empty() && piece.contains("\\n") {
+        for value in escaped::values_or_all(&piece) {
+            if traces.is_empty() {
+                find_all(&mut Text::new(&value), &mut traces);
+            }
+        }
+    }
+    traces
+}
+
+fn has_frames(trace: &Trace) -> bool {
+    let mut exceptions = trace.exceptions.iter();
+    exceptions.any(|exception| exception.stacktrace.is_some())
+}
+
+fn find_all(text: &mut Text<'_>, traces: &mut Vec<Trace>) {
+    for language in LANGUAGES {
+        let mut found = Vec::new();
+        (language.find)(text, &mut found);
+        if !found.is_empty() {
+            keep_free(traces, found);
+            text.take(traces.iter().map(|trace| trace.lines.clone()));
+        }
+    }
 }
 
 fn readable(text: &[u8]) -> Cow<'_, str> {
@@ -158,6 +213,8 @@ fn keep_free(kept: &mut Vec<Trace>, found: Vec<Trace>) {
     *kept = merged;
 }
 
+#[cfg(test)]
+mod plain;
 #[cfg(test)]
 mod shown;
 #[cfg(test)]

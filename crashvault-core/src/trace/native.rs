@@ -1,7 +1,7 @@
 //! What the ways of printing native code share: numbered frames, names with signatures, places, addresses. Knows no
 //! report as a whole.
 
-use super::{Frame, Trace, rust};
+use super::{Frame, Trace, at, rust};
 use crate::event::{Exception, Stacktrace, Thread};
 use std::ops::Range;
 
@@ -54,23 +54,19 @@ pub(super) fn leading_number(text: &str) -> Option<(u64, &str)> {
     Some((text[..end].parse().ok()?, &text[end..]))
 }
 
-/// `path`, `path:line` or `path:line:column` into a frame; the path itself may hold colons.
+/// `path`, `path:line` or `path:line:column` into a frame; the path itself may hold colons. What native code prints where
+/// it knows no file or no line is none.
 pub(super) fn set_place(frame: &mut Frame, place: &str) {
-    let (rest, last) = rust::split_number(place);
-    let (path, line, column) = match rust::split_number(rest) {
-        (path, Some(line)) if last.is_some() => (path, Some(line), last),
-        _ => (rest, last, None),
-    };
-    if path.is_empty() || path == "<null>" {
-        return;
+    let mut read = Frame::default();
+    at::set_place(&mut read, place);
+    if read
+        .filename
+        .as_deref()
+        .is_some_and(|file| file != "<null>")
+    {
+        (frame.filename, frame.abs_path) = (read.filename, read.abs_path);
+        (frame.lineno, frame.colno) = (read.lineno.filter(|&line| line > 0), read.colno);
     }
-    frame.filename = Some(path.to_owned());
-    frame.abs_path = is_absolute(path).then(|| path.to_owned());
-    (frame.lineno, frame.colno) = (line.filter(|&line| line > 0), column);
-}
-
-fn is_absolute(path: &str) -> bool {
-    path.starts_with('/') || is_drive(path)
 }
 
 fn is_drive(path: &str) -> bool {
@@ -170,10 +166,11 @@ pub(super) fn without_signature(name: &str) -> &str {
     if name.starts_with("-[") || name.starts_with("+[") {
         return name;
     }
-    let name = match name.rsplit_once(" [clone ") {
-        Some((rest, _)) if name.ends_with(']') => rest,
-        _ => name,
-    };
+    let cloned = name.ends_with(']').then(|| name.rsplit_once(" [clone "));
+    let name = cloned.flatten().map_or(name, |(rest, _)| rest);
+    if !name.contains('(') {
+        return name;
+    }
     let Some(parameters) = parameters(name) else {
         return name;
     };
@@ -272,24 +269,6 @@ pub(super) mod testing {
             shown.push_str(&format!(" [{package}]"));
         }
         shown
-    }
-
-    /// A text that is cut anywhere, and one with any byte changed, is read without a panic.
-    pub(in crate::trace) fn any_bytes(find: Find, text: &str) {
-        let read = |text: &[u8]| {
-            let text = String::from_utf8_lossy(text);
-            find(&Text::new(&text), &mut Vec::new());
-        };
-        for end in 0..=text.len() {
-            read(&text.as_bytes()[..end]);
-            for byte in [b':', b' ', b'\n', b'(', b')', 0xff] {
-                let mut bytes = text.as_bytes().to_vec();
-                if let Some(changed) = bytes.get_mut(end) {
-                    *changed = byte;
-                }
-                read(&bytes);
-            }
-        }
     }
 }
 

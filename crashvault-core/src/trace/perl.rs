@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn any_bytes_are_read() {
-        shown::any_bytes_are_read(find, STACK);
-        shown::any_bytes_are_read(find, "é [error] boom at /srv/x.pm line 7, <F> line 2.\n");
+        shown::any_bytes(find, STACK);
+        shown::any_bytes(find, "é [error] boom at /srv/x.pm line 7, <F> line 2.\n");
     }
 }

@@ -392,8 +392,8 @@ mod tests {
 
     #[test]
     fn any_bytes_are_read() {
-        shown::any_bytes_are_read(find, CHAIN);
-        shown::any_bytes_are_read(
+        shown::any_bytes(find, CHAIN);
+        shown::any_bytes(
             find,
             "{\"exception\":\"[object] (E(code: 0): m at /a.php:1)\n[stacktrace]\n#0 {main}\n\"}",
         );

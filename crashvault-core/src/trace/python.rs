@@ -81,6 +81,16 @@ fn trace(exceptions: Vec<Exception>, lines: std::ops::Range<usize>) -> Trace {
     }
 }
 
+/// `Exception in thread Thread-1 (work):`, right above a traceback.
+fn failed_thread(line: &str) -> Option<Thread> {
+    let name = line.trim().strip_prefix("Exception in thread ")?;
+    Some(Thread {
+        name: Some(name.strip_suffix(':')?.to_owned()),
+        crashed: Some(true),
+        ..Thread::default()
+    })
+}
+
 /// An exception in the tree of causes and groups.
 struct Node {
     exception: Exception,
@@ -139,7 +149,13 @@ impl<'t> Tracebacks<'t> {
         let is_failure = exceptions
             .iter()
             .any(|one| one.ty.is_some() || one.stacktrace.is_some());
-        (is_failure.then(|| trace(exceptions, start..end)), end)
+        let above = line.checked_sub(1).filter(|&above| above >= free);
+        let thread = above.and_then(|above| failed_thread(prefix.strip(text.line(above))));
+        let read = is_failure.then(|| Trace {
+            threads: thread.into_iter().collect(),
+            ..trace(exceptions, start..end)
+        });
+        (read, end)
     }
 
     /// A line without the prefix of the log and the margin of a group; `None` outside the margin.
@@ -973,10 +989,16 @@ mod tests {
     }
 
     #[test]
-    fn threads_and_tasks_are_passed_over() {
+    fn threads_have_their_names_and_tasks_are_passed_over() {
         check(
             &format!("Exception in thread pool-1:\n{PLAIN}Exception in thread pool-2:\n{PLAIN}"),
-            &[PLAIN_SHOWN, "--", PLAIN_SHOWN],
+            &[
+                PLAIN_SHOWN,
+                "thread pool-1",
+                "--",
+                PLAIN_SHOWN,
+                "thread pool-2",
+            ],
         );
         check(
             &format!(
@@ -1201,7 +1223,7 @@ mod tests {
 
     #[test]
     fn any_bytes_are_read() {
-        shown::any_bytes_are_read(find, &format!("{PLAIN}\n{CAUSE}\n\n{GROUP}"));
-        shown::any_bytes_are_read(find, FAULT);
+        shown::any_bytes(find, &format!("{PLAIN}\n{CAUSE}\n\n{GROUP}"));
+        shown::any_bytes(find, FAULT);
     }
 }

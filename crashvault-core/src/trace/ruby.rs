@@ -16,9 +16,11 @@ const MESSAGE_LINES_MAX: usize = 64;
 
 pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     let mut next = 0;
-    for (line, column) in text.places(":in ") {
-        let quoted = &text.line(line)[column + ":in ".len()..];
-        if line < next || !quoted.starts_with(['`', '\'']) {
+    let mut marks: Vec<(usize, usize)> = text.places(":in `").collect();
+    marks.extend(text.places(":in '"));
+    marks.sort_unstable();
+    for (line, column) in marks {
+        if line < next {
             continue;
         }
         let (trace, end) = read(text, line, column, next);
@@ -545,11 +547,11 @@ mod tests {
 
     #[test]
     fn any_bytes_are_read() {
-        shown::any_bytes_are_read(
+        shown::any_bytes(
             find,
             &format!("{PLAIN}n.rb:3:in `f': b (E)\n\n    a\n    ^\n\tfrom x:1\n"),
         );
-        shown::any_bytes_are_read(
+        shown::any_bytes(
             find,
             "Traceback (most recent call last):\n\t1: from r.rb:3:in `<main>'\nr.rb:1:in `a': boom 12 (RuntimeError)\n",
         );

@@ -306,7 +306,8 @@ fn stack_of_error(text: &Text<'_>, prefix: Prefix<'_>, from: usize) -> (Vec<Fram
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::native::testing::{any_bytes, shown};
+    use crate::trace::native::testing::shown;
+    use crate::trace::shown::any_bytes;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {

@@ -341,7 +341,9 @@ fn frame(call: &str) -> Frame {
         rest = behind.trim_start();
         rest = rest.strip_prefix("in ").unwrap_or(rest);
     }
-    if let Some((before, _)) = rest.rsplit_once(" (BuildId:") {
+    if rest.ends_with(')')
+        && let Some((before, _)) = rest.rsplit_once(" (BuildId:")
+    {
         rest = before;
     }
     let (rest, module) = module(rest);
@@ -433,7 +435,8 @@ fn with_summary(text: &Text<'_>, prefix: Prefix<'_>, next: usize, end: usize) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::native::testing::{any_bytes, shown};
+    use crate::trace::native::testing::shown;
+    use crate::trace::shown::any_bytes;
 
     #[track_caller]
     fn check(text: &str, expected: &str) {

@@ -61,13 +61,13 @@ fn frame(frame: &Frame) -> String {
 }
 
 /// Every piece of a real text, cut anywhere and with any one byte changed, is read without a panic.
-pub(super) fn any_bytes_are_read(find: fn(&Text<'_>, &mut Vec<Trace>), text: &str) {
+pub(super) fn any_bytes(find: fn(&Text<'_>, &mut Vec<Trace>), text: &str) {
     let read = |bytes: &[u8]| find(&Text::new(&String::from_utf8_lossy(bytes)), &mut Vec::new());
     let mut bytes = text.as_bytes().to_vec();
     for at in 0..bytes.len() {
         read(&bytes[..at]);
         read(&bytes[at..]);
-        for changed in *b" \n:'(\xff" {
+        for changed in *b"\0 \n:9'().@\xff" {
             let before = std::mem::replace(&mut bytes[at], changed);
             read(&bytes);
             bytes[at] = before;

@@ -1,3 +1,4 @@
+use super::plain::PLAIN;
 use super::*;
 
 fn trace(language: &'static str, lines: Range<usize>) -> Trace {
@@ -178,4 +179,171 @@ fn own_texts_are_read_as_they_were_written() {
     ];
     let none: Vec<String> = Vec::new();
     assert_eq!(faults(OWN, &languages), Some(none));
+}
+
+/// The texts of the corpus, by name.
+fn own_texts() -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(OWN);
+    let paths = std::fs::read_dir(folder).expect("the corpus is here");
+    let mut paths: Vec<_> = paths
+        .map(|entry| entry.expect("a folder can be read").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "txt"))
+        .collect();
+    paths.sort();
+    let read = |path: &std::path::PathBuf| {
+        let name = path.file_stem().map(|name| name.to_string_lossy());
+        let text = std::fs::read_to_string(path).expect("a text");
+        (name.unwrap_or_default().into_owned(), text)
+    };
+    paths.iter().map(read).collect()
+}
+
+/// Traces with the line they begin in.
+pub(super) fn shown(traces: &[Trace], from: usize) -> Vec<String> {
+    let shown = traces.iter().map(|trace| {
+        let thrown = trace.exceptions.last();
+        let stack = thrown.and_then(|thrown| thrown.stacktrace.as_ref());
+        format!(
+            "{} {:?} {:?}: {:?}, {} exceptions, {} frames",
+            trace.language,
+            trace.lines.start + from..trace.lines.end + from,
+            thrown.and_then(|thrown| thrown.ty.as_ref()),
+            thrown.and_then(|thrown| thrown.value.as_ref()),
+            trace.exceptions.len(),
+            stack.map_or(0, |stack| stack.frames.len()),
+        )
+    });
+    shown.collect()
+}
+
+#[test]
+fn texts_between_each_other_are_read_as_alone() {
+    let texts = own_texts();
+    let alone: Vec<Vec<Trace>> = texts
+        .iter()
+        .map(|(_, text)| parse(text.as_bytes()))
+        .collect();
+    let mut wrong = Vec::new();
+    for (first, one) in texts.iter().zip(&alone) {
+        for (second, other) in texts.iter().zip(&alone) {
+            let joined = format!("{}\n\n{}", first.1, second.1);
+            let behind = first.1.lines().count() + 1 + usize::from(first.1.ends_with('\n'));
+            let mut expected = shown(one, 0);
+            expected.extend(shown(other, behind));
+            let read = shown(&parse(joined.as_bytes()), 0);
+            if read != expected {
+                wrong.push(format!(
+                    "{} {}: {read:#?} for {expected:#?}",
+                    first.0, second.0
+                ));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn each_text_is_of_its_language_alone() {
+    for (name, text) in own_texts() {
+        let languages: Vec<&str> = LANGUAGES
+            .iter()
+            .flat_map(|language| {
+                let mut found = Vec::new();
+                (language.find)(&Text::new(&text), &mut found);
+                found
+            })
+            .map(|trace| trace.language)
+            .collect();
+        let first = parse(text.as_bytes()).first().map(|trace| trace.language);
+        assert!(
+            languages.iter().all(|language| Some(*language) == first),
+            "{name}: {languages:?}"
+        );
+    }
+}
+
+#[test]
+fn what_tells_of_no_failure_has_no_trace() {
+    let all = PLAIN.concat();
+    for text in PLAIN.iter().copied().chain([all.as_str()]) {
+        assert_eq!(shown(&parse(text.as_bytes()), 0), [""; 0], "{text}");
+    }
+}
+
+/// How many bytes of lines the languages ask for, each once or more.
+fn asked(text: &str) -> usize {
+    let mut text = Text::new(text);
+    let mut traces = Vec::new();
+    find_all(&mut text, &mut traces);
+    text.asked.get()
+}
+
+/// Texts that begin what never ends, a line or a line's part each.
+fn hostile() -> Vec<String> {
+    let heads = [
+        "at ",
+        "@",
+        "#0",
+        "#0  f ()",
+        "** (",
+        "at a.B.c(D.java:1)",
+        "at f (a.js:1:2)",
+        "f@a.js:1:2",
+        "   at A.B() in a.cs:line 1",
+        "#0 f (package:a/b.dart:1:2)",
+        "package:a/b.dart 1:2  f",
+        "Error: x",
+        "java.lang.Error: x",
+        "goroutine 1 [running]:",
+        "pid: 1, tid: 2, name: a",
+        "  File \"a.py\", line 1, in f",
+        "Traceback (most recent call last):",
+        "^",
+        "Node.js v1",
+        "==1==ERROR: AddressSanitizer: a",
+        "Thread 0:",
+        "BUG: x",
+        "a.rb:1:in `f'",
+        "x at a.pl line 1.",
+        "thread 'a' panicked at a.rs:1:2:",
+        "PHP Fatal error: x",
+        "#0 {main}",
+        "{",
+        "",
+        "Caused by:",
+    ];
+    let heads = heads
+        .iter()
+        .chain(marks::MARKS)
+        .map(|head| (*head).to_owned());
+    let of_texts = own_texts().into_iter().flat_map(|(_, text)| {
+        let lines: Vec<&str> = text.lines().collect();
+        let half = lines.len() / 2;
+        [lines[..half].join("\n"), lines[half..].join("\n")]
+    });
+    heads.chain(of_texts).collect()
+}
+
+#[test]
+fn twice_the_text_is_twice_the_work() {
+    let mut wrong = Vec::new();
+    for part in hostile() {
+        for end in ["\n", " "] {
+            let part = format!("{part}{end}");
+            let times = 1 + 10_000 / part.len();
+            let (once, twice) = (asked(&part.repeat(times)), asked(&part.repeat(2 * times)));
+            if twice > once * 5 / 2 + 20_000 {
+                wrong.push(format!(
+                    "{once} {twice} {}",
+                    part.lines().next().unwrap_or_default()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

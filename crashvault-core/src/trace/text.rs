@@ -1,12 +1,28 @@
 //! Enters: a text. Leaves: its lines by number, where something stands in it, and lines without what a log wrote before them.
 
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use super::marks::{self, MARKS};
 use memchr::memmem;
+
+/// The same mark in one line.
+const PER_LINE_MAX: usize = 16;
 
 /// A text and where its lines are.
 pub(super) struct Text<'t> {
     text: &'t str,
     /// Where each line begins; the length of the text behind the last.
     starts: Vec<usize>,
+    /// Where each of [`MARKS`] stands.
+    marks: Vec<Vec<usize>>,
+    /// Lines that are read, in their order.
+    taken: Vec<Range<usize>>,
+    /// Where calls stand behind an `at`; several languages ask for them.
+    calls: OnceCell<Vec<usize>>,
+    /// Bytes of lines that were asked for.
+    #[cfg(test)]
+    pub(super) asked: std::cell::Cell<usize>,
 }
 
 impl<'t> Text<'t> {
@@ -16,7 +32,20 @@ impl<'t> Text<'t> {
         if starts.last() != Some(&text.len()) {
             starts.push(text.len());
         }
-        Self { text, starts }
+        Self {
+            text,
+            starts,
+            marks: marks::places(text.as_bytes()),
+            taken: Vec::new(),
+            calls: OnceCell::new(),
+            #[cfg(test)]
+            asked: std::cell::Cell::default(),
+        }
+    }
+
+    /// Marks in these lines are passed over from now on. The lines are in their order.
+    pub(super) fn take(&mut self, lines: impl Iterator<Item = Range<usize>>) {
+        self.taken = lines.collect();
     }
 
     /// How many lines there are.
@@ -31,6 +60,8 @@ impl<'t> Text<'t> {
             return "";
         };
         let line = &self.text[start..end];
+        #[cfg(test)]
+        self.asked.set(self.asked.get() + line.len());
         let line = line.strip_suffix('\n').unwrap_or(line);
         line.strip_suffix('\r').unwrap_or(line)
     }
@@ -43,7 +74,10 @@ impl<'t> Text<'t> {
 
     /// Whether `mark` stands anywhere.
     pub(super) fn contains(&self, mark: &str) -> bool {
-        memmem::find(self.text.as_bytes(), mark.as_bytes()).is_some()
+        match self.known(mark) {
+            Some(places) => !places.is_empty(),
+            None => memmem::find(self.text.as_bytes(), mark.as_bytes()).is_some(),
+        }
     }
 
     /// Where `mark` stands: the number of the line, and the byte within it. In the order of the text. A mark is within one
@@ -58,14 +92,49 @@ impl<'t> Text<'t> {
         mark: &'a str,
         keep: impl Fn(&[u8], usize) -> bool + 'a,
     ) -> impl Iterator<Item = (usize, usize)> + 'a {
-        let mut number = 0;
         let text = self.text.as_bytes();
-        memmem::find_iter(text, mark.as_bytes())
-            .filter(move |&at| keep(text, at))
-            .map(move |at| {
-                number = self.line_at(at, number);
-                (number, at - self.starts[number])
-            })
+        let known = self.known(mark);
+        let unknown = known.is_none().then(|| memmem::find_iter(text, mark));
+        let places = known
+            .into_iter()
+            .flatten()
+            .copied()
+            .chain(unknown.into_iter().flatten())
+            .filter(move |&at| keep(text, at));
+        self.free(places)
+    }
+
+    /// Where calls stand behind an `at`, as `find` finds them.
+    pub(super) fn calls<'a>(
+        &'a self,
+        find: impl FnOnce(&[u8]) -> Vec<usize>,
+    ) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let calls = self.calls.get_or_init(|| find(self.text.as_bytes()));
+        self.free(calls.iter().copied())
+    }
+
+    /// Places, in their order, by line and byte, without those in lines that are read. Of many in one line the first: reading
+    /// a line again for each of them would take the square of its length.
+    fn free<'a>(
+        &'a self,
+        places: impl Iterator<Item = usize> + 'a,
+    ) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let (mut number, mut of_line) = (0, 0);
+        let mut taken = self.taken.iter().peekable();
+        places.filter_map(move |at| {
+            let line = self.line_at(at, number);
+            of_line = if line == number { of_line + 1 } else { 1 };
+            number = line;
+            while taken.next_if(|lines| lines.end <= line).is_some() {}
+            let is_free = taken.peek().is_none_or(|lines| line < lines.start);
+            (is_free && of_line <= PER_LINE_MAX).then(|| (line, at - self.starts[line]))
+        })
+    }
+
+    /// The places of a mark that was looked for from the beginning.
+    fn known(&self, mark: &str) -> Option<&[usize]> {
+        let number = MARKS.iter().position(|known| *known == mark)?;
+        self.marks.get(number).map(Vec::as_slice)
     }
 
     /// The line that holds the byte `at`, which is not before line `from`: most are near it.

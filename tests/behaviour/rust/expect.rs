@@ -96,6 +96,8 @@ struct SeenIssue {
     issue: Issue,
     /// Of its first join.
     reason: String,
+    /// Of each join.
+    verdicts: Vec<&'static str>,
     activities: Vec<Activity>,
     hours: Vec<(Timestamp, u64)>,
     values: Vec<ValueCount>,
@@ -129,6 +131,11 @@ impl SeenIssue {
         let joins = vault.joins(&issue.id).expect("the issue has joins");
         Self {
             reason: joins[0].reason.clone(),
+            verdicts: {
+                let why = vault.why(&reference).expect("the issue tells why");
+                let variants = why.variants.iter();
+                variants.map(|variant| variant.verdict.kind()).collect()
+            },
             activities: vault
                 .activities(&reference)
                 .expect("the issue has activities"),
@@ -155,6 +162,7 @@ impl SeenIssue {
             "first_seen": issue.first_seen.to_string(),
             "last_seen": issue.last_seen.to_string(),
             "reason": self.reason,
+            "verdicts": self.verdicts,
             "is_regressed": issue.state.regression.is_some(),
             "activity_kinds": self.activities.iter().map(|activity| activity.deed.kind()).collect::<Vec<_>>(),
             "hours": self.hours.iter().map(|(hour, count)| json!([hour.to_string(), count])).collect::<Vec<_>>(),

@@ -20,8 +20,8 @@ CREATE TABLE variant_comparison (
     crc        INTEGER NOT NULL
 ) STRICT;
 
--- The functions that sketches name: `name` is the first 8 bytes of BLAKE3 of the text. They cannot be made again once
--- the events are gone.
+-- The functions that sketches name: `name` is the first 8 bytes of BLAKE3 of the text, which is kept up to 512 bytes.
+-- They cannot be made again once the events are gone.
 CREATE TABLE function_name (
     name INTEGER PRIMARY KEY,
     text TEXT NOT NULL

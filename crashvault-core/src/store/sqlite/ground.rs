@@ -147,6 +147,13 @@ pub(super) fn home(conn: &Connection, variant: i64) -> rusqlite::Result<i64> {
         .query_row([variant], |row| row.get(0))
 }
 
+/// The variants that have joined an issue, the newest first: what [`home`] is, from the other side.
+pub(super) fn at_home(conn: &Connection, issue: i64) -> rusqlite::Result<Vec<i64>> {
+    conn.prepare_cached("SELECT id FROM variant_join WHERE issue = ?1 ORDER BY id DESC")?
+        .query_map([issue], |row| row.get(0))?
+        .collect()
+}
+
 fn without_known(
     conn: &Connection,
     decoder: &Decoder,

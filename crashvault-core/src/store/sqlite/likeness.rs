@@ -13,8 +13,9 @@ use super::records::{ComparisonRow, SketchRow};
 use super::side::Side;
 use super::{Failed, ground};
 use crate::event::Event;
+use crate::event::limits::{CUT_MARK, cut};
 use crate::group::{
-    self, BEARERS_MAX, Known, Match, Name, Placing, Sides, Sketch, Traits, WEIGHTS,
+    self, BEARERS_MAX, Known, Match, Name, PART_BYTES_MAX, Placing, Sides, Sketch, Traits, WEIGHTS,
 };
 use crate::issue::{Comparison, IssueId, VariantKey};
 
@@ -257,7 +258,7 @@ fn put_functions(conn: &Connection, traits: &Traits, sketch: &Sketch) -> rusqlit
     let mut put =
         conn.prepare_cached("INSERT OR IGNORE INTO function_name (name, text) VALUES (?1, ?2)")?;
     for (name, text) in sketch.functions.iter().zip(&traits.functions) {
-        put.execute(params![number(*name), text])?;
+        put.execute(params![number(*name), cut(text, PART_BYTES_MAX)])?;
     }
     Ok(())
 }
@@ -285,9 +286,9 @@ fn number(name: Name) -> i64 {
     name.0.cast_signed()
 }
 
-/// Whether a text is that of its name.
+/// Whether a text is that of its name. Of one that was cut nobody can tell.
 pub(super) fn is_named(name: i64, text: &str) -> bool {
-    number(Name::of(text)) == name
+    number(Name::of(text)) == name || text.ends_with(CUT_MARK)
 }
 
 /// A variant on its way into the index.
@@ -373,7 +374,7 @@ pub(super) fn related(conn: &Connection, issue: &IssueId) -> Result<Vec<RelatedI
     let likeness = Likeness::new(conn);
     let known = likeness.of(project);
     let mut own = Vec::new();
-    for id in sketches_of(conn, number)? {
+    for id in sketches_of(conn, &ground::at_home(conn, number)?)? {
         own.extend(known.variant(id)?.map(|(sketch, _)| (id, sketch)));
     }
     let mut found = Vec::new();
@@ -391,16 +392,18 @@ pub(super) fn related(conn: &Connection, issue: &IssueId) -> Result<Vec<RelatedI
     Ok(found)
 }
 
-/// The newest sketches of variants whose events are in an issue.
-fn sketches_of(conn: &Connection, issue: i64) -> rusqlite::Result<Vec<u64>> {
-    conn.prepare_cached(
-        "SELECT s.id FROM derived_shelf h CROSS JOIN variant_sketch s ON s.variant = h.id
-         WHERE h.issue = ?1 ORDER BY h.id DESC LIMIT ?2",
-    )?
-    .query_map(params![issue, RELATED_FROM_MAX as i64], |row| {
-        unsigned(row.get(0)?)
-    })?
-    .collect()
+/// The sketches of the first of these variants that have one.
+fn sketches_of(conn: &Connection, variants: &[i64]) -> rusqlite::Result<Vec<u64>> {
+    let mut find = conn.prepare_cached("SELECT id FROM variant_sketch WHERE variant = ?1")?;
+    let mut found = Vec::new();
+    for variant in variants {
+        if found.len() == RELATED_FROM_MAX {
+            break;
+        }
+        let id = find.query_row([variant], |row| unsigned(row.get(0)?));
+        found.extend(id.optional()?);
+    }
+    Ok(found)
 }
 
 fn variant_of(conn: &Connection, sketch: u64) -> rusqlite::Result<VariantKey> {
@@ -411,4 +414,143 @@ fn variant_of(conn: &Connection, sketch: u64) -> rusqlite::Result<VariantKey> {
     .query_row([signed(sketch)], |row| {
         Ok(VariantKey::from_bytes(row.get(0)?))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::open::{self, Access};
+    use super::super::write;
+    use super::*;
+    use crate::group::Variants;
+    use crate::issue::Join;
+    use crate::time::Timestamp;
+
+    const VARIANTS: u64 = 100_000;
+    const BATCH: u64 = 500;
+
+    /// Numbers that look like chance and are the same each time.
+    struct Chance(u64);
+
+    impl Chance {
+        fn below(&mut self, end: u64) -> u64 {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (self.0 >> 33) % end
+        }
+
+        /// One of 30,000 bugs, in one of the ways that lead there: five functions of its own neighbourhood below three
+        /// that half of the program is called by.
+        fn crash(&mut self) -> Traits {
+            let bug = self.below(30_000);
+            let mut functions: Vec<String> = (0..5)
+                .map(|place| match self.below(8) {
+                    0 => format!("app::way{}", self.below(20_000)),
+                    _ => format!("app::step{}", (bug * 7919 + place * 104_729) % 20_000),
+                })
+                .collect();
+            functions.extend((0..3).map(|_| format!("app::run{}", self.below(40))));
+            functions.dedup();
+            let words = format!("cannot do step {} of it", bug % 5_000);
+            Traits {
+                family: "python".into(),
+                ty: format!("Error{}", bug % 60),
+                functions,
+                words: words.split(' ').map(str::to_owned).collect(),
+            }
+        }
+    }
+
+    fn tell(what: &str, mut times: Vec<Duration>) {
+        times.sort_unstable();
+        let at = |share: usize| times[(times.len() - 1) * share / 1000];
+        let (half, most, longest) = (at(500), at(990), at(1000));
+        println!("{what}: p50 {half:?}, p99 {most:?}, longest {longest:?}");
+    }
+
+    /// Of the last tenth of them.
+    fn is_measured(number: u64) -> bool {
+        number >= VARIANTS - VARIANTS / 10
+    }
+
+    #[test]
+    #[ignore = "measures: cargo test --release -p crashvault-core --lib placing -- --ignored --nocapture"]
+    fn placing_among_a_hundred_thousand_in_memory() {
+        let (mut variants, mut chance) = (Variants::default(), Chance(3));
+        let (mut issues, mut times) = (0, Vec::new());
+        for number in 0..VARIANTS {
+            let traits = chance.crash();
+            let begun = Instant::now();
+            let sketch = Sketch::of(&traits);
+            let Ok(placing) = group::place(&variants, &sketch, &WEIGHTS);
+            let joined = placing.joins.map(|joined| joined.issue);
+            issues += u64::from(joined.is_none());
+            variants.add(Rc::new(sketch), joined.unwrap_or(issues));
+            if is_measured(number) {
+                times.push(begun.elapsed());
+            }
+        }
+        tell(&format!("in memory, {issues} issues"), times);
+    }
+
+    #[test]
+    #[ignore = "measures: cargo test --release -p crashvault-core --lib placing -- --ignored --nocapture"]
+    fn placing_among_a_hundred_thousand_in_a_vault() {
+        let directory = crate::scratch::scratch();
+        let path = directory.path().join("vault.db");
+        let mut conn = open::open(&path, Access::ReadWrite).unwrap();
+        let mut chance = Chance(3);
+        let (mut places, mut keeps, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+        for batch in 0..VARIANTS / BATCH {
+            let transaction = write::begin(&mut conn).unwrap();
+            let project = write::project(&transaction, "shop").unwrap();
+            let likeness = Likeness::new(&transaction);
+            for number in batch * BATCH..(batch + 1) * BATCH {
+                let traits = chance.crash();
+                let begun = Instant::now();
+                let sketch = Sketch::of(&traits);
+                let (issue, comparison) = likeness.place(project, &traits, &sketch).unwrap();
+                let placed = Instant::now();
+                let mut id = [0; 16];
+                id[..8].copy_from_slice(&number.to_le_bytes());
+                let id = (VariantKey::from_bytes(id), IssueId::from_bytes(id));
+                let mut join = Join::new(id.0, id.1, "shop", Timestamp::default());
+                join.comparison = Some(comparison.into());
+                let issue =
+                    issue.unwrap_or_else(|| write::number(&transaction, project, &id.1).unwrap().0);
+                let variant = write::put_join(&transaction, project, issue, &join).unwrap();
+                likeness.keep(project, variant, &traits, &sketch).unwrap();
+                if is_measured(number) {
+                    places.push(placed - begun);
+                    keeps.push(placed.elapsed());
+                }
+            }
+            if is_measured(batch * BATCH) {
+                // As in a batch of its own: nothing is remembered.
+                let traits = chance.crash();
+                let begun = Instant::now();
+                let fresh = Likeness::new(&transaction);
+                fresh.place(project, &traits, &Sketch::of(&traits)).unwrap();
+                alone.push(begun.elapsed());
+            }
+            drop(likeness);
+            transaction.commit().unwrap();
+        }
+        let count = |sql: &str| -> i64 { conn.query_row(sql, [], |row| row.get(0)).unwrap() };
+        let issues = count("SELECT count(*) FROM issue_number");
+        println!(
+            "in a vault, {issues} issues, {} bytes",
+            open::disk_bytes(&path)
+        );
+        tell("to place in a batch", places);
+        tell("to place alone", alone);
+        tell("to keep", keeps);
+        for table in ["derived_bearer", "derived_issue_name", "derived_spread"] {
+            let rows = count(&format!("SELECT count(*) FROM {table}"));
+            println!("{table}: {rows} rows");
+        }
+    }
 }

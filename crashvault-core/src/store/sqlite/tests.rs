@@ -7,7 +7,7 @@ use super::*;
 use crate::error::ErrorKind;
 use crate::issue::{Deed, Status};
 use crate::store::IssueSort;
-use crate::store::testkit::{batch, conformance, decision, keep, new_event, try_keep};
+use crate::store::testkit::{batch, conformance, decision, keep, new_event, shop, try_keep};
 
 /// A store in a directory that goes with it.
 struct Fresh {
@@ -541,6 +541,50 @@ fn counts_that_disagree_are_found() {
         "belongs to no issue",
     );
     check("DELETE FROM variant_join", "missing row of variant_join");
+}
+
+#[test]
+fn damage_to_what_is_compared_is_found() {
+    let check = |sql: &str, expected: &str| {
+        let mut vault = fresh();
+        keep(
+            &mut *vault,
+            vec![
+                shop(1, "total pay main", "no price"),
+                shop(2, "open load", ""),
+            ],
+        );
+        assert_eq!(vault.check().unwrap(), [""; 0]);
+        vault.conn.execute_batch(sql).unwrap();
+        let findings = vault.check().unwrap();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].contains(expected), "{findings:?}");
+    };
+    let flipped = "UPDATE variant_sketch SET sketch = zeroblob(17) WHERE id = 1";
+    check(flipped, "what is compared of variant 1 is damaged");
+    let flipped = "UPDATE variant_comparison SET comparison = '{}' WHERE variant = 2";
+    check(flipped, "how variant 2 compared is damaged");
+    let flipped = "UPDATE function_name SET text = 'other' WHERE text = 'pay'";
+    check(flipped, "is not what its hash says");
+    let miscounted = "UPDATE derived_spread SET issues = 7
+        WHERE name = (SELECT name FROM function_name WHERE text = 'load')";
+    check(miscounted, "in 7 issues and is in 1");
+}
+
+/// What is damaged is not compared, and keeps nothing else from being so.
+#[test]
+fn a_damaged_sketch_is_passed_over() {
+    let mut vault = fresh();
+    keep(&mut *vault, vec![shop(1, "total pay main", "no price")]);
+    let damage =
+        "UPDATE variant_sketch SET sketch = x'00'; UPDATE variant_comparison SET comparison = '['";
+    vault.conn.execute_batch(damage).unwrap();
+    let committed = keep(&mut *vault, vec![shop(2, "total quote main", "no price")]);
+    assert_eq!(committed.issues_new, [2]);
+    let joins = vault.joins(&shop(1, "total pay main", "no price").join.issue);
+    assert_eq!(joins.unwrap()[0].comparison, None);
+    vault.rebuild().unwrap();
+    assert_eq!(vault.verify().unwrap(), [""; 0]);
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn crash(project: &str, event: u32, ty: &str, functions: &[String], value: &str)
     }
 }
 
-fn shop(event: u32, functions: &str, value: &str) -> NewEvent {
+/// Of the project "shop".
+pub(in crate::store) fn shop(event: u32, functions: &str, value: &str) -> NewEvent {
     let functions: Vec<String> = functions.split(' ').map(str::to_owned).collect();
     crash("shop", event, "E", &functions, value)
 }
