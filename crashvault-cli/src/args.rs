@@ -9,6 +9,7 @@ mod decide;
 mod direct;
 mod foreign;
 mod group;
+mod merge;
 mod parse;
 mod reflow;
 mod room;
@@ -35,6 +36,7 @@ pub use configure::{Config, ConfigCommand, Notify, Webhook, WebhookCommand};
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
 pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
 pub use group::GroupTraces;
+pub use merge::{Merge, Move, Regroup, Related, Unmerge};
 pub use parse::Parse;
 pub use room::{Archive, Gc, Prune, Restore};
 pub use searches::{Period, Searches, SearchesCommand};
@@ -182,6 +184,11 @@ pub enum Command {
     Assign(Assign),
     Comment(Comment),
     Undo(Undo),
+    Merge(Merge),
+    Unmerge(Unmerge),
+    Move(Move),
+    Related(Related),
+    Regroup(Regroup),
     #[command(alias = "st")]
     SetStatus(SetStatus),
     SetSeverity(SetSeverity),

@@ -121,7 +121,7 @@ pub use integrations::tower;
 pub use integrations::tracing;
 pub use issue::{
     Activity, ActivityId, Deed, HybridTime, Ignore, Issue, IssueId, IssueRef, IssueState, Join,
-    Resolution, ReviewStep, Status, Why,
+    Resolution, ReviewStep, Status, VariantKey, Why,
 };
 pub use journal::Durability;
 #[cfg(feature = "store")]
@@ -140,9 +140,9 @@ pub use trace::Trace;
 pub use vault::{
     Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, EmptyReport, Finding,
     GarbageReport, IgnoreUntil, NewAttachment, PruneReport, PruneRule, READER_DRAIN_MAX,
-    RescueReport, RestoreReport, SETTINGS, SavedSearch, Setting, SettingForm, SettingSource,
-    Severity, SpaceReport, SymbolsAdded, SymbolsKind, Vault, VaultOptions, VaultStatus, Webhook,
-    WebhookKind,
+    RegroupedMerge, RegroupedSplit, Regrouping, RescueReport, RestoreReport, SETTINGS, SavedSearch,
+    Setting, SettingForm, SettingSource, Severity, SpaceReport, SymbolsAdded, SymbolsKind, Vault,
+    VaultOptions, VaultStatus, Webhook, WebhookKind,
 };
 #[cfg(feature = "v1")]
 pub use vault::{V1Options, V1Report};

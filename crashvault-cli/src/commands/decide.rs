@@ -150,7 +150,10 @@ pub fn each_in(
     let mut values = Vec::new();
     let mut worst = Worst::default();
     for reference in references {
-        let decided = reading::find(vault, reference).and_then(|(issue, _)| {
+        let decided = reading::find(vault, reference).and_then(|(issue, asked)| {
+            if asked.is_none() {
+                reading::tell_merged(reference, &issue, screen);
+            }
             let reference = IssueRef::Id(issue.id);
             if !done.insert(issue.id) {
                 return Ok(None);
@@ -169,6 +172,15 @@ pub fn each_in(
         screen.value(&json!({ "decided": values }))?;
     }
     Ok(worst.done())
+}
+
+/// Answers what was decided about one issue.
+pub fn answer(issue: &Issue, decided: Decided, screen: &mut Screen) -> Result<(), Stop> {
+    match screen.json {
+        true => screen.value(&json!({ "decided": [value(issue, &decided)] }))?,
+        false => tell(issue, &decided, screen)?,
+    }
+    Ok(())
 }
 
 /// The worst failure of several that did not end the command.

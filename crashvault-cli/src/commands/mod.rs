@@ -25,6 +25,7 @@ mod import_export;
 mod keys;
 mod list;
 mod man;
+mod merge;
 mod note;
 mod notify;
 mod parse;
@@ -174,6 +175,11 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Assign(assign) => decide::assign(&place(global)?, assign, screen),
         Command::Comment(comment) => decide::comment(&place(global)?, comment, screen),
         Command::Undo(undo) => decide::undo(&place(global)?, undo, screen),
+        Command::Merge(words) => merge::merge(&place(global)?, words, screen),
+        Command::Unmerge(words) => merge::unmerge(&place(global)?, words, screen),
+        Command::Move(words) => merge::move_event(&place(global)?, words, screen),
+        Command::Related(words) => merge::related(&place(global)?, words, screen),
+        Command::Regroup(words) => merge::regroup(&place(global)?, words, screen),
         Command::SetStatus(set) => change::set_status(&place(global)?, set, screen),
         Command::SetSeverity(set) => change::set_severity(&place(global)?, set, screen),
         Command::SetTitle(set) => change::set_title(&place(global)?, set, screen),

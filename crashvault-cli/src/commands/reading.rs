@@ -124,6 +124,13 @@ pub fn find(vault: &Vault, reference: &IssueRef) -> Result<(Issue, Option<EventI
     }
 }
 
+/// Says so where the name is one of an issue that became part of another.
+pub fn tell_merged(reference: &IssueRef, issue: &Issue, screen: &Screen) {
+    if !reference.names(issue) {
+        screen.note(format!("{reference} was merged into #{}", issue.number));
+    }
+}
+
 /// Whether opening failed because there is nothing.
 pub fn is_missing(stop: &Stop) -> bool {
     matches!(stop, Stop::Failed(failure) if failure.kind == ErrorKind::NotFound.name())

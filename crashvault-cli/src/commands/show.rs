@@ -13,12 +13,17 @@ use crate::output::{Failure, Screen, Stop, Style, activity, paint, trend, values
 
 /// Variants whose reasons are shown.
 const JOINS_MAX: usize = 5;
+/// Digits of a variant's key that are shown, as `unmerge` takes them.
+const VARIANT_DIGITS: usize = 12;
 /// Values of each key that are asked for.
 const VALUES_MAX: usize = 10;
 
 pub fn run(place: &Place, show: &Show, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, show.wait, screen)?.vault;
     let (issue, asked) = reading::find(&vault, &show.issue)?;
+    if asked.is_none() {
+        reading::tell_merged(&show.issue, &issue, screen);
+    }
     let shown = gather(&vault, issue, show.event.or(asked), show.limit as usize)?;
     if screen.json {
         screen.value(&json::shown(&shown))?;
@@ -49,6 +54,7 @@ pub fn gather(
         attachments: attachments.collect::<crashvault::Result<_>>()?,
         events,
         joins: vault.joins(&issue.id)?,
+        merged: vault.merged(&reference)?,
         activities: vault.activities(&reference)?,
         values: vault.values(&reference, VALUES_MAX)?,
         hours: vault.hours(&reference)?,
@@ -125,6 +131,10 @@ fn head(page: &mut Page, shown: &Shown, now: Timestamp) {
     }
     let rows = rows.into_iter().map(|(name, value)| (name.into(), value));
     let mut rows: Vec<(String, String)> = rows.chain(trend::rows(&shown.hours, now)).collect();
+    if !shown.merged.is_empty() {
+        let merged = shown.merged.iter().map(|(number, _)| format!("#{number}"));
+        rows.push(("merged".into(), merged.collect::<Vec<_>>().join(", ")));
+    }
     rows.push(("id".into(), issue.id.to_string()));
     page.rows(&rows);
 }
@@ -178,7 +188,14 @@ fn why(page: &mut Page, joins: &[Join]) {
         .take(shown)
         .map(|join| {
             let parts: Vec<_> = join.parts.iter().map(|part| visible(part)).collect();
-            (visible(&join.reason).into_owned(), parts.join(" · "))
+            let mut text = parts.join(" · ");
+            // One alone cannot be taken out, so that nobody needs its name.
+            if joins.len() > 1 {
+                let variant = join.variant.to_string();
+                let variant = format!("  variant {}", &variant[..VARIANT_DIGITS]);
+                text.push_str(&page.paint.on(Style::Dim, variant));
+            }
+            (visible(&join.reason).into_owned(), text)
         })
         .collect();
     page.rows(&rows);

@@ -37,12 +37,21 @@ pub fn deed(deed: &Deed) -> String {
         Deed::Review(Some(step)) => format!("review: {step}"),
         Deed::Review(None) => "review ended".into(),
         Deed::MoveEvent(event) => format!("event {event} moved here"),
+        Deed::Merge(issue) => format!("issue {} merged into it", short(&issue.to_string())),
+        Deed::Unmerge { variant, .. } => {
+            format!("variant {} taken out", short(&variant.to_string()))
+        }
         Deed::Tombstone => "deleted".into(),
         Deed::Regress(event) => format!("regressed by event {event}"),
         Deed::Resume(event) => format!("ignored no longer, because of event {event}"),
         Deed::Undo(_) => "took back an earlier decision".into(),
         other => other.kind().replace('_', " "),
     }
+}
+
+/// The first digits of an id.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
 }
 
 fn covered(resolution: &Resolution) -> String {

@@ -1,8 +1,8 @@
 //! Enters: what the engine answers. Leaves: JSON with documented keys (docs/guide/command.md); keys are only ever added.
 
 use crashvault::{
-    Activity, Archive, ArchivedIssue, Attachment, Finding, Issue, Join, SpaceReport, StoredEvent,
-    Timestamp, ValueCount, VaultStatus,
+    Activity, Archive, ArchivedIssue, Attachment, Finding, Issue, IssueId, Join, SpaceReport,
+    StoredEvent, Timestamp, ValueCount, VaultStatus,
 };
 use serde_json::{Value, json};
 
@@ -81,6 +81,8 @@ pub fn join(join: &Join) -> Value {
 pub struct Shown {
     pub issue: Issue,
     pub joins: Vec<Join>,
+    /// The issues that are part of it.
+    pub merged: Vec<(u64, IssueId)>,
     pub events: Vec<StoredEvent>,
     pub activities: Vec<Activity>,
     pub values: Vec<ValueCount>,
@@ -93,8 +95,11 @@ pub fn shown(shown: &Shown) -> Value {
     let events = shown.events.iter().map(|stored| stored.event.to_value());
     let hours = shown.hours.iter();
     let hours = hours.map(|(hour, count)| json!({"hour": hour.to_string(), "count": count}));
+    let merged = shown.merged.iter();
+    let merged = merged.map(|(number, id)| json!({"number": number, "id": id.to_string()}));
     json!({
         "issue": issue(&shown.issue),
+        "merged": merged.collect::<Vec<_>>(),
         "joins": shown.joins.iter().map(join).collect::<Vec<_>>(),
         "events": events.collect::<Vec<_>>(),
         "activities": shown.activities.iter().map(Activity::to_value).collect::<Vec<_>>(),

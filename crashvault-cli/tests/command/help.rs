@@ -104,6 +104,31 @@ fn of_search() {
 }
 
 #[test]
+fn of_merge() {
+    check("merge", &["merge"]);
+}
+
+#[test]
+fn of_unmerge() {
+    check("unmerge", &["unmerge"]);
+}
+
+#[test]
+fn of_move() {
+    check("move", &["move"]);
+}
+
+#[test]
+fn of_related() {
+    check("related", &["related"]);
+}
+
+#[test]
+fn of_regroup() {
+    check("regroup", &["regroup"]);
+}
+
+#[test]
 fn of_group() {
     check("group", &["group"]);
 }

@@ -24,6 +24,7 @@ mod help;
 mod import;
 mod list;
 mod manners;
+mod merge;
 mod note;
 mod parse;
 #[cfg(unix)]

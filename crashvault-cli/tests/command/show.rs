@@ -94,6 +94,7 @@ fn json_has_the_documented_keys_and_the_whole_event() {
             "hours",
             "issue",
             "joins",
+            "merged",
             "values"
         ]
     );

@@ -10,7 +10,8 @@ use crate::store::{Store, StoredEvent};
 /// The issue with that number; `None` for one without events, which is not shown.
 pub(super) fn issue(store: &dyn Store, number: u64) -> Result<Option<Issue>> {
     match store.issue(&IssueRef::Number(number)) {
-        Ok(issue) => Ok(Some(issue)),
+        // One that was merged is told with the issue it is part of.
+        Ok(issue) => Ok((issue.number == number).then_some(issue)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

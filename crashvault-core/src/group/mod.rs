@@ -34,7 +34,7 @@ pub(crate) use legacy::LegacyFingerprint;
 pub(crate) use legacy::legacy_fingerprint;
 pub use lines::TraceLine;
 pub use memory::Grouper;
-#[cfg(test)]
+#[cfg(feature = "store")]
 pub(crate) use memory::Variants;
 pub(crate) use rules::{GroupRule, GroupRules};
 pub(crate) use similar::WEIGHTS;
@@ -121,6 +121,14 @@ fn written(event: &Event, kind: EventKind) -> Key {
 pub(crate) fn issue_id(project: &str, variant: &VariantKey) -> IssueId {
     let mut hasher = blake3::Hasher::new_derive_key("crashvault issue id");
     hash_text(&mut hasher, project);
+    hasher.update(variant.as_bytes());
+    IssueId::from_bytes(first_half(&hasher))
+}
+
+/// The id of an issue that a variant gets for itself when it is taken out of one where it cannot have that it founded.
+pub(crate) fn issue_id_apart(from: &IssueId, variant: &VariantKey) -> IssueId {
+    let mut hasher = blake3::Hasher::new_derive_key("crashvault issue id apart");
+    hasher.update(from.as_bytes());
     hasher.update(variant.as_bytes());
     IssueId::from_bytes(first_half(&hasher))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::event::EventId;
 use crate::time::Timestamp;
 
-use super::{ActivityId, IssueId};
+use super::{ActivityId, IssueId, VariantKey};
 
 /// One decision about an issue: a ground record. An issue's state is the fold of its activities.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +61,15 @@ pub enum Deed {
     Review(Option<ReviewStep>),
     /// One event belongs here, whatever its variant says.
     MoveEvent(EventId),
+    /// That issue is part of this one, with all its variants and events, later ones too; its number leads here.
+    Merge(IssueId),
+    /// A variant leaves this issue, with its events, and is never found to belong here again.
+    Unmerge {
+        /// The variant.
+        variant: VariantKey,
+        /// The issue it belongs to instead, which is part of no other from then on.
+        to: IssueId,
+    },
     /// It and all its events are deleted.
     Tombstone,
     /// An event came although it was resolved: it is open again.
@@ -86,6 +95,8 @@ impl Deed {
             Self::Bookmark(_) => "bookmark",
             Self::Review(_) => "review",
             Self::MoveEvent(_) => "move_event",
+            Self::Merge(_) => "merge",
+            Self::Unmerge { .. } => "unmerge",
             Self::Tombstone => "tombstone",
             Self::Regress(_) => "regress",
             Self::Resume(_) => "resume",

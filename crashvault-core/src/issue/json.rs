@@ -20,6 +20,8 @@
 //! | `bookmark` | `on`: true or false |
 //! | `review` | `step`: `triage`, `assigned`, `fix`, `verify` or null |
 //! | `move_event`, `regress`, `resume` | `event`: its id |
+//! | `merge` | `issue`: its id |
+//! | `unmerge` | `variant`: its key; `to`: an issue's id |
 //! | `undo` | `activity`: its id |
 //! | `reopen`, `tombstone` | nothing |
 //!
@@ -100,6 +102,10 @@ impl Deed {
             Self::MoveEvent(event) | Self::Regress(event) | Self::Resume(event) => {
                 json!({"event": event.to_string()})
             }
+            Self::Merge(issue) => json!({"issue": issue.to_string()}),
+            Self::Unmerge { variant, to } => {
+                json!({"variant": variant.to_string(), "to": to.to_string()})
+            }
             Self::Undo(activity) => json!({"activity": activity.to_string()}),
             Self::Reopen | Self::Tombstone => Value::Object(Object::new()),
         };
@@ -134,6 +140,11 @@ fn deed(fields: &Fields<'_>) -> Result<Deed, Error> {
         "bookmark" => Deed::Bookmark(fields.required("on")?),
         "review" => Deed::Review(step(fields, "step", fields.nullable("step")?)?),
         "move_event" => Deed::MoveEvent(fields.required("event")?),
+        "merge" => Deed::Merge(fields.required("issue")?),
+        "unmerge" => Deed::Unmerge {
+            variant: fields.required("variant")?,
+            to: fields.required("to")?,
+        },
         "tombstone" => Deed::Tombstone,
         "regress" => Deed::Regress(fields.required("event")?),
         "resume" => Deed::Resume(fields.required("event")?),

@@ -8,6 +8,8 @@
 mod activity;
 mod check;
 mod clock;
+#[cfg(feature = "store")]
+mod homes;
 mod json;
 #[cfg(feature = "store")]
 mod reaction;
@@ -28,6 +30,10 @@ pub use activity::{
     AUTHOR_OF_EVENTS, Activity, Deed, HybridTime, Ignore, Resolution, ReviewStep, SEVERITIES,
 };
 pub use check::{COMMENT_BYTES_MAX, ONE_LINE_BYTES_MAX, TITLE_CHARS_MAX, check_author};
+#[cfg(feature = "store")]
+pub use homes::AUTHOR_OF_REGROUPING;
+#[cfg(feature = "store")]
+pub(crate) use homes::Homes;
 #[cfg(feature = "store")]
 pub(crate) use reaction::Seen;
 #[cfg(feature = "store")]
@@ -202,6 +208,27 @@ pub enum IssueRef {
     Id(IssueId),
     /// The first hex digits of the id, lower case.
     Prefix(String),
+}
+
+impl IssueRef {
+    /// Whether it is a name of this very issue. Names of issues that were merged lead to another one.
+    pub fn names(&self, issue: &Issue) -> bool {
+        match self {
+            Self::Number(number) => *number == issue.number,
+            Self::Id(id) => *id == issue.id,
+            Self::Prefix(prefix) => issue.id.to_string().starts_with(prefix),
+        }
+    }
+}
+
+impl fmt::Display for IssueRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "#{number}"),
+            Self::Id(id) => id.fmt(f),
+            Self::Prefix(prefix) => prefix.fmt(f),
+        }
+    }
 }
 
 impl FromStr for IssueRef {

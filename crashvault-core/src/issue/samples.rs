@@ -2,7 +2,7 @@
 
 use super::{
     AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, HybridTime, Ignore, IssueId, Resolution,
-    ReviewStep,
+    ReviewStep, VariantKey,
 };
 use crate::event::EventId;
 use crate::time::Timestamp;
@@ -77,6 +77,11 @@ pub(super) fn every_deed() -> Vec<Deed> {
         Deed::Review(Some(ReviewStep::Verify)),
         Deed::Review(None),
         Deed::MoveEvent(event(3)),
+        Deed::Merge(IssueId::from_bytes([7; 16])),
+        Deed::Unmerge {
+            variant: VariantKey::from_bytes([8; 16]),
+            to: IssueId::from_bytes([9; 16]),
+        },
         Deed::Tombstone,
         Deed::Regress(event(4)),
         Deed::Resume(event(5)),

@@ -111,7 +111,12 @@ impl IssueState {
             }
             Deed::Resume(_) if self.status == Status::Ignored => self.turn(Status::Open, at),
             // Somebody was faster than the event, or the deed is not about the state.
-            Deed::Regress(_) | Deed::Resume(_) | Deed::MoveEvent(_) | Deed::Undo(_) => {}
+            Deed::Regress(_)
+            | Deed::Resume(_)
+            | Deed::MoveEvent(_)
+            | Deed::Merge(_)
+            | Deed::Unmerge { .. }
+            | Deed::Undo(_) => {}
             Deed::Assign(assignee) => self.assignee.clone_from(assignee),
             Deed::Comment(_) => self.comment_count += 1,
             Deed::Tag { key, value } => self.tag(key, value.as_ref()),

@@ -71,6 +71,27 @@ impl Condition {
         })
     }
 
+    /// The same condition, with the number of the issue that counts for each that it names by number or id: one that is
+    /// part of another leads there.
+    pub(crate) fn with_roots<E>(
+        &self,
+        root: &mut dyn FnMut(&IssueTest) -> Result<Option<u64>, E>,
+    ) -> Result<Self, E> {
+        let mut each = |parts: &[Self]| -> Result<Vec<Self>, E> {
+            parts.iter().map(|part| part.with_roots(root)).collect()
+        };
+        Ok(match self {
+            Self::All(parts) => Self::All(each(parts)?),
+            Self::Any(parts) => Self::Any(each(parts)?),
+            Self::Not(part) => Self::Not(Box::new(part.with_roots(root)?)),
+            Self::Issue(test) => match root(test)? {
+                Some(number) => Self::Issue(IssueTest::Number(number)),
+                None => self.clone(),
+            },
+            Self::Event(_) => self.clone(),
+        })
+    }
+
     /// What is left to be asked of events once it is known which tests an issue fits.
     pub(crate) fn rest_for(&self, fits: &dyn Fn(&IssueTest) -> bool) -> Self {
         let rest = |parts: &[Self]| parts.iter().map(|part| part.rest_for(fits)).collect();

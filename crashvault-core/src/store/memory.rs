@@ -15,16 +15,17 @@ use super::view::line;
 use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
     EventPage, EventSearch, Expendable, Exported, IssueFilter, IssueOrder, IssuePage, IssueSearch,
-    IssueSort, LEGACY_COUNTER, NewEvent, Outcome, Packed, Pattern, Place, Plan, RELATED_FROM_MAX,
-    RebuildReport, Record, RelatedIssue, Residue, Retired, STATUSES, Store, StoreStats,
-    StoredEvent, Tally, ValueCount, facts, id_of_reaction, needs_id,
+    IssueSort, IssueTest, LEGACY_COUNTER, Links, NewEvent, Outcome, Packed, Pattern, Place, Plan,
+    RELATED_FROM_MAX, RebuildReport, Record, RelatedIssue, Residue, Retired, STATUSES,
+    SketchedVariant, Store, StoreStats, StoredEvent, Tally, ValueCount, facts, id_of_reaction,
+    needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
 use crate::group::{self, Name, Sketch, Traits, Variants, WEIGHTS};
 use crate::issue::{
-    AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, HybridTime, Issue, IssueId, IssueRef, IssueState,
-    Join, Seen, VariantKey, fold, standing,
+    AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, Homes, HybridTime, Issue, IssueId, IssueRef,
+    IssueState, Join, Seen, VariantKey, fold, standing,
 };
 use crate::time::Timestamp;
 
@@ -68,7 +69,24 @@ struct Known {
     /// The ingest sequences of its events; none: it is not shown.
     events: BTreeSet<u64>,
     /// What is left of events that were given up.
-    retired: Vec<(Timestamp, Level)>,
+    retired: Vec<Left>,
+}
+
+/// What is left of an event.
+#[derive(Clone, Debug, PartialEq)]
+struct Left {
+    time: Timestamp,
+    level: Level,
+    shelf: Shelf,
+}
+
+/// By what an event belongs to its issue.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Shelf {
+    /// Its variant does.
+    Variant(VariantKey),
+    /// People put it there.
+    Moved(IssueId),
 }
 
 /// A variant that is compared.
@@ -164,7 +182,25 @@ impl MemoryStore {
             .joins
             .iter()
             .find(|join| join.project == project && join.variant == variant)?;
-        self.number(&join.issue)
+        self.number(&self.home(&self.homes(), join))
+    }
+
+    fn homes(&self) -> Homes<String> {
+        Homes::of(&self.activities, |issue| {
+            let known = self.number(issue).and_then(|number| self.known(number));
+            known.map(|known| known.project.clone())
+        })
+    }
+
+    fn home(&self, homes: &Homes<String>, join: &Join) -> IssueId {
+        homes.of_variant(join.project.clone(), join.variant, &join.issue)
+    }
+
+    /// The number that counts for this one: that of the issue it is part of, else itself.
+    fn root(&self, number: u64) -> u64 {
+        let known = self.known(number).map(|known| known.id);
+        let root = known.and_then(|id| self.number(&self.homes().root(&id)));
+        root.unwrap_or(number)
     }
 
     fn join(&mut self, new: &Packed, committed: &mut Committed) -> u64 {
@@ -183,8 +219,9 @@ impl MemoryStore {
 
     fn found(&mut self, join: Join, committed: &mut Committed) -> u64 {
         let number = self.number_or_new(&join, committed);
+        let (project, variant) = (join.project.clone(), join.variant);
         self.joins.push(join);
-        number
+        self.joined(&project, variant).unwrap_or(number)
     }
 
     fn place_new(&mut self, join: &Join, traits: &Traits, committed: &mut Committed) -> u64 {
@@ -346,7 +383,7 @@ impl MemoryStore {
             release_first_seen: self.release_first_seen(new, before),
         });
         let until = hour(until);
-        let retired = known.retired.iter().map(|(time, _)| hour(*time));
+        let retired = known.retired.iter().map(|left| hour(left.time));
         let hours = self.of(known).map(|kept| hour(kept.time())).chain(retired);
         let day_count = hours
             .filter(|hour| (until - 23..=until).contains(hour))
@@ -412,12 +449,14 @@ impl MemoryStore {
         match &decision.deed {
             Deed::MoveEvent(event) => self.sequence(*event).map(|_| ())?,
             Deed::Undo(target) => self.check_undo(&decision.issue, target)?,
+            Deed::Merge(other) => self.check_merge(number, other)?,
+            Deed::Unmerge { variant, to } => self.check_unmerge(number, *variant, to)?,
             _ => {}
         }
         let activity = self.record(decision);
         match &decision.deed {
             Deed::MoveEvent(event) => self.place(*event),
-            Deed::Undo(_) => self.place_again(&decision.issue),
+            Deed::Undo(_) | Deed::Merge(_) | Deed::Unmerge { .. } => self.place_all(),
             Deed::Tombstone => self.delete(number),
             _ => {}
         }
@@ -456,14 +495,72 @@ impl MemoryStore {
         }
     }
 
-    /// Puts the events that this issue's activities ever moved where they belong now.
-    fn place_again(&mut self, issue: &IssueId) {
-        let moved = self
-            .activities_of(issue)
-            .filter_map(moved_event)
-            .collect::<Vec<_>>();
-        for event in moved {
+    fn check_merge(&self, number: u64, other: &IssueId) -> Result<()> {
+        let other = self.shown(other)?;
+        let refuse = |message: String| Err(Error::new(ErrorKind::InvalidInput, "merge", message));
+        if other == number {
+            return refuse(format!("#{number} cannot become part of itself"));
+        }
+        let project = |number| self.known(number).map(|known| &known.project);
+        if project(number) != project(other) {
+            return refuse(format!("#{number} and #{other} are of two projects"));
+        }
+        Ok(())
+    }
+
+    fn check_unmerge(&mut self, number: u64, variant: VariantKey, to: &IssueId) -> Result<()> {
+        let project = self.known(number).map(|known| known.project.clone());
+        let project = project.unwrap_or_default();
+        if self.joined(&project, variant) != Some(number) {
+            let message = format!("#{number} has no variant {variant}");
+            return Err(not_found("unmerge", message));
+        }
+        if self.number_of(*to, &project) == number {
+            let message = "the variant is there already";
+            return Err(Error::new(ErrorKind::InvalidInput, "unmerge", message));
+        }
+        Ok(())
+    }
+
+    /// The number of an issue that an activity names.
+    fn number_of(&mut self, issue: IssueId, project: &str) -> u64 {
+        let variant = VariantKey::from_bytes([0; 16]);
+        let join = Join::new(variant, issue, project, Timestamp::default());
+        self.number_or_new(&join, &mut Committed::default())
+    }
+
+    /// Puts all events, and what is left of others, where they belong now.
+    fn place_all(&mut self) {
+        let homes = self.homes();
+        let found: Vec<(EventId, u64)> = self
+            .events
+            .values()
+            .filter_map(|kept| {
+                let project = &self.known(kept.home)?.project;
+                let home = self.joined(project, kept.stored.variant)?;
+                Some((kept.event().event_id, home))
+            })
+            .collect();
+        for (event, home) in found {
+            let sequence = self.sequences.get(&event).copied();
+            if let Some(kept) = sequence.and_then(|sequence| self.events.get_mut(&sequence)) {
+                kept.home = home;
+            }
             self.place(event);
+        }
+        let mut all = Vec::new();
+        for known in &mut self.issues {
+            let left = std::mem::take(&mut known.retired);
+            all.extend(left.into_iter().map(|left| (known.project.clone(), left)));
+        }
+        for (project, left) in all {
+            let number = match &left.shelf {
+                Shelf::Variant(variant) => self.joined(&project, *variant),
+                Shelf::Moved(issue) => self.number(&homes.root(issue)),
+            };
+            if let Some(known) = number.and_then(|number| self.known_mut(number)) {
+                known.retired.push(left);
+            }
         }
     }
 
@@ -476,7 +573,10 @@ impl MemoryStore {
             return;
         };
         let from = kept.stored.issue_number;
-        let to = self.moved_to(event).unwrap_or(kept.home);
+        let to = match self.moved_to(event) {
+            Some(issue) => self.root(issue),
+            None => kept.home,
+        };
         let id = self.id(to, kept.stored.issue);
         if let Some(kept) = self.events.get_mut(&sequence) {
             let stored = Arc::make_mut(&mut kept.stored);
@@ -560,7 +660,15 @@ impl MemoryStore {
 
     fn retire_one(&mut self, sequence: u64) {
         if let Some(kept) = self.drop_event(sequence) {
-            let left = (kept.time(), kept.event().level);
+            let moved = self.moved_to(kept.event().event_id);
+            let moved = moved
+                .and_then(|number| self.known(number))
+                .map(|known| known.id);
+            let left = Left {
+                time: kept.time(),
+                level: kept.event().level,
+                shelf: moved.map_or(Shelf::Variant(kept.stored.variant), Shelf::Moved),
+            };
             if let Some(known) = self.known_mut(kept.stored.issue_number) {
                 known.retired.push(left);
             }
@@ -608,9 +716,9 @@ impl MemoryStore {
             issue.seen_count += 1;
             users.extend(kept.user.as_deref());
         }
-        for (time, level) in &known.retired {
-            issue.first_seen = issue.first_seen.min(*time);
-            issue.level = issue.level.max(*level);
+        for left in &known.retired {
+            issue.first_seen = issue.first_seen.min(left.time);
+            issue.level = issue.level.max(left.level);
             issue.seen_count += 1;
         }
         issue.user_count = users.len() as u64;
@@ -623,6 +731,14 @@ impl MemoryStore {
 
     /// The condition with the numbers of the issues that first came in a release it names.
     fn with_numbers(&self, condition: &Condition) -> Condition {
+        let mut root = |test: &IssueTest| -> std::result::Result<_, Infallible> {
+            Ok(match test {
+                IssueTest::Number(number) => Some(self.root(*number)),
+                IssueTest::Id(id) => self.number(id).map(|number| self.root(number)),
+                _ => None,
+            })
+        };
+        let Ok(condition) = condition.with_roots(&mut root);
         let mut numbers = |pattern: &Pattern| -> std::result::Result<_, Infallible> {
             let is_first = |issue: &Issue| {
                 let place = |kept: &&Kept| (kept.time(), kept.stored.ingest_sequence);
@@ -648,8 +764,12 @@ impl MemoryStore {
     }
 
     fn one_by_prefix(&self, prefix: &str) -> Result<Issue> {
-        let begins = |issue: &Issue| issue.id.to_string().starts_with(prefix);
-        let mut found: Vec<Issue> = self.shown_issues().filter(begins).collect();
+        let begins = |known: &Known| known.id.to_string().starts_with(prefix);
+        let named = (1..).zip(&self.issues).filter(|(_, known)| begins(known));
+        let roots = named.map(|(number, _)| self.root(number));
+        let mut found: Vec<Issue> = roots
+            .filter_map(|number| self.view(number, self.known(number)?))
+            .collect();
         if found.len() > 1 {
             found.sort_by_key(|issue| issue.id);
             let names = found.iter().take(CANDIDATES_MAX);
@@ -971,8 +1091,8 @@ impl Store for MemoryStore {
         }
         let known = self.number(issue).and_then(|number| self.known(number));
         let shown = known.filter(|known| !known.events.is_empty());
-        for (time, _) in shown.into_iter().flat_map(|known| &known.retired) {
-            *counts.entry(hour(*time)).or_default() += 1;
+        for left in shown.into_iter().flat_map(|known| &known.retired) {
+            *counts.entry(hour(left.time)).or_default() += 1;
         }
         let start = |hour: i64| Timestamp::from_nanos(hour.saturating_mul(HOUR));
         Ok(counts
@@ -1052,7 +1172,9 @@ impl Store for MemoryStore {
             IssueRef::Number(number) => (Some(*number), format!("#{number}")),
             IssueRef::Id(id) => (self.number(id), id.to_string()),
         };
-        let found = number.and_then(|number| self.view(number, self.known(number)?));
+        let found = number
+            .map(|number| self.root(number))
+            .and_then(|number| self.view(number, self.known(number)?));
         found.ok_or_else(|| not_found("find issue", format!("no issue {name}")))
     }
 
@@ -1072,8 +1194,49 @@ impl Store for MemoryStore {
     }
 
     fn joins(&self, issue: &IssueId) -> Result<Vec<Join>> {
-        let joins = self.joins.iter().filter(|join| join.issue == *issue);
-        Ok(joins.cloned().collect())
+        let homes = self.homes();
+        let is_here = |join: &&Join| self.home(&homes, join) == *issue;
+        Ok(self.joins.iter().filter(is_here).cloned().collect())
+    }
+
+    fn merged(&self, issue: &IssueId) -> Result<Vec<(u64, IssueId)>> {
+        let homes = self.homes();
+        let merged = homes.merged().filter(|(_, root)| root == issue);
+        let mut found: Vec<(u64, IssueId)> = merged
+            .filter_map(|(merged, _)| Some((self.number(&merged)?, merged)))
+            .collect();
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    fn links(&self) -> Result<Links> {
+        let homes = self.homes();
+        Ok(Links {
+            apart: homes.apart(),
+            together: homes.together(),
+        })
+    }
+
+    fn sketched(&self) -> Result<Vec<SketchedVariant>> {
+        let homes = self.homes();
+        let found = self.sketched.iter().filter_map(|sketched| {
+            let is_it =
+                |join: &&Join| join.project == sketched.project && join.variant == sketched.variant;
+            let join = self.joins.iter().find(is_it)?;
+            let has = |kept: &&Kept| {
+                let project = self.known(kept.home).map(|known| &known.project);
+                kept.stored.variant == join.variant && project == Some(&join.project)
+            };
+            Some(SketchedVariant {
+                project: join.project.clone(),
+                variant: join.variant,
+                joined: join.issue,
+                home: self.home(&homes, join),
+                sketch: Sketch::of(&sketched.traits),
+                event_count: self.events.values().filter(has).count() as u64,
+            })
+        });
+        Ok(found.collect())
     }
 
     fn join_of(&self, event: EventId) -> Result<Join> {
@@ -1199,7 +1362,7 @@ impl Store for MemoryStore {
         put(Record::Issue {
             number,
             id,
-            project,
+            project: project.clone(),
         })?;
         let events: Vec<&Kept> = self.of_issue(&id).collect();
         let mut issues: BTreeSet<u64> = events.iter().map(|kept| kept.home).collect();
@@ -1238,14 +1401,20 @@ impl Store for MemoryStore {
                 .try_for_each(&mut *put)?;
         }
         let retired = self.known(number).map(|known| known.retired.as_slice());
-        let mut counts: BTreeMap<(Timestamp, Level), u64> = BTreeMap::new();
+        let mut counts: BTreeMap<(Option<VariantKey>, IssueId, Timestamp, Level), u64> =
+            BTreeMap::new();
         for left in retired.unwrap_or_default() {
-            *counts.entry(*left).or_default() += 1;
+            let (variant, issue) = match left.shelf {
+                Shelf::Variant(variant) => (Some(variant), id),
+                Shelf::Moved(issue) => (None, issue),
+            };
+            let key = (variant, issue, left.time, left.level);
+            *counts.entry(key).or_default() += 1;
         }
-        for ((time, level), count) in counts {
+        for ((variant, issue, time, level), count) in counts {
             put(Record::Residue(Residue {
-                issue: id,
-                variant: None,
+                issue,
+                variant: variant.map(|variant| (project.clone(), variant)),
                 hour: hour(time),
                 level,
                 count,
@@ -1307,6 +1476,7 @@ impl Store for MemoryStore {
                     self.activities.push(activity.clone());
                     self.activities
                         .sort_by_key(|activity| (activity.time, activity.id));
+                    self.place_all();
                 }
                 Record::Activity(_) => {}
                 Record::Event { project, stored } => {
@@ -1318,9 +1488,22 @@ impl Store for MemoryStore {
                     }
                 }
                 Record::Residue(residue) => {
-                    let number = self.number(&residue.issue);
+                    let (number, shelf) = match &residue.variant {
+                        Some((project, variant)) => {
+                            (self.joined(project, *variant), Shelf::Variant(*variant))
+                        }
+                        None => {
+                            let number = self.number(&residue.issue);
+                            let number = number.map(|number| self.root(number));
+                            (number, Shelf::Moved(residue.issue))
+                        }
+                    };
                     if let Some(known) = number.and_then(|number| self.known_mut(number)) {
-                        let left = (residue.first_seen, residue.level);
+                        let left = Left {
+                            time: residue.first_seen,
+                            level: residue.level,
+                            shelf,
+                        };
                         let there = known.retired.iter().filter(|there| **there == left).count();
                         let count = usize::try_from(residue.count).unwrap_or(there);
                         known

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
-use crate::group::Traits;
+use crate::group::{Sketch, Traits};
 use crate::issue::{
     Activity, ActivityId, Deed, Issue, IssueId, IssueRef, Join, Status, VariantKey,
 };
@@ -170,7 +170,7 @@ pub(crate) trait Store: Send {
     /// What there is, counted; hours from the one on in which `since` lies.
     fn tally(&self, since: Timestamp) -> Result<Tally>;
 
-    /// The variants of an issue, in the order they joined, each with its reason.
+    /// The variants that belong to an issue now, in the order in which their joins were recorded, each with its reason.
     fn joins(&self, issue: &IssueId) -> Result<Vec<Join>>;
 
     /// The join of an event's variant.
@@ -184,6 +184,15 @@ pub(crate) trait Store: Send {
 
     /// The issues that are shown and have variants like those of this one, the most alike first.
     fn related(&self, issue: &IssueId) -> Result<Vec<RelatedIssue>>;
+
+    /// The issues that are part of this one, by number.
+    fn merged(&self, issue: &IssueId) -> Result<Vec<(u64, IssueId)>>;
+
+    /// What people took apart and put together.
+    fn links(&self) -> Result<Links>;
+
+    /// The variants that are compared, in the order in which they became known by their likeness.
+    fn sketched(&self) -> Result<Vec<SketchedVariant>>;
 
     /// Keeps the record of an attachment, whose file is in place; its `id` is given here. One that the event has
     /// already changes nothing.
@@ -300,6 +309,37 @@ pub(crate) trait Store: Send {
     /// # Errors
     /// Only what keeps it from looking at all; damage that it finds is a finding.
     fn check(&self) -> Result<Vec<String>>;
+}
+
+/// What people decided about which issues are one; regroupings do not count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Links {
+    /// Issues that were one, and what left them: nobody has put the two together since.
+    pub(crate) apart: Vec<(IssueId, IssueId)>,
+    /// Issues, and those that became part of them and still are.
+    pub(crate) together: Vec<(IssueId, IssueId)>,
+}
+
+impl Links {
+    /// Whether people took two issues apart.
+    pub(crate) fn are_apart(&self, one: &IssueId, other: &IssueId) -> bool {
+        let mut pairs = self.apart.iter();
+        pairs.any(|(a, b)| (a, b) == (one, other) || (b, a) == (one, other))
+    }
+}
+
+/// A variant that is compared, and where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct SketchedVariant {
+    pub(crate) project: String,
+    pub(crate) variant: VariantKey,
+    /// The issue that it joined.
+    pub(crate) joined: IssueId,
+    /// The issue that it belongs to now.
+    pub(crate) home: IssueId,
+    pub(crate) sketch: Sketch,
+    /// Events that are here.
+    pub(crate) event_count: u64,
 }
 
 /// What one commit keeps, all of it or nothing.

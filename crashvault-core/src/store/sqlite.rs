@@ -17,6 +17,7 @@ mod explain;
 mod failure;
 mod gist;
 mod ground;
+mod homes;
 mod issue_sql;
 mod legacy;
 mod likeness;
@@ -49,9 +50,9 @@ use rusqlite::Connection;
 
 use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
-    EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, NewEvent,
-    Packed, Place, Plan, Record, RelatedIssue, Retired, Store, StoreStats, StoredEvent, Tally,
-    ValueCount,
+    EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, Links,
+    NewEvent, Packed, Place, Plan, Record, RelatedIssue, Retired, SketchedVariant, Store,
+    StoreStats, StoredEvent, Tally, ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
@@ -321,6 +322,24 @@ impl Store for SqliteStore {
         read::joins(&self.conn, issue).map_err(self.named("list joins"))
     }
 
+    fn merged(&self, issue: &IssueId) -> Result<Vec<(u64, IssueId)>> {
+        self.at_once("list merged issues", |conn| read::merged(conn, issue))
+    }
+
+    fn links(&self) -> Result<Links> {
+        self.at_once("compare issues", |conn| {
+            let homes = homes::fold(conn)?;
+            Ok(Links {
+                apart: homes.apart(),
+                together: homes.together(),
+            })
+        })
+    }
+
+    fn sketched(&self) -> Result<Vec<SketchedVariant>> {
+        self.at_once("compare variants", likeness::sketched)
+    }
+
     fn join_of(&self, event: EventId) -> Result<Join> {
         let found = read::join_of(&self.conn, event).map_err(self.named("explain"))?;
         found.ok_or_else(|| {
@@ -402,7 +421,13 @@ impl Store for SqliteStore {
 
     fn restore(&mut self, records: &[Record]) -> Result<u64> {
         self.encoder.begin_batch(&self.conn, &self.path)?;
-        let done = archive::restore(&mut self.conn, &mut self.names, &mut self.encoder, records);
+        let done = archive::restore(
+            &mut self.conn,
+            &mut self.names,
+            &mut self.encoder,
+            &self.decoder,
+            records,
+        );
         self.encoder.end_batch();
         self.written("restore", done)
     }

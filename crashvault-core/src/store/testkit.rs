@@ -6,6 +6,7 @@ mod counting;
 mod decisions;
 mod leaving;
 mod likeness;
+mod merging;
 mod reactions;
 mod sampling;
 mod searching;
@@ -18,6 +19,7 @@ pub(super) use counting::*;
 pub(super) use decisions::*;
 pub(super) use leaving::*;
 pub(super) use likeness::*;
+pub(super) use merging::*;
 pub(super) use reactions::*;
 pub(super) use sampling::*;
 pub(super) use searching::*;
@@ -151,6 +153,19 @@ macro_rules! conformance {
             a_join_by_likeness_outlives_a_release
             related_issues_are_the_most_alike_first
             the_same_events_in_the_same_order_make_the_same_issues
+            a_merged_issue_is_part_of_the_other
+            a_merged_number_leads_on
+            a_merged_issue_is_found_by_its_names
+            later_events_go_where_theirs_went
+            a_merge_can_be_undone_and_done_again
+            what_cannot_be_merged_is_refused
+            a_moved_event_goes_where_its_issue_went
+            a_variant_leaves_with_its_events
+            a_merged_variant_goes_back_to_its_own_issue
+            only_what_belongs_to_an_issue_leaves_it
+            what_was_given_up_goes_along
+            what_was_merged_comes_back_from_an_archive
+            merges_from_elsewhere_come_to_the_same
             a_rebuild_comes_to_the_same
             searches_find_what_looking_at_each_event_finds
         }

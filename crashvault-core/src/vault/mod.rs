@@ -35,10 +35,14 @@ mod find;
 mod garbage;
 #[cfg(feature = "store")]
 mod lineage;
+#[cfg(feature = "store")]
+mod merge;
 #[cfg(feature = "minidump")]
 mod minidump;
 #[cfg(feature = "store")]
 mod overview;
+#[cfg(feature = "store")]
+mod regroup;
 #[cfg(feature = "store")]
 mod renew;
 #[cfg(feature = "store")]
@@ -84,6 +88,8 @@ pub use empty::EmptyReport;
 pub(crate) use enabled::install;
 #[cfg(feature = "store")]
 pub use garbage::GarbageReport;
+#[cfg(feature = "store")]
+pub use regroup::{RegroupedMerge, RegroupedSplit, Regrouping};
 #[cfg(feature = "store")]
 pub use rescue::RescueReport;
 #[cfg(feature = "store")]

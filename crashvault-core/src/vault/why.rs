@@ -77,12 +77,17 @@ impl Vault {
     }
 
     /// The issues that have a variant like one of this issue's (of the newest 16 that are compared), the most alike first:
-    /// alike enough to be worth a look, and not found to be one when they joined. Those that are not shown are left out.
+    /// alike enough to be worth a look, and not found to be one when they joined. Those that are not shown are left out, and
+    /// those that a person took apart.
     ///
     /// # Errors
     /// As [`Vault::issue`].
     pub fn related(&self, issue: &IssueRef) -> Result<Vec<RelatedIssue>> {
-        self.store.related(&self.issue(issue)?.id)
+        let issue = self.issue(issue)?.id;
+        let links = self.store.links()?;
+        let mut related = self.store.related(&issue)?;
+        related.retain(|related| !links.are_apart(&issue, &related.issue.id));
+        Ok(related)
     }
 }
 

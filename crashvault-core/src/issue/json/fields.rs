@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
 use crate::event::{EventId, Object, limits};
-use crate::issue::{ActivityId, IssueId};
+use crate::issue::{ActivityId, IssueId, VariantKey};
 use crate::time::Timestamp;
 
 /// An object that is being read.
@@ -164,6 +164,14 @@ impl Read for [u8; 16] {
 }
 
 impl Read for ActivityId {
+    const EXPECTED: &'static str = EventId::EXPECTED;
+
+    fn read(value: &Value) -> Option<Self> {
+        Read::read(value).map(Self::from_bytes)
+    }
+}
+
+impl Read for VariantKey {
     const EXPECTED: &'static str = EventId::EXPECTED;
 
     fn read(value: &Value) -> Option<Self> {

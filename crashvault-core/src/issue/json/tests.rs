@@ -3,7 +3,7 @@
 use super::*;
 use crate::error::ErrorKind;
 use crate::issue::samples::{Lcg, activity, at, every_deed};
-use crate::issue::{IssueState, fold};
+use crate::issue::{IssueId, IssueState, VariantKey, fold};
 
 fn check(deed: Deed, expected: Value) {
     assert_eq!(deed.to_value(), expected);
@@ -150,6 +150,17 @@ fn the_form_of_a_deed_stays() {
         json!({"kind": "move_event", "event": hex}),
     );
     check(
+        Deed::Merge(IssueId::from_bytes([3; 16])),
+        json!({"kind": "merge", "issue": hex}),
+    );
+    check(
+        Deed::Unmerge {
+            variant: VariantKey::from_bytes([3; 16]),
+            to: IssueId::from_bytes([3; 16]),
+        },
+        json!({"kind": "unmerge", "variant": hex, "to": hex}),
+    );
+    check(
         Deed::Regress(event),
         json!({"kind": "regress", "event": hex}),
     );
@@ -184,7 +195,7 @@ fn the_form_of_a_state_stays() {
 
 #[test]
 fn what_a_later_version_writes_is_unsupported() {
-    check_unsupported(json!({"kind": "merge", "into": "x"}), "merge");
+    check_unsupported(json!({"kind": "link", "with": "x"}), "link");
     check_unsupported(json!({"kind": "resolve", "in": "branch"}), "branch");
     check_unsupported(json!({"kind": "ignore", "until": "monday"}), "monday");
     check_unsupported(

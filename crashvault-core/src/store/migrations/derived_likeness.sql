@@ -2,6 +2,20 @@
 -- the issues that variants joined. A merge of issues changes nothing here: how rare a name is need not be exact, and a
 -- rebuild comes to the same.
 
+-- Issues that are part of another one, after all merges.
+CREATE TABLE derived_alias (
+    issue  INTEGER PRIMARY KEY,
+    target INTEGER NOT NULL
+) STRICT;
+
+-- Variants that were taken out of an issue, and the one they belong to.
+CREATE TABLE derived_taken_out (
+    project INTEGER NOT NULL,
+    variant BLOB NOT NULL,
+    issue   INTEGER NOT NULL,
+    PRIMARY KEY (project, variant)
+) STRICT, WITHOUT ROWID;
+
 -- The variants that bear a name (a function, or a whole message), by their sketch's id.
 CREATE TABLE derived_bearer (
     project INTEGER NOT NULL,

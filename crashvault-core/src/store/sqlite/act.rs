@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::Decision;
 use super::Failed;
@@ -11,10 +11,10 @@ use super::payload::Decoder;
 use super::react::{self, Unrecorded};
 use super::remove::Remover;
 use super::side::Side;
-use super::{read, write};
+use super::{ground, homes, read, write};
 use crate::error::{Error, ErrorKind};
 use crate::event::EventId;
-use crate::issue::{Activity, ActivityId, Deed, standing};
+use crate::issue::{Activity, ActivityId, Deed, IssueId, VariantKey, standing};
 
 pub(super) fn act(
     conn: &mut Connection,
@@ -42,12 +42,27 @@ fn decide(
         return Ok(known);
     }
     let issue = react::existing(conn, &decision.issue)?;
+    let mut is_about_belonging = decision.deed.is_about_belonging();
     let moved = match &decision.deed {
         Deed::MoveEvent(event) => {
             react::event(conn, *event)?;
             Some(*event)
         }
-        Deed::Undo(target) => undone_move(conn, issue, target)?,
+        Deed::Undo(target) => match undone(conn, issue, target)? {
+            Some(Deed::MoveEvent(event)) => Some(event),
+            undone => {
+                is_about_belonging = undone.is_some_and(|deed| deed.is_about_belonging());
+                None
+            }
+        },
+        Deed::Merge(other) => {
+            check_merge(conn, issue, other)?;
+            None
+        }
+        Deed::Unmerge { variant, to } => {
+            check_unmerge(conn, issue, *variant, to)?;
+            None
+        }
         _ => None,
     };
     let activity = react::record(
@@ -62,6 +77,9 @@ fn decide(
             deed: decision.deed.clone(),
         },
     )?;
+    if is_about_belonging {
+        homes::settle(conn, names, decoder)?;
+    }
     if let Some(event) = moved {
         place(conn, names, decoder, event)?;
     }
@@ -72,15 +90,61 @@ fn decide(
     Ok(activity)
 }
 
-/// The event that an undone activity had moved.
+/// # Errors
+/// NotFound if the other is not there, or is part of another one; InvalidInput for itself, or one of another project.
+fn check_merge(conn: &Connection, issue: i64, other: &IssueId) -> Result<(), Failed> {
+    let other = react::existing(conn, other)?;
+    if issue == other {
+        return refuse("merge", format!("#{issue} cannot become part of itself"));
+    }
+    let mut project = conn.prepare_cached("SELECT project FROM issue_number WHERE number = ?1")?;
+    let mut project = |issue: i64| project.query_row([issue], |row| row.get::<_, i64>(0));
+    if project(issue)? != project(other)? {
+        let message = format!("#{issue} and #{other} are of two projects, whose issues stay apart");
+        return refuse("merge", message);
+    }
+    Ok(())
+}
+
+/// Gives the issue that the variant is to belong to its number.
+///
+/// # Errors
+/// NotFound if the variant does not belong to the issue; InvalidInput if it is to go where it is.
+fn check_unmerge(
+    conn: &Connection,
+    issue: i64,
+    variant: VariantKey,
+    to: &IssueId,
+) -> Result<(), Failed> {
+    let mut project = conn.prepare_cached("SELECT project FROM issue_number WHERE number = ?1")?;
+    let project: i64 = project.query_row([issue], |row| row.get(0))?;
+    let mut join =
+        conn.prepare_cached("SELECT id FROM variant_join WHERE project = ?1 AND variant = ?2")?;
+    let join: Option<i64> = join
+        .query_row(params![project, variant.as_bytes()], |row| row.get(0))
+        .optional()?;
+    let home = join.map(|join| ground::home(conn, join)).transpose()?;
+    if home != Some(issue) {
+        let message = format!("#{issue} has no variant {variant}");
+        return Err(Error::new(ErrorKind::NotFound, "unmerge", message).into());
+    }
+    let (number, _) = write::number(conn, project, to)?;
+    if number == issue {
+        let message = format!("the variant is in #{issue} already");
+        return refuse("unmerge", message);
+    }
+    Ok(())
+}
+
+fn refuse<T>(operation: &'static str, message: String) -> Result<T, Failed> {
+    Err(Error::new(ErrorKind::InvalidInput, operation, message).into())
+}
+
+/// What an undo takes back, or what counts again when it takes an undo back.
 ///
 /// # Errors
 /// NotFound if the activity is not one of this issue; InvalidInput if it cannot be undone.
-fn undone_move(
-    conn: &Connection,
-    issue: i64,
-    target: &ActivityId,
-) -> Result<Option<EventId>, Failed> {
+fn undone(conn: &Connection, issue: i64, target: &ActivityId) -> Result<Option<Deed>, Failed> {
     let activities = read::activities(conn, issue)?;
     let deeds: HashMap<ActivityId, &Deed> = activities
         .iter()
@@ -91,7 +155,7 @@ fn undone_move(
             let message = "a deletion cannot be undone: its events are gone";
             Err(Error::new(ErrorKind::InvalidInput, "undo", message).into())
         }
-        Some(_) => Ok(moved_in_the_end(&deeds, *target)),
+        Some(_) => Ok(meant_in_the_end(&deeds, *target)),
         None => {
             let message = format!("the issue has no activity {target}");
             Err(Error::new(ErrorKind::NotFound, "undo", message).into())
@@ -99,15 +163,14 @@ fn undone_move(
     }
 }
 
-/// The event that an activity moved, or the one that an undo took back, which counts again.
-fn moved_in_the_end(deeds: &HashMap<ActivityId, &Deed>, mut of: ActivityId) -> Option<EventId> {
+/// What an activity did, or what the undos did that it takes back.
+fn meant_in_the_end(deeds: &HashMap<ActivityId, &Deed>, mut of: ActivityId) -> Option<Deed> {
     // Undos from elsewhere may name each other.
     let mut known = HashSet::new();
     while known.insert(of) {
         match deeds.get(&of) {
             Some(Deed::Undo(earlier)) => of = *earlier,
-            Some(Deed::MoveEvent(event)) => return Some(*event),
-            _ => return None,
+            deed => return deed.map(|deed| (*deed).clone()),
         }
     }
     None
@@ -126,7 +189,11 @@ fn place(
     };
     let wanted = moves(conn)?.into_iter().rfind(|(moved, _)| *moved == event);
     let mut remover = Remover::new(conn, names, decoder);
-    remover.move_event(sequence, wanted.map(|(_, issue)| issue))?;
+    let wanted = match wanted {
+        Some((_, issue)) => Some(homes::root(conn, issue)?),
+        None => None,
+    };
+    remover.move_event(sequence, wanted)?;
     remover.finish()
 }
 

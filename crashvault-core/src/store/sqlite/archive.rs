@@ -13,10 +13,10 @@ use super::read::{self, signed, unsigned};
 use super::records::EventRow;
 use super::remove::{Removal, Remover};
 use super::side::Side;
-use super::{Failed, act, attach, ground, react, write};
+use super::{Failed, act, attach, ground, homes, react, write};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventId, Level};
-use crate::issue::{IssueId, VariantKey};
+use crate::issue::{Activity, IssueId, VariantKey};
 use crate::time::Timestamp;
 
 /// Up to here, what an archive or Crashvault 1 says its numbers were is taken: one record with the last number there is would leave none
@@ -45,7 +45,7 @@ pub(super) fn export(
         project: issue.project.clone(),
     })?;
     put_joins(&transaction, number, put)?;
-    let activities = read::activities(&transaction, signed(number))?;
+    let mut activities = read::activities(&transaction, signed(number))?;
     let exported = Exported {
         number,
         events: placed(&transaction, number)?,
@@ -53,6 +53,7 @@ pub(super) fn export(
         attachments: attachment_count(&transaction, number)?,
         last_event: issue.last_event,
     };
+    activities.extend(activities_of_merged(&transaction, number)?);
     activities
         .into_iter()
         .try_for_each(|activity| put(Record::Activity(activity)))?;
@@ -61,6 +62,18 @@ pub(super) fn export(
     }
     put_residue(&transaction, Some(number), put)?;
     Ok(exported)
+}
+
+/// What was decided about the issues that are part of this one: what they are made of, among it.
+pub(super) fn activities_of_merged(
+    conn: &Connection,
+    number: u64,
+) -> Result<Vec<Activity>, Failed> {
+    let mut found = Vec::new();
+    for issue in homes::merged(conn, signed(number))? {
+        found.extend(read::activities(conn, issue)?);
+    }
+    Ok(found)
 }
 
 pub(super) fn placed(conn: &Connection, number: u64) -> rusqlite::Result<Vec<u64>> {
@@ -84,6 +97,8 @@ pub(super) fn put_joins(conn: &Connection, number: u64, put: Put<'_>) -> Result<
          WHERE j.issue = ?1 OR j.id IN (
              SELECT e.variant FROM derived_placement p JOIN event e ON e.ingest_sequence = p.event
              WHERE p.issue = ?1)
+             OR j.issue IN (SELECT issue FROM derived_alias WHERE target = ?1)
+             OR j.id IN (SELECT id FROM derived_shelf WHERE issue = ?1)
          ORDER BY n.number <> ?1, n.number",
     )?;
     let issues = find.query_map([signed(number)], |row| {
@@ -91,7 +106,7 @@ pub(super) fn put_joins(conn: &Connection, number: u64, put: Put<'_>) -> Result<
     })?;
     for issue in issues {
         let (number, id) = issue?;
-        for join in read::joins(conn, &id)? {
+        for join in read::joins_first(conn, &id)? {
             put(Record::Join { number, join })?;
         }
     }
@@ -198,6 +213,7 @@ pub(super) fn restore(
     conn: &mut Connection,
     names: &mut Names,
     encoder: &mut Encoder,
+    decoder: &Decoder,
     records: &[Record],
 ) -> Result<u64, Failed> {
     let transaction = write::begin(conn)?;
@@ -216,6 +232,7 @@ pub(super) fn restore(
             Record::Activity(activity) => {
                 let issue = known_number(&transaction, &activity.issue)?;
                 react::put(&transaction, issue, activity)?;
+                put_other(&transaction, issue, activity)?;
                 decided.insert(issue);
             }
             Record::Event { .. }
@@ -223,6 +240,9 @@ pub(super) fn restore(
             | Record::Residue(_)
             | Record::Tombstone { .. } => {}
         }
+    }
+    if !decided.is_empty() {
+        homes::settle(&transaction, names, decoder)?;
     }
     let restored = restore_events(&transaction, names, encoder, records, &mut decided)?;
     for record in records {
@@ -239,6 +259,18 @@ pub(super) fn restore(
     transaction.execute("UPDATE ledger SET removals = removals + 1", [])?;
     transaction.commit()?;
     Ok(restored)
+}
+
+/// An issue that a merge or an unmerge names has a number, so that it is found by it.
+fn put_other(conn: &Connection, issue: i64, activity: &Activity) -> Result<(), Failed> {
+    let Some(other) = activity.deed.other_issue() else {
+        return Ok(());
+    };
+    let project = conn
+        .prepare_cached("SELECT project FROM issue_number WHERE number = ?1")?
+        .query_row([issue], |row| row.get(0))?;
+    write::number(conn, project, &other)?;
+    Ok(())
 }
 
 fn known_number(conn: &Connection, issue: &IssueId) -> Result<i64, Failed> {
@@ -379,7 +411,7 @@ fn insert<'e>(
         process_sequence: row.sequence,
         variant,
         issue: match moved {
-            Some(issue) => issue,
+            Some(issue) => homes::root(conn, issue)?,
             None => ground::home(conn, variant)?,
         },
         is_moved: moved.is_some(),
@@ -438,7 +470,7 @@ fn add_residue(conn: &Connection, residue: &Residue) -> Result<(), Failed> {
         }
         None => {
             let issue = known_number(conn, &residue.issue)?;
-            (shelf(0, issue, true), issue)
+            (shelf(0, issue, true), homes::root(conn, issue)?)
         }
     };
     let counted: i64 = conn

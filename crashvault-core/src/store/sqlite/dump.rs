@@ -68,7 +68,7 @@ const GROUND: [(&str, &str); 14] = [
 ];
 
 /// Derived state, likewise.
-const DERIVED: [(&str, &str); 17] = [
+const DERIVED: [(&str, &str); 19] = [
     ("placement", "SELECT event, issue, time, is_moved FROM derived_placement ORDER BY event"),
     (
         "shelf",
@@ -104,6 +104,8 @@ const DERIVED: [(&str, &str); 17] = [
     ("issue_name", "SELECT issue, name FROM derived_issue_name ORDER BY issue, name"),
     ("spread", "SELECT project, name, issues FROM derived_spread ORDER BY project, name"),
     ("compared", "SELECT project, issues FROM derived_compared ORDER BY project"),
+    ("alias", "SELECT issue, target FROM derived_alias ORDER BY issue"),
+    ("taken_out", "SELECT project, variant, issue FROM derived_taken_out ORDER BY project, variant"),
     ("text", "SELECT term, doc, col, offset FROM temp.dump_text WHERE col <> 'term'"),
     (
         "term",

@@ -10,6 +10,7 @@ use super::derive::Item;
 use super::gist::{Face, Gist};
 use super::payload::{Decoder, PackedRow, is_damage, stack_ids};
 use crate::event::{Event, EventId, Frame};
+use crate::issue::VariantKey;
 
 /// An event with all that derived state needs of it.
 pub(super) struct Owned {
@@ -24,6 +25,8 @@ pub(super) struct Owned {
     process: [u8; 16],
     process_sequence: i64,
     pub(super) variant: i64,
+    /// The project and the key of the variant.
+    pub(super) key: (i64, VariantKey),
     pub(super) issue: i64,
     pub(super) is_moved: bool,
     stacks: Vec<i64>,
@@ -54,7 +57,7 @@ impl Owned {
 /// The issue is that of the variant.
 const COLUMNS: &str =
     "e.ingest_sequence, e.event_id, e.variant, e.time, e.process, e.sequence, j.issue,
-        y.codec, y.data, y.stacks, y.json_bytes
+        y.codec, y.data, y.stacks, y.json_bytes, j.project, j.variant
     FROM event e
     CROSS JOIN variant_join j ON j.id = e.variant
     CROSS JOIN event_payload y ON y.event = e.ingest_sequence";
@@ -116,7 +119,7 @@ pub(super) fn face(
     Ok(Some(Face::of(&whole(conn, decoder, row)?.0)))
 }
 
-/// Events behind `after` in the order of ingestion, at most `limit`, each in its variant's issue; of their stacks only
+/// Events behind `after` in the order of ingestion, at most `limit`, each in the issue its variant joined; of their stacks only
 /// those that are not `known`. None only at the end.
 pub(super) fn events(
     conn: &Connection,
@@ -141,17 +144,36 @@ pub(super) fn events(
     Ok(events)
 }
 
-/// The issue a variant has joined.
+/// The issue a variant belongs to: the one it joined, unless that is part of another or the variant was taken out.
 pub(super) fn home(conn: &Connection, variant: i64) -> rusqlite::Result<i64> {
-    conn.prepare_cached("SELECT issue FROM variant_join WHERE id = ?1")?
+    conn.prepare_cached(
+        "SELECT coalesce(
+             (SELECT issue FROM derived_taken_out t WHERE t.project = j.project AND t.variant = j.variant),
+             (SELECT target FROM derived_alias a WHERE a.issue = j.issue), j.issue)
+         FROM variant_join j WHERE j.id = ?1",
+    )?
         .query_row([variant], |row| row.get(0))
 }
 
-/// The variants that have joined an issue, the newest first: what [`home`] is, from the other side.
+/// The variants that belong to an issue, the newest first: what [`home`] is, from the other side.
 pub(super) fn at_home(conn: &Connection, issue: i64) -> rusqlite::Result<Vec<i64>> {
-    conn.prepare_cached("SELECT id FROM variant_join WHERE issue = ?1 ORDER BY id DESC")?
-        .query_map([issue], |row| row.get(0))?
-        .collect()
+    // Its own, those of what is part of it, and those that were put there: each found by an index.
+    conn.prepare_cached(
+        "SELECT j.id FROM variant_join j
+         LEFT JOIN derived_taken_out t ON t.project = j.project AND t.variant = j.variant
+         LEFT JOIN derived_alias a ON a.issue = j.issue
+         WHERE j.id IN (
+             SELECT v.id FROM variant_join v WHERE v.issue = ?1
+             UNION SELECT v.id FROM derived_alias m JOIN variant_join v ON v.issue = m.issue
+                 WHERE m.target = ?1
+             UNION SELECT v.id FROM derived_taken_out o
+                 JOIN variant_join v ON v.project = o.project AND v.variant = o.variant
+                 WHERE o.issue = ?1)
+             AND coalesce(t.issue, a.target, j.issue) = ?1
+         ORDER BY j.id DESC",
+    )?
+    .query_map([issue], |row| row.get(0))?
+    .collect()
 }
 
 fn without_known(
@@ -207,6 +229,7 @@ fn owned(gist: Gist, packed: &PackedRow<'_>, row: &Row<'_>) -> rusqlite::Result<
         new_stacks: Vec::new(),
         sequence: row.get(0)?,
         variant: row.get(2)?,
+        key: (row.get(11)?, VariantKey::from_bytes(row.get(12)?)),
         time: row.get(3)?,
         process: row.get(4)?,
         process_sequence: row.get(5)?,

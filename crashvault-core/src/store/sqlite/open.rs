@@ -265,7 +265,8 @@ fn refuse_older(path: &Path, found: u32) -> Result<()> {
         older => (
             ErrorKind::ReadOnly,
             format!(
-                "has format {older} and must be opened for writing once to get {SCHEMA_VERSION}"
+                "has format {older} and must be opened for writing once to get {SCHEMA_VERSION}; \
+                 copy it to a writable directory"
             ),
         ),
     };

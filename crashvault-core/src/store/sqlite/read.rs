@@ -11,6 +11,7 @@ use super::super::{
 };
 use super::Failed;
 use super::derive::HOUR;
+use super::ground;
 use super::issue_sql::{self, Sql};
 use super::names::{find_key, find_value};
 use super::open::SCHEMA_VERSION;
@@ -111,6 +112,7 @@ pub(super) fn issue_by_number(conn: &Connection, number: u64) -> rusqlite::Resul
     let Ok(number) = i64::try_from(number) else {
         return Ok(None);
     };
+    let number = super::homes::root(conn, number)?;
     conn.prepare_cached(&format!("{ISSUE} WHERE i.number = ?1"))?
         .query_row([number], issue_row)
         .optional()
@@ -140,7 +142,8 @@ pub(super) fn issue_ids(conn: &Connection, prefix: &str) -> rusqlite::Result<Vec
         return Ok(Vec::new());
     };
     conn.prepare_cached(
-        "SELECT n.number, n.issue FROM issue_number n JOIN derived_issue i ON i.number = n.number
+        "SELECT n.number, n.issue FROM issue_number n LEFT JOIN derived_alias a ON a.issue = n.number
+         JOIN derived_issue i ON i.number = coalesce(a.target, n.number)
          WHERE n.issue BETWEEN ?1 AND ?2 ORDER BY n.issue LIMIT ?3",
     )?
     .query_map(
@@ -325,7 +328,29 @@ fn event_row(row: &Row<'_>) -> rusqlite::Result<RawEvent> {
     })
 }
 
+/// The joins of the variants that belong to an issue now, in the order in which they were recorded.
 pub(super) fn joins(conn: &Connection, issue: &IssueId) -> rusqlite::Result<Vec<Join>> {
+    let Some(number) = number(conn, issue)? else {
+        return Ok(Vec::new());
+    };
+    let mut find = conn.prepare_cached(
+        "SELECT j.variant, p.name, j.joined_at, j.reason, j.parts, j.algorithm, c.comparison, n.issue
+         FROM variant_join j JOIN project p ON p.id = j.project
+         JOIN issue_number n ON n.number = j.issue
+         LEFT JOIN variant_comparison c ON c.variant = j.id
+         WHERE j.id = ?1",
+    )?;
+    let variants = ground::at_home(conn, number)?;
+    let joins = variants.iter().rev().map(|variant| {
+        find.query_row([variant], |row| {
+            join_row(row, IssueId::from_bytes(row.get(7)?))
+        })
+    });
+    joins.collect()
+}
+
+/// The joins of the variants that first came to an issue, wherever they are now.
+pub(super) fn joins_first(conn: &Connection, issue: &IssueId) -> rusqlite::Result<Vec<Join>> {
     conn.prepare_cached(
         "SELECT j.variant, p.name, j.joined_at, j.reason, j.parts, j.algorithm, c.comparison
          FROM variant_join j JOIN project p ON p.id = j.project
@@ -349,6 +374,17 @@ pub(super) fn join_of(conn: &Connection, event: EventId) -> rusqlite::Result<Opt
         join_row(row, IssueId::from_bytes(row.get(7)?))
     })
     .optional()
+}
+
+/// The issues that are part of this one, by number.
+pub(super) fn merged(conn: &Connection, issue: &IssueId) -> Result<Vec<(u64, IssueId)>, Failed> {
+    let mut found = Vec::new();
+    if let Some(number) = number(conn, issue)? {
+        for merged in super::homes::merged(conn, number)? {
+            found.push((unsigned(merged)?, issue_id(conn, merged)?));
+        }
+    }
+    Ok(found)
 }
 
 /// The numbers of those of these issues that have one.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::derive::Deriver;
 use super::ground::{self, Damaged, Owned};
+use super::homes::{self, Belonging};
 use super::likeness::{self, Bearer};
 use super::names::Names;
 use super::payload::Decoder;
@@ -117,6 +118,7 @@ struct Aside {
     /// The last sketch of a variant that was taken in.
     sketches_reached: i64,
     moves: HashMap<EventId, i64>,
+    belonging: Belonging,
     stacks: HashSet<i64>,
     /// Issues that do not show their newest event yet.
     faceless: BTreeSet<i64>,
@@ -136,6 +138,8 @@ impl Aside {
     }
 
     fn new(conn: &Connection, side: Side) -> Result<Self, Failed> {
+        let belonging = homes::decided(conn)?;
+        homes::keep(conn, side, &belonging)?;
         Ok(Self {
             side,
             damaged: Damaged::Refused,
@@ -145,6 +149,7 @@ impl Aside {
             sketches_reached: 0,
             // The last one of an event counts.
             moves: act::moves(conn)?.into_iter().collect(),
+            belonging,
             stacks: HashSet::new(),
             faceless: BTreeSet::new(),
         })
@@ -221,10 +226,13 @@ impl Aside {
             &self.stacks,
         )?;
         for owned in &mut events {
-            if let Some(issue) = self.moves.get(&owned.event_id) {
-                owned.issue = *issue;
-                owned.is_moved = true;
-            }
+            let (project, variant) = owned.key;
+            let moved = self.moves.get(&owned.event_id);
+            owned.is_moved = moved.is_some();
+            owned.issue = match moved {
+                Some(issue) => self.belonging.root(*issue),
+                None => self.belonging.of_variant(project, variant, owned.issue),
+            };
         }
         Ok(events)
     }
@@ -298,8 +306,10 @@ impl Aside {
     fn add_residue(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         for sql in [
             "INSERT OR IGNORE INTO derived_shelf (id, issue)
-             SELECT DISTINCT r.shelf, coalesce(j.issue, r.shelf - 1073741824)
-             FROM residue r LEFT JOIN variant_join j ON j.id = r.shelf",
+             SELECT DISTINCT r.shelf, coalesce(t.issue, a.target, j.issue, r.shelf - 1073741824)
+             FROM residue r LEFT JOIN variant_join j ON j.id = r.shelf
+             LEFT JOIN derived_taken_out t ON t.project = j.project AND t.variant = j.variant
+             LEFT JOIN derived_alias a ON a.issue = coalesce(j.issue, r.shelf - 1073741824)",
             "INSERT INTO derived_hour (issue, hour, count)
              SELECT s.issue, r.hour, sum(r.count) FROM residue r
              JOIN derived_shelf s ON s.id = r.shelf

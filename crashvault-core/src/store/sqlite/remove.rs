@@ -11,7 +11,7 @@ use super::ground::Owned;
 use super::names::Names;
 use super::payload::{Decoder, is_damage};
 use super::side::Side;
-use super::{ground, react};
+use super::{ground, homes, react};
 use crate::store::facts;
 use crate::time::Timestamp;
 
@@ -32,6 +32,8 @@ pub(super) struct Remover<'c> {
     names: &'c mut Names,
     decoder: &'c Decoder,
     issues: BTreeSet<i64>,
+    /// Those of them that may not be shown yet, and whose hours are not known.
+    recounted: BTreeSet<i64>,
     /// Issues that go on counting what left them, and keep their newest event.
     retired_from: BTreeSet<i64>,
     pub(super) removed: u64,
@@ -45,6 +47,7 @@ impl<'c> Remover<'c> {
             names,
             decoder,
             issues: BTreeSet::new(),
+            recounted: BTreeSet::new(),
             retired_from: BTreeSet::new(),
             removed: 0,
             attachments: 0,
@@ -135,6 +138,12 @@ impl<'c> Remover<'c> {
         Ok(())
     }
 
+    /// Lets [`Remover::finish`] put an issue right whose events changed otherwise; it may come to be shown, or cease to.
+    pub(super) fn touch(&mut self, issue: i64) {
+        self.issues.insert(issue);
+        self.recounted.insert(issue);
+    }
+
     /// Forgets the values and users of an issue whose events were all deleted, also of those that could not be read.
     pub(super) fn forget_values(&self, issue: i64) -> Result<(), Failed> {
         self.run("DELETE FROM derived_issue_value WHERE issue = ?1", [issue])?;
@@ -153,6 +162,9 @@ impl<'c> Remover<'c> {
 
     /// Puts right what the issues say of themselves.
     pub(super) fn finish(self) -> Result<(), Failed> {
+        for issue in &self.recounted {
+            self.show(*issue)?;
+        }
         for issue in &self.issues {
             self.settle(*issue)?;
         }
@@ -253,6 +265,21 @@ impl<'c> Remover<'c> {
             )?,
         };
         Ok(())
+    }
+
+    /// Makes the row of an issue that had none, and counts its hours.
+    fn show(&self, issue: i64) -> Result<(), Failed> {
+        // What it says otherwise is put right when it is settled.
+        let is_new = self.run(
+            "INSERT OR IGNORE INTO derived_issue (number, project, level, first_seen, last_seen, seen_count,
+                 user_count, last_event, platform, title)
+             SELECT number, project, 0, 0, 0, 0, 0, x'', '', '' FROM issue_number WHERE number = ?1",
+            [issue],
+        )?;
+        if is_new > 0 {
+            react::refresh(self.conn, Side::Live, issue)?;
+        }
+        Ok(homes::count_hours(self.conn, issue)?)
     }
 
     /// An issue without events disappears from the lists; its number stays taken.

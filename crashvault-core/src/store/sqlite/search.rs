@@ -12,14 +12,15 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::super::{
-    Condition, EventSearch, EventTest, IssueOrder, IssuePage, IssueSearch, Key, Pattern, Place,
+    Condition, EventSearch, EventTest, IssueOrder, IssuePage, IssueSearch, IssueTest, Key, Pattern,
+    Place,
 };
 use super::Failed;
 use super::compile::compile;
 use super::derive::{document, shelf};
 use super::issue_sql::{self, Sql};
 use super::postings::{Postings, Reach};
-use super::{meter, read};
+use super::{homes, meter, read};
 use crate::issue::Issue;
 use crate::store::matching;
 
@@ -90,16 +91,35 @@ pub(super) fn issues_found(conn: &Connection, search: &IssueSearch) -> Result<Fo
     Ok(Found { page, route })
 }
 
-/// The condition with the numbers of the issues that first came in a release it names.
+/// The condition with the numbers of the issues that first came in a release it names, and of those that others are part of.
 pub(super) fn with_numbers<'c>(
     conn: &Connection,
     condition: &'c Condition,
 ) -> Result<Cow<'c, Condition>, Failed> {
+    let has_merged: bool = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM derived_alias)")?
+        .query_row([], |row| row.get(0))?;
+    let condition = match has_merged {
+        true => Cow::Owned(condition.with_roots(&mut |test| root(conn, test))?),
+        false => Cow::Borrowed(condition),
+    };
     if !condition.asks_first_release() {
-        return Ok(Cow::Borrowed(condition));
+        return Ok(condition);
     }
     let numbers = condition.with_first_releases(&mut |pattern| first_in(conn, pattern))?;
     Ok(Cow::Owned(numbers))
+}
+
+/// The number of the issue that another one is part of, which a test names.
+fn root(conn: &Connection, test: &IssueTest) -> Result<Option<u64>, Failed> {
+    let number = match test {
+        IssueTest::Number(number) => Some(read::signed(*number)),
+        IssueTest::Id(id) => read::number(conn, id)?,
+        _ => None,
+    };
+    let target = number.map(|number| homes::target(conn, number));
+    let target = target.transpose()?.flatten();
+    Ok(target.map(read::unsigned).transpose()?)
 }
 
 /// The numbers of the issues whose earliest event is of such a release. Only issues with any such event are looked at.

@@ -9,7 +9,7 @@ const DERIVED: &str = include_str!("../migrations/derived.sql");
 const DERIVED_LIKENESS: &str = include_str!("../migrations/derived_likeness.sql");
 
 /// The tables of derived state.
-pub(super) const TABLES: [&str; 18] = [
+pub(super) const TABLES: [&str; 20] = [
     "text",
     "stack_text",
     "placement",
@@ -28,6 +28,8 @@ pub(super) const TABLES: [&str; 18] = [
     "issue_name",
     "spread",
     "compared",
+    "alias",
+    "taken_out",
 ];
 
 /// Which tables are meant by `derived_…`.

@@ -4,7 +4,9 @@ use rusqlite::Connection;
 
 use super::super::Record;
 use super::Failed;
-use super::archive::{Put, placed, put_joins, put_residue, put_stored, range};
+use super::archive::{
+    Put, activities_of_merged, placed, put_joins, put_residue, put_stored, range,
+};
 use super::open::read_once;
 use super::payload::Decoder;
 use super::read::{self, signed, unsigned};
@@ -75,7 +77,8 @@ fn some(
         put_joins(conn, *number, put)?;
     }
     for number in numbers {
-        for activity in read::activities(conn, signed(*number))? {
+        let own = read::activities(conn, signed(*number))?;
+        for activity in own.into_iter().chain(activities_of_merged(conn, *number)?) {
             put(Record::Activity(activity))?;
         }
     }

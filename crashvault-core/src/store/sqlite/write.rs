@@ -347,7 +347,8 @@ impl<'a> Keeper<'a> {
         let id = put_join(self.transaction, project, issue, join)?;
         Ok(Joined {
             join: id,
-            issue,
+            // Where a merge, or an unmerge of this variant, came from elsewhere before it.
+            issue: ground::home(self.transaction, id)?,
             is_sketched: false,
         })
     }
