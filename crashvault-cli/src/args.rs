@@ -9,6 +9,7 @@ mod decide;
 mod direct;
 mod foreign;
 mod group;
+mod grouping;
 mod merge;
 mod parse;
 mod reflow;
@@ -36,6 +37,7 @@ pub use configure::{Config, ConfigCommand, Notify, Webhook, WebhookCommand};
 pub use decide::{Assign, Comment, Ignore, Reopen, Resolve, Undo};
 pub use foreign::{Import, Mode, Symbols, SymbolsCommand};
 pub use group::GroupTraces;
+pub use grouping::{Causes, GroupRules, GroupRulesCommand, TestRules, WhyIssue};
 pub use merge::{Merge, Move, Regroup, Related, Unmerge};
 pub use parse::Parse;
 pub use room::{Archive, Gc, Prune, Restore};
@@ -178,6 +180,10 @@ pub enum Command {
     Open(Open),
     #[command(name = "group")]
     GroupTraces(GroupTraces),
+    GroupRules(GroupRules),
+    #[command(name = "why")]
+    WhyIssue(WhyIssue),
+    Causes(Causes),
     Resolve(Resolve),
     Reopen(Reopen),
     Ignore(Ignore),
@@ -451,8 +457,8 @@ The error that was thrown comes first, then its causes; of each stack the innerm
 first. Calls of libraries are folded, and source lines are shown for the first of the program's
 own calls.
 
-JSON: issue (as in `list`), joins (reason, parts, variant, algorithm, joined_at), events (the whole
-event payloads, newest first), activities (id, vault, author, time, decided_at, issue, deed;
+JSON: issue (as in `list`), joins (reason, parts, variant, algorithm, joined_at), why (as in `why`),
+events (the whole event payloads, newest first), activities (id, vault, author, time, decided_at, issue, deed;
 oldest first), values (key, is_tag, value, count; the ten most frequent of each key), hours (hour,
 count), attachments (event, name, content_type, kind, size_bytes, hash, added_at; of the events
 shown)

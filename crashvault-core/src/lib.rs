@@ -100,7 +100,7 @@ pub use export::v1::V1Remark;
 #[cfg(feature = "store")]
 pub use export::{ExportFormat, ExportKind, ExportReport, ExportRule, ImportReport, ReportRule};
 #[cfg(feature = "store")]
-pub use group::{Grouper, TraceLine};
+pub use group::{FieldMissed, Grouper, RuleTried, TraceLine};
 #[cfg(feature = "store")]
 pub use ingest::{DrainReport, TraceReader, parse_traces};
 #[cfg(feature = "actix")]
@@ -126,8 +126,8 @@ pub use issue::{
 pub use journal::Durability;
 #[cfg(feature = "store")]
 pub use query::{
-    Cursor, Doubt, EventsFound, ExplainedTerm, Explanation, Followed, IssuesFound, Search,
-    TermKind, TermRows,
+    Cause, CausesFound, Cursor, Doubt, EventsFound, ExplainedTerm, Explanation, FactKind, Followed,
+    IssuesFound, Search, SharedFact, TermKind, TermRows,
 };
 #[cfg(feature = "store")]
 pub use store::{
@@ -139,10 +139,10 @@ pub use trace::Trace;
 #[cfg(feature = "store")]
 pub use vault::{
     Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, EmptyReport, Finding,
-    GarbageReport, IgnoreUntil, NewAttachment, PruneReport, PruneRule, READER_DRAIN_MAX,
-    RegroupedMerge, RegroupedSplit, Regrouping, RescueReport, RestoreReport, SETTINGS, SavedSearch,
-    Setting, SettingForm, SettingSource, Severity, SpaceReport, SymbolsAdded, SymbolsKind, Vault,
-    VaultOptions, VaultStatus, Webhook, WebhookKind,
+    GarbageReport, GroupRulesTried, GroupingTried, IgnoreUntil, NewAttachment, PruneReport,
+    PruneRule, READER_DRAIN_MAX, RegroupedMerge, RegroupedSplit, Regrouping, RescueReport,
+    RestoreReport, SETTINGS, SavedSearch, Setting, SettingForm, SettingSource, Severity,
+    SpaceReport, SymbolsAdded, SymbolsKind, Vault, VaultOptions, VaultStatus, Webhook, WebhookKind,
 };
 #[cfg(feature = "v1")]
 pub use vault::{V1Options, V1Report};

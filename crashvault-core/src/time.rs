@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "store")]
 pub(crate) use written::{moment, span_secs};
 
 /// A moment in UTC, in nanoseconds since 1970-01-01T00:00:00Z (years 1677 to 2262).

@@ -7,6 +7,7 @@ mod archive;
 mod ask;
 mod attach;
 mod begin;
+mod causes;
 mod change;
 mod chosen;
 mod completion;
@@ -20,6 +21,7 @@ mod events;
 mod export;
 mod gc;
 mod group;
+mod group_rules;
 mod import;
 mod import_export;
 mod keys;
@@ -46,6 +48,7 @@ mod status;
 mod symbols;
 mod tail;
 mod webhook;
+mod why;
 mod wrap;
 
 use std::process::ExitCode;
@@ -127,6 +130,8 @@ fn has_long_answer(command: &Command) -> bool {
             | Command::Show(_)
             | Command::Search(_)
             | Command::Diagnose(_)
+            | Command::WhyIssue(_)
+            | Command::Causes(_)
             | Command::Status(_)
             | Command::Doctor(_)
             | Command::Archive(_)
@@ -165,6 +170,9 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Diagnose(diagnose) => source::diagnose(&place(global)?, diagnose, screen),
         Command::Open(open) => source::open(&place(global)?, open, screen),
         Command::GroupTraces(traces) => group::run(traces, screen),
+        Command::GroupRules(rules) => group_rules::run(&place(global)?, rules, screen),
+        Command::WhyIssue(why) => why::run(&place(global)?, why, screen),
+        Command::Causes(causes) => causes::run(&place(global)?, causes, screen),
         Command::Completion(completion) => completion::run(completion, screen),
         Command::Man(man) => man::run(man, screen),
         Command::Plugins(_) => plugin::list(screen),

@@ -55,6 +55,7 @@ pub fn gather(
         events,
         joins: vault.joins(&issue.id)?,
         merged: vault.merged(&reference)?,
+        why: vault.why(&reference)?,
         activities: vault.activities(&reference)?,
         values: vault.values(&reference, VALUES_MAX)?,
         hours: vault.hours(&reference)?,

@@ -2,7 +2,7 @@
 
 use crashvault::{
     Activity, Archive, ArchivedIssue, Attachment, Finding, Issue, IssueId, Join, SpaceReport,
-    StoredEvent, Timestamp, ValueCount, VaultStatus,
+    StoredEvent, Timestamp, ValueCount, VaultStatus, Why,
 };
 use serde_json::{Value, json};
 
@@ -83,6 +83,7 @@ pub struct Shown {
     pub joins: Vec<Join>,
     /// The issues that are part of it.
     pub merged: Vec<(u64, IssueId)>,
+    pub why: Why,
     pub events: Vec<StoredEvent>,
     pub activities: Vec<Activity>,
     pub values: Vec<ValueCount>,
@@ -101,6 +102,7 @@ pub fn shown(shown: &Shown) -> Value {
         "issue": issue(&shown.issue),
         "merged": merged.collect::<Vec<_>>(),
         "joins": shown.joins.iter().map(join).collect::<Vec<_>>(),
+        "why": shown.why.to_value(),
         "events": events.collect::<Vec<_>>(),
         "activities": shown.activities.iter().map(Activity::to_value).collect::<Vec<_>>(),
         "values": shown.values.iter().map(value_count).collect::<Vec<_>>(),

@@ -35,6 +35,11 @@ fn every_parse_of_the_guide_works() {
 }
 
 #[test]
+fn every_command_about_grouping_works() {
+    check("grouping.md", 4);
+}
+
+#[test]
 fn every_search_of_the_guide_works() {
     check("search.md", 15);
 }

@@ -404,6 +404,18 @@ fn of_notify() {
 }
 
 #[test]
+fn of_group_rules() {
+    check("group-rules", &["group-rules"]);
+    check("group-rules-test", &["group-rules", "test"]);
+}
+
+#[test]
+fn of_why_and_causes() {
+    check("why", &["why"]);
+    check("causes", &["causes"]);
+}
+
+#[test]
 fn no_command_is_a_usage_error_with_help() {
     let ran = Place::new().run(&[]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));

@@ -8,6 +8,7 @@ mod archive;
 mod attach;
 mod bad_days;
 mod begin;
+mod causes;
 mod change;
 mod completion;
 mod config;
@@ -19,6 +20,7 @@ mod events;
 mod export;
 mod from_v1;
 mod group;
+mod group_rules;
 mod guide;
 mod help;
 mod import;
@@ -45,5 +47,6 @@ mod tail;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod webhook;
+mod why;
 #[cfg(unix)]
 mod wrap;

@@ -95,7 +95,8 @@ fn json_has_the_documented_keys_and_the_whole_event() {
             "issue",
             "joins",
             "merged",
-            "values"
+            "values",
+            "why"
         ]
     );
     assert_eq!(keys(&shown["hours"][0]), ["count", "hour"]);

@@ -71,6 +71,10 @@ impl fmt::Display for Level {
     }
 }
 
+/// Where an event holds the title that it was given.
+const METADATA: &str = "metadata";
+const TITLE: &str = "title";
+
 /// One occurrence of a crash, an error or a message: the Sentry event payload as typed data.
 ///
 /// Read one with [`Event::from_json`], write it with [`Event::to_value`]. What the types here do not name is in
@@ -153,9 +157,14 @@ impl Event {
         self.exceptions.last()
     }
 
-    /// The first line a person should read: `Type: value`, else the message, else `<no message>`.
+    /// The first line a person should read: `metadata.title` if a rule or the sender said so, else `Type: value`, else the
+    /// message, else `<no message>`.
     pub fn title(&self) -> String {
         let first_line = |text: &str| text.lines().next().unwrap_or_default().trim().to_owned();
+        let given = || self.other.get(METADATA)?.get(TITLE)?.as_str();
+        if let Some(title) = given().map(first_line).filter(|title| !title.is_empty()) {
+            return title;
+        }
         if let Some(exception) = self.primary_exception() {
             let value = exception
                 .value
@@ -172,6 +181,16 @@ impl Event {
             Some(message) if !message.is_empty() => message,
             _ => "<no message>".into(),
         }
+    }
+
+    /// Says what the event is to be called.
+    #[cfg(feature = "store")]
+    pub(crate) fn set_title(&mut self, title: String) {
+        let metadata = self.other.entry(METADATA).or_insert(Value::Null);
+        if !metadata.is_object() {
+            *metadata = Value::Object(Object::new());
+        }
+        metadata[TITLE] = title.into();
     }
 
     /// Where it happened: the innermost in-app frame of the thrown exception (else of any stack), as

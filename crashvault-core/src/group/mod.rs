@@ -36,7 +36,8 @@ pub use lines::TraceLine;
 pub use memory::Grouper;
 #[cfg(feature = "store")]
 pub(crate) use memory::Variants;
-pub(crate) use rules::{GroupRule, GroupRules};
+pub use rules::FieldMissed;
+pub(crate) use rules::{GroupRule, GroupRules, unknown_name};
 pub(crate) use similar::WEIGHTS;
 pub(crate) use traits::{Name, Sketch, Traits};
 
@@ -58,6 +59,8 @@ const STACK: &str = "stack";
 pub(crate) const SIMILAR: &str = "similar";
 /// What a part begins with that is an exception's words.
 const VALUE: &str = "value ";
+/// What a part begins with that is a message.
+const MESSAGE: &str = "message ";
 /// Stands for a value that a fingerprint asks for and the event does not have.
 const ABSENT: &str = "<none>";
 
@@ -72,6 +75,8 @@ pub(crate) struct Grouping {
     pub parts: Vec<String>,
     /// [`ALGORITHM`].
     pub algorithm: u32,
+    /// What the event is to be called, where a rule says what its message is.
+    pub title: Option<String>,
 }
 
 /// The variant this event is.
@@ -81,21 +86,83 @@ pub(crate) fn group(event: &Event, rules: &GroupRules) -> Grouping {
     }
     let default = default_key(event);
     if let Some(rule) = rules.find(event) {
-        let key = match rule.fingerprint.as_slice() {
-            [] => default,
-            parts => fingerprint_key(event, parts, &default),
-        };
-        // The rule's name is shown and not hashed: renaming a rule moves no event.
-        return Key {
-            reason: "rule",
-            ..key
-        }
-        .grouping(Some(format!("rule {}", rule.id)));
+        return ruled(event, rule, default);
     }
     if event.fingerprint.iter().any(|part| !is_default(part)) {
-        return fingerprint_key(event, &event.fingerprint, &default).grouping(None);
+        return fingerprint_key(event, &event.fingerprint, &default, None).grouping(None);
     }
     default.grouping(None)
+}
+
+fn ruled(event: &Event, rule: &GroupRule, default: Key) -> Grouping {
+    let template = rule.template_text();
+    let key = match (rule.fingerprint.as_slice(), template) {
+        ([], None) => default,
+        ([], Some(template)) => Key {
+            reason: "rule",
+            parts: vec![format!("{MESSAGE}{template}")],
+        },
+        (parts, None) => fingerprint_key(event, parts, &default, None),
+        (parts, template) => {
+            fingerprint_key(event, parts, &with_template(default, template), template)
+        }
+    };
+    // The rule's name is shown and not hashed: renaming a rule moves no event.
+    let grouping = Key {
+        reason: "rule",
+        ..key
+    }
+    .grouping(Some(format!("rule {}", rule.id)));
+    Grouping {
+        title: template.map(|template| titled(event, template)),
+        ..grouping
+    }
+}
+
+/// The default key with the template where it has words.
+fn with_template(mut key: Key, template: Option<&str>) -> Key {
+    let is_words = |part: &&mut String| part.starts_with(MESSAGE) || part.starts_with(VALUE);
+    for part in key.parts.iter_mut().filter(is_words) {
+        *part = format!("{MESSAGE}{}", template.unwrap_or_default());
+    }
+    key
+}
+
+fn titled(event: &Event, template: &str) -> String {
+    let ty = event.primary_exception().and_then(|e| e.ty.as_deref());
+    match ty.filter(|ty| !ty.is_empty()) {
+        Some(ty) => format!("{ty}: {template}"),
+        None => template.to_owned(),
+    }
+}
+
+/// One rule held against an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RuleTried {
+    /// Its name.
+    pub id: String,
+    /// Whether it decides: it is the first that fits.
+    pub is_deciding: bool,
+    /// What does not fit. Nothing: it fits, and decides if none before it does.
+    pub misses: Vec<FieldMissed>,
+}
+
+/// Holds every rule against the event.
+pub(crate) fn try_rules(event: &Event, rules: &GroupRules) -> Vec<RuleTried> {
+    // What a person wrote is no matter of rules.
+    let mut is_decided = event.kind().is_some_and(EventKind::is_written);
+    let tried = rules.iter().map(|rule| {
+        let misses = rule.misses(event);
+        let is_deciding = misses.is_empty() && !is_decided;
+        is_decided |= is_deciding;
+        RuleTried {
+            id: rule.id.clone(),
+            is_deciding,
+            misses,
+        }
+    });
+    tried.collect()
 }
 
 /// What of an event is compared with other variants: of one whose key is that of its stack (`reason` and `parts`), and
@@ -156,6 +223,7 @@ impl Key {
                 .map(|part| cut(part, PART_BYTES_MAX).into_owned())
                 .collect(),
             algorithm: ALGORITHM,
+            title: None,
         }
     }
 }
@@ -254,7 +322,7 @@ fn message_key(event: &Event) -> Key {
         Some(template) => {
             return Key {
                 reason: "message",
-                parts: vec![format!("message {}", parameterise(template))],
+                parts: vec![format!("{MESSAGE}{}", parameterise(template))],
             };
         }
         None => frames::functions(event, None, None, frames::FUNCTIONS_MAX).names,
@@ -284,6 +352,36 @@ fn template(event: &Event) -> Option<&str> {
         .filter(|text| !text.trim().is_empty())
 }
 
+/// The functions of the stack that speaks for an event, the innermost first; none where all are a library's.
+pub(crate) fn functions(event: &Event, max: usize) -> Vec<String> {
+    let thrown = frames::thrown(event);
+    let root = thrown.map(|thrown| frames::root_cause(event, thrown));
+    let functions = frames::functions(event, thrown, root, max);
+    match functions.is_foreign {
+        true => Vec::new(),
+        false => functions.names,
+    }
+}
+
+/// The modules, else files, of an event's stacks that are the program's own, each once, the innermost first.
+pub(crate) fn modules(event: &Event, max: usize) -> Vec<String> {
+    let mut modules: Vec<String> = Vec::new();
+    let frames = event
+        .stacktraces()
+        .take(1)
+        .flat_map(|trace| trace.frames.iter().rev());
+    for frame in frames.filter(|frame| frames::is_in_app(frame)) {
+        let module = frame.module.as_deref().or(frame.filename.as_deref());
+        if let Some(module) = module
+            && modules.len() < max
+            && !modules.iter().any(|known| known == module)
+        {
+            modules.push(module.to_owned());
+        }
+    }
+    modules
+}
+
 // Stage 0 ------------------------------------------------------------------------------------------------------
 
 fn is_default(part: &str) -> bool {
@@ -296,13 +394,44 @@ fn placeholder(text: &str) -> Option<(&str, &str)> {
     Some((name.trim(), rest))
 }
 
-fn fingerprint_key(event: &Event, wished: &[String], default: &Key) -> Key {
+/// What a fingerprint can ask for.
+pub(super) const PLACEHOLDERS: [&str; 10] = [
+    "default",
+    "function",
+    "level",
+    "message",
+    "module",
+    "release",
+    "tags.NAME",
+    "transaction",
+    "type",
+    "value",
+];
+
+/// The first `{{ name }}` that nothing is known by.
+pub(super) fn unknown_placeholder(part: &str) -> Option<&str> {
+    let found = part.match_indices("{{");
+    let names = found.filter_map(|(at, _)| Some(placeholder(&part[at..])?.0));
+    names.into_iter().find(|name| {
+        let is_tag = name
+            .strip_prefix("tags.")
+            .is_some_and(|key| !key.is_empty());
+        !is_tag && (*name == "tags.NAME" || !PLACEHOLDERS.contains(name))
+    })
+}
+
+fn fingerprint_key(event: &Event, wished: &[String], default: &Key, template: Option<&str>) -> Key {
+    let asked = Asked {
+        event,
+        default,
+        template,
+    };
     let mut parts = Vec::with_capacity(wished.len());
     for part in wished {
         if is_default(part) {
             parts.extend(default.parts.iter().cloned());
         } else {
-            parts.push(format!("fingerprint {}", expand(event, part, default)));
+            parts.push(format!("fingerprint {}", asked.expand(part)));
         }
     }
     Key {
@@ -311,54 +440,65 @@ fn fingerprint_key(event: &Event, wished: &[String], default: &Key) -> Key {
     }
 }
 
-/// Puts values in the place of `{{ name }}`; names that are not known stay as they are.
-fn expand(event: &Event, part: &str, default: &Key) -> String {
-    let mut made = String::with_capacity(part.len());
-    let mut rest = part;
-    while let Some(at) = rest.find("{{") {
-        made.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let value = placeholder(rest)
-            .and_then(|(name, after)| Some((value_of(event, name, default)?, after)));
-        match value {
-            Some((value, after)) => {
-                made.push_str(&value);
-                rest = after;
-            }
-            None => {
-                made.push_str("{{");
-                rest = &rest[2..];
-            }
-        }
-    }
-    made.push_str(rest);
-    made
+/// Whom a fingerprint asks for values.
+struct Asked<'a> {
+    event: &'a Event,
+    default: &'a Key,
+    /// What stands for the message.
+    template: Option<&'a str>,
 }
 
-fn value_of(event: &Event, name: &str, default: &Key) -> Option<String> {
-    let thrown = || frames::thrown(event);
-    let value = match name {
-        "default" => Some(default.parts.join("; ")),
-        "type" => thrown().and_then(|e| e.ty.clone()),
-        "value" => thrown().and_then(|e| e.value.clone()),
-        "message" => event
-            .message_text()
-            .or_else(|| thrown()?.value.as_deref())
-            .map(str::to_owned),
-        "function" => {
-            let mut functions = default
-                .parts
-                .iter()
-                .filter_map(|part| part.strip_prefix("fn "));
-            functions.next().map(str::to_owned)
+impl Asked<'_> {
+    /// Puts values in the place of `{{ name }}`; names that are not known stay as they are.
+    fn expand(&self, part: &str) -> String {
+        let mut made = String::with_capacity(part.len());
+        let mut rest = part;
+        while let Some(at) = rest.find("{{") {
+            made.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let value =
+                placeholder(rest).and_then(|(name, after)| Some((self.value_of(name)?, after)));
+            match value {
+                Some((value, after)) => {
+                    made.push_str(&value);
+                    rest = after;
+                }
+                None => {
+                    made.push_str("{{");
+                    rest = &rest[2..];
+                }
+            }
         }
-        "module" => innermost_module(event),
-        "level" => Some(event.level.name().to_owned()),
-        "transaction" => event.transaction.clone(),
-        "release" => event.release.clone(),
-        _ => event.tags.get(name.strip_prefix("tags.")?).cloned(),
-    };
-    Some(value.unwrap_or_else(|| ABSENT.to_owned()))
+        made.push_str(rest);
+        made
+    }
+
+    fn value_of(&self, name: &str) -> Option<String> {
+        let event = self.event;
+        let thrown = || frames::thrown(event);
+        let template = || self.template.map(str::to_owned);
+        let value = match name {
+            "default" => Some(self.default.parts.join("; ")),
+            "type" => thrown().and_then(|e| e.ty.clone()),
+            "value" => template().or_else(|| thrown()?.value.clone()),
+            "message" => template().or_else(|| {
+                let said = event.message_text();
+                said.or_else(|| thrown()?.value.as_deref())
+                    .map(str::to_owned)
+            }),
+            "function" => {
+                let parts = self.default.parts.iter();
+                let mut functions = parts.filter_map(|part| part.strip_prefix("fn "));
+                functions.next().map(str::to_owned)
+            }
+            "module" => innermost_module(event),
+            "level" => Some(event.level.name().to_owned()),
+            "transaction" => event.transaction.clone(),
+            "release" => event.release.clone(),
+            _ => event.tags.get(name.strip_prefix("tags.")?).cloned(),
+        };
+        Some(value.unwrap_or_else(|| ABSENT.to_owned()))
+    }
 }
 
 fn innermost_module(event: &Event) -> Option<String> {

@@ -2,10 +2,11 @@
 //!
 //! Never: reads a file (`vault/` reads the settings and builds these).
 
-use super::frames::stack_frames;
+use super::frames::{stack_frames, thrown};
 use super::glob::{Glob, PATTERN_BYTES_MAX};
 use super::names::{self, Language};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::limits::cut;
 use crate::event::{Event, Exception, Frame};
 
 /// The user's rules, in order.
@@ -18,19 +19,40 @@ impl GroupRules {
         self.0.push(rule);
     }
 
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &GroupRule> {
+        self.0.iter()
+    }
+
     /// The first rule that fits the event.
     pub(super) fn find(&self, event: &Event) -> Option<&GroupRule> {
         self.0.iter().find(|rule| rule.fits(event))
     }
 }
 
-/// One rule: events that fit all its patterns get its fingerprint. Without a pattern it fits every event; without a
-/// fingerprint it keeps the default key.
+/// One rule: events that fit all its patterns, and its template if it has one, get its fingerprint. Without any it fits
+/// every event; without a fingerprint the template is the key, without both it keeps the default key.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupRule {
     pub(super) id: String,
-    matchers: Vec<(Field, Glob)>,
+    matchers: Vec<Matcher>,
+    template: Option<(String, Glob)>,
     pub(super) fingerprint: Vec<String>,
+}
+
+/// One of these patterns must fit a field.
+#[derive(Clone, Debug)]
+struct Matcher {
+    field: Field,
+    name: String,
+    patterns: Vec<(String, Glob)>,
+}
+
+impl Matcher {
+    fn fits(&self, event: &Event) -> bool {
+        let mut patterns = self.patterns.iter();
+        patterns.any(|(_, pattern)| self.field.fits(event, pattern))
+    }
 }
 
 impl GroupRule {
@@ -39,56 +61,186 @@ impl GroupRule {
         Self {
             id: id.into(),
             matchers: Vec::new(),
+            template: None,
             fingerprint: Vec::new(),
         }
     }
 
-    /// Demands that `field` fits `pattern`: the whole text, without case, `*` any run, `?` one character.
+    /// Demands that `field` fits one of the patterns: the whole text, without case, `*` any run, `?` one character.
     ///
     /// Fields: `type`, `value` (of any exception of the chain), `message`, `path`, `module`, `function` (of any
     /// in-app frame, or of any frame where none is in-app), `release`, `environment`, `level`, `platform`,
     /// `logger`, `transaction`, `tags.NAME`. A field the event does not have fits nothing.
     ///
     /// # Errors
-    /// InvalidInput for a field of another name, and for a pattern longer than 1,024 bytes.
-    pub(crate) fn matching(mut self, field: &str, pattern: &str) -> Result<Self> {
-        if pattern.len() > PATTERN_BYTES_MAX {
-            let message = format!("a pattern has at most {PATTERN_BYTES_MAX} bytes");
-            return Err(self.invalid(field, message));
+    /// InvalidInput for a field of another name, for no pattern, and for one longer than 1,024 bytes.
+    pub(crate) fn matching(mut self, name: &str, patterns: &[&str]) -> Result<Self> {
+        let Some(field) = Field::parse(name) else {
+            return Err(self.invalid(name, unknown_field(name)));
+        };
+        if patterns.is_empty() {
+            return Err(self.invalid(
+                name,
+                "the list of patterns is empty; write one, or leave the field out",
+            ));
         }
-        let Some(parsed) = Field::parse(field) else {
-            return Err(self.invalid(field, unknown_field(field)));
+        let glob = |pattern: &&str| {
+            self.bounded(name, pattern)?;
+            let glob = match field {
+                Field::Path => Glob::new(&pattern.replace('\\', "/")),
+                _ => Glob::new(pattern),
+            };
+            Ok(((*pattern).to_owned(), glob))
         };
-        let pattern = match parsed {
-            Field::Path => Glob::new(&pattern.replace('\\', "/")),
-            _ => Glob::new(pattern),
-        };
-        self.matchers.push((parsed, pattern));
+        let patterns = patterns.iter().map(glob).collect::<Result<_>>()?;
+        let name = name.to_owned();
+        self.matchers.push(Matcher {
+            field,
+            name,
+            patterns,
+        });
+        Ok(self)
+    }
+
+    /// Demands that the event's message (the value of what was thrown, if it has none; its first line is enough) fits this
+    /// pattern, which then stands for the message wherever the key has it. Without a fingerprint it is the key.
+    ///
+    /// # Errors
+    /// InvalidInput if it is empty, has nothing but `*` and `?`, or is longer than 1,024 bytes.
+    pub(crate) fn template(mut self, template: &str) -> Result<Self> {
+        const FIELD: &str = "template";
+        self.bounded(FIELD, template)?;
+        let template = template.trim();
+        if template
+            .chars()
+            .all(|c| matches!(c, '*' | '?') || c.is_whitespace())
+        {
+            let message =
+                "a template needs words, with `*` for what differs, such as 'user * not found'";
+            return Err(self.invalid(FIELD, message));
+        }
+        self.template = Some((template.to_owned(), Glob::new(template)));
         Ok(self)
     }
 
     /// Sets the fingerprint: texts, and `{{ default }}`, `{{ type }}`, `{{ value }}`, `{{ message }}`,
     /// `{{ function }}`, `{{ module }}`, `{{ level }}`, `{{ transaction }}`, `{{ release }}`, `{{ tags.NAME }}`.
-    #[must_use]
+    ///
+    /// # Errors
+    /// InvalidInput for a placeholder of another name.
     pub(crate) fn fingerprint<T: Into<String>>(
         mut self,
         parts: impl IntoIterator<Item = T>,
-    ) -> Self {
+    ) -> Result<Self> {
         self.fingerprint = parts.into_iter().map(Into::into).collect();
-        self
-    }
-
-    fn fits(&self, event: &Event) -> bool {
-        self.matchers
+        let mut unknown = self
+            .fingerprint
             .iter()
-            .all(|(field, pattern)| field.fits(event, pattern))
+            .filter_map(|part| super::unknown_placeholder(part));
+        if let Some(name) = unknown.next() {
+            let message = unknown_name(
+                "nothing",
+                "to put into a fingerprint",
+                name,
+                &super::PLACEHOLDERS,
+            );
+            return Err(self.invalid("fingerprint", message));
+        }
+        Ok(self)
     }
 
-    fn invalid(&self, field: &str, message: String) -> Error {
+    pub(super) fn fits(&self, event: &Event) -> bool {
+        self.matchers.iter().all(|matcher| matcher.fits(event)) && self.fits_template(event)
+    }
+
+    fn fits_template(&self, event: &Event) -> bool {
+        let Some((_, glob)) = &self.template else {
+            return true;
+        };
+        message(event).is_some_and(|text| {
+            let text = text.trim();
+            let first = text.lines().next().unwrap_or_default().trim_end();
+            glob.matches(text) || glob.matches(first)
+        })
+    }
+
+    /// What the messages of its events have in common.
+    pub(super) fn template_text(&self) -> Option<&str> {
+        self.template.as_ref().map(|(text, _)| text.as_str())
+    }
+
+    /// What of it the event does not fit; nothing if it fits.
+    pub(super) fn misses(&self, event: &Event) -> Vec<FieldMissed> {
+        let misses = self.matchers.iter().filter(|matcher| !matcher.fits(event));
+        let misses = misses.map(|matcher| FieldMissed {
+            field: matcher.name.clone(),
+            patterns: matcher
+                .patterns
+                .iter()
+                .map(|(text, _)| text.clone())
+                .collect(),
+            values: matcher.field.values(event),
+        });
+        let template = self
+            .template
+            .as_ref()
+            .filter(|_| !self.fits_template(event));
+        let template = template.map(|(text, _)| FieldMissed {
+            field: "template".into(),
+            patterns: vec![text.clone()],
+            values: shown(message(event)),
+        });
+        misses.chain(template).collect()
+    }
+
+    fn bounded(&self, field: &str, pattern: &str) -> Result<()> {
+        if pattern.len() > PATTERN_BYTES_MAX {
+            let message =
+                format!("a pattern has at most {PATTERN_BYTES_MAX} bytes; shorten it with `*`");
+            return Err(self.invalid(field, message));
+        }
+        Ok(())
+    }
+
+    fn invalid(&self, field: &str, message: impl Into<String>) -> Error {
         Error::new(ErrorKind::InvalidInput, "read group rule", message)
             .with_context("rule", &self.id)
             .with_context("field", field)
     }
+}
+
+/// What a template is held against.
+fn message(event: &Event) -> Option<&str> {
+    let thrown = || thrown(event)?.value.as_deref();
+    event.message_text().or_else(thrown)
+}
+
+/// Why an event does not fit a rule: none of its values fits one of the patterns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldMissed {
+    /// The field, as the rule names it; `template`.
+    pub field: String,
+    /// Any of these would have done.
+    pub patterns: Vec<String>,
+    /// What the event has there, cut, at most five; none if it does not have the field.
+    pub values: Vec<String>,
+}
+
+/// Values that are shown of a field, and bytes of each.
+const VALUES_MAX: usize = 5;
+const VALUE_BYTES_MAX: usize = 200;
+
+/// The different ones of an event's values, as far as they are shown.
+fn shown<'e>(values: impl IntoIterator<Item = &'e str>) -> Vec<String> {
+    let mut shown: Vec<String> = Vec::new();
+    for value in values {
+        let value = cut(value, VALUE_BYTES_MAX);
+        if shown.len() < VALUES_MAX && !shown.iter().any(|known| *known == value) {
+            shown.push(value.into_owned());
+        }
+    }
+    shown
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +311,39 @@ impl Field {
             Self::Tag(key) => text(event.tags.get(key).map(String::as_str)),
         }
     }
+
+    /// What the event has there.
+    fn values(&self, event: &Event) -> Vec<String> {
+        let exceptions = event.exceptions.iter().rev();
+        let frames = || {
+            // The innermost are those that a rule is most likely meant for.
+            let frames: Vec<&Frame> = stack_frames(event).collect();
+            frames.into_iter().rev()
+        };
+        match self {
+            Self::Type => shown(exceptions.filter_map(|e| e.ty.as_deref())),
+            Self::Value => shown(exceptions.filter_map(|e| e.value.as_deref())),
+            Self::Message => shown(event.message_text()),
+            Self::Path => {
+                shown(frames().filter_map(|f| f.filename.as_deref().or(f.abs_path.as_deref())))
+            }
+            Self::Module => shown(frames().filter_map(|f| f.module.as_deref())),
+            Self::Function => {
+                let language = Language::of(&event.platform);
+                let names: Vec<String> = frames()
+                    .filter_map(|f| names::frame_name(f, language))
+                    .collect();
+                shown(names.iter().map(String::as_str))
+            }
+            Self::Release => shown(event.release.as_deref()),
+            Self::Environment => shown(event.environment.as_deref()),
+            Self::Level => shown([event.level.name()]),
+            Self::Platform => shown([event.platform.as_ref()]),
+            Self::Logger => shown(event.logger.as_deref()),
+            Self::Transaction => shown(event.transaction.as_deref()),
+            Self::Tag(key) => shown(event.tags.get(key).map(String::as_str)),
+        }
+    }
 }
 
 fn path_fits(frame: &Frame, pattern: &Glob) -> bool {
@@ -175,20 +360,23 @@ fn path_fits(frame: &Frame, pattern: &Glob) -> bool {
 }
 
 fn unknown_field(name: &str) -> String {
-    const TAG: &str = "tags.NAME";
-    let nearest = FIELDS
-        .iter()
-        .map(|(known, _)| *known)
-        .min_by_key(|known| distance(name, known));
+    let mut known: Vec<&str> = FIELDS.iter().map(|(known, _)| *known).collect();
+    known.push(TAG);
+    unknown_name("no field", "to group by", name, &known)
+}
+
+const TAG: &str = "tags.NAME";
+
+/// What to say of a name that is none of those known.
+pub(crate) fn unknown_name(what: &str, purpose: &str, name: &str, known: &[&str]) -> String {
+    let nearest = known.iter().min_by_key(|known| distance(name, known));
     let hint = match nearest {
-        _ if name.starts_with("tag") => format!("did you mean '{TAG}'?"),
+        _ if name.starts_with("tag") && known.contains(&TAG) => format!("did you mean '{TAG}'?"),
         Some(near) if distance(name, near) <= 2 => format!("did you mean '{near}'?"),
-        _ => {
-            let known: Vec<&str> = FIELDS.iter().map(|(known, _)| *known).collect();
-            format!("known are {}, {TAG}", known.join(", "))
-        }
+        _ => format!("known are {}", known.join(", ")),
     };
-    format!("no field '{name}' to group by; {hint}")
+    let name = cut(name, VALUE_BYTES_MAX);
+    format!("{what} '{name}' {purpose}; {hint}")
 }
 
 /// How many letters must be put in, taken out or changed to make one word of the other.
@@ -225,7 +413,7 @@ mod tests {
 
     #[track_caller]
     fn check(field: &str, pattern: &str, expected: bool) {
-        let rule = GroupRule::new("r").matching(field, pattern).unwrap();
+        let rule = GroupRule::new("r").matching(field, &[pattern]).unwrap();
         assert_eq!(rule.fits(&event()), expected, "{field}: {pattern}");
     }
 
@@ -259,7 +447,7 @@ mod tests {
 
     #[track_caller]
     fn refused(field: &str, expected: &str) {
-        let err = GroupRule::new("r").matching(field, "*").unwrap_err();
+        let err = GroupRule::new("r").matching(field, &["*"]).unwrap_err();
         assert_eq!(err.kind(), ErrorKind::InvalidInput);
         assert!(err.message().contains(expected), "{err}");
     }
@@ -277,8 +465,107 @@ mod tests {
     fn a_pattern_is_bounded() {
         assert!(
             GroupRule::new("r")
-                .matching("type", &"*".repeat(2000))
+                .matching("type", &[&"*".repeat(2000)])
                 .is_err()
         );
+    }
+    #[test]
+    fn one_of_several_patterns_is_enough_and_every_field_must_fit() {
+        let rule = |patterns: &[&str], queue: &str| {
+            let rule = GroupRule::new("r").matching("type", patterns).unwrap();
+            rule.matching("tags.queue", &[queue])
+                .unwrap()
+                .fits(&event())
+        };
+        assert!(rule(&["KeyError", "IOError"], "mail"));
+        assert!(!rule(&["KeyError", "OSError"], "mail"));
+        assert!(!rule(&["KeyError", "IOError"], "sms"));
+    }
+
+    #[track_caller]
+    fn templated(template: &str, message: &str, expected: bool) {
+        let mut event = Event::new();
+        event.message = Some(message.into());
+        let rule = GroupRule::new("r").template(template).unwrap();
+        assert_eq!(rule.fits(&event), expected, "{template}: {message}");
+    }
+
+    #[test]
+    fn a_template_is_a_whole_message_or_its_first_line() {
+        templated("user * not found", "User 17 not found", true);
+        templated(" user * not found ", " user 17 not found\n", true);
+        templated("user * not found", "user 17 not found\nasked by db1", true);
+        templated("user * not found", "no: user 17 not found", false);
+        templated("user * db1", "user 17 not found\nasked by db1", true);
+    }
+
+    #[test]
+    fn a_template_stands_for_what_was_thrown_where_nothing_was_said() {
+        let fits = |said: Option<&str>| {
+            let mut event = event();
+            event.message = said.map(str::to_owned);
+            GroupRule::new("r")
+                .template("broken *")
+                .unwrap()
+                .fits(&event)
+        };
+        assert!(fits(None));
+        assert!(!fits(Some("Connection reset")));
+    }
+
+    #[test]
+    fn a_template_without_words_is_refused() {
+        for template in ["", "*", " * ?"] {
+            assert!(
+                GroupRule::new("r").template(template).is_err(),
+                "{template}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_placeholder_names_the_nearest() {
+        let error = GroupRule::new("r")
+            .fingerprint(["x {{ functoin }}"])
+            .unwrap_err();
+        assert!(
+            error.message().contains("did you mean 'function'?"),
+            "{error}"
+        );
+        assert!(
+            GroupRule::new("r")
+                .fingerprint(["{{ tags.a }} {{default}} {{"])
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_what_is_there() {
+        let rule = GroupRule::new("r")
+            .matching("type", &["Key*", "OS*"])
+            .unwrap();
+        let rule = rule.matching("release", &["shop@2*"]).unwrap();
+        let rule = rule
+            .matching("logger", &["db"])
+            .unwrap()
+            .template("user *")
+            .unwrap();
+        let misses = rule.misses(&event());
+        let told: Vec<_> = misses
+            .iter()
+            .map(|miss| {
+                (
+                    miss.field.as_str(),
+                    miss.patterns.len(),
+                    miss.values.join(","),
+                )
+            })
+            .collect();
+        let expected = [
+            ("type", 2, "IOError".into()),
+            ("logger", 1, String::new()),
+            ("template", 1, "Connection reset".to_owned()),
+        ];
+        assert_eq!(told, expected);
     }
 }

@@ -384,9 +384,9 @@ fn ruled(value: Value, rules: impl IntoIterator<Item = GroupRule>) -> Grouping {
 fn the_first_rule_that_fits_wins() {
     let rule = |id: &str, pattern| {
         GroupRule::new(id)
-            .matching("type", pattern)
+            .matching("type", &[pattern])
+            .and_then(|rule| rule.fingerprint([id]))
             .unwrap()
-            .fingerprint([id])
     };
     let grouping = ruled(
         thrown("native", "IoError", "", &["a::f"]),
@@ -404,7 +404,7 @@ fn the_first_rule_that_fits_wins() {
 fn a_rule_beats_the_senders_fingerprint() {
     let grouping = ruled(
         json!({"message": "m", "fingerprint": ["mine"]}),
-        [GroupRule::new("r").fingerprint(["theirs"])],
+        [GroupRule::new("r").fingerprint(["theirs"]).unwrap()],
     );
     assert_eq!(grouping.parts, ["rule r", "fingerprint theirs"]);
 }
@@ -414,7 +414,7 @@ fn the_name_of_a_rule_is_no_part_of_the_key() {
     let key = |id: &str| {
         ruled(
             json!({"message": "m"}),
-            [GroupRule::new(id).fingerprint(["x"])],
+            [GroupRule::new(id).fingerprint(["x"]).unwrap()],
         )
         .variant
     };
@@ -427,6 +427,67 @@ fn a_rule_without_fingerprint_keeps_the_default_key() {
     let grouping = ruled(value.clone(), [GroupRule::new("r")]);
     assert_eq!(grouping.variant, default(value).variant);
     assert_eq!(grouping.reason, "rule");
+}
+
+fn template(text: &str) -> GroupRule {
+    GroupRule::new("r").template(text).unwrap()
+}
+
+#[test]
+fn messages_of_one_template_are_one() {
+    let grouping =
+        |message: &str| ruled(json!({"message": message}), [template("user * not found")]);
+    let (ada, bob) = (
+        grouping("user ada not found"),
+        grouping("user bob not found"),
+    );
+    assert_eq!(ada.variant, bob.variant);
+    assert_eq!(ada.parts, ["rule r", "message user * not found"]);
+    assert_eq!(ada.title.as_deref(), Some("user * not found"));
+    let other = grouping("no such file");
+    assert_eq!((other.reason, other.title), ("message", None));
+}
+
+#[test]
+fn a_template_alone_is_the_key_whatever_the_stack() {
+    let at = |function| thrown("native", "E", "user 1 not found", &[function]);
+    let [a, b] = ["a::f", "b::g"].map(|at_| ruled(at(at_), [template("user * not found")]));
+    assert_eq!(a.variant, b.variant);
+    assert_eq!(a.title.as_deref(), Some("E: user * not found"));
+}
+
+#[test]
+fn a_template_stands_in_a_fingerprint_for_the_message() {
+    let rule = template("user * not found");
+    let rule = rule.fingerprint(["{{ default }}", "{{ message }} in {{ function }}"]);
+    let value = thrown("native", "E", "user 1 not found", &["a::f"]);
+    let grouping = ruled(value, [rule.unwrap()]);
+    let expected = [
+        "rule r",
+        "type E",
+        "fn a::f",
+        "platform native",
+        "fingerprint user * not found in a::f",
+    ];
+    assert_eq!(grouping.parts, expected);
+    let rule = template("user * not found").fingerprint(["{{ default }}"]);
+    let grouping = ruled(json!({"message": "user x not found"}), [rule.unwrap()]);
+    assert_eq!(grouping.parts[1], "message user * not found");
+}
+
+#[test]
+fn the_first_rule_that_fits_is_the_one_that_decides() {
+    let rule = |id: &str, pattern| GroupRule::new(id).matching("type", &[pattern]).unwrap();
+    let mut rules = GroupRules::default();
+    [rule("x", "X"), rule("any", "*"), rule("e", "E")]
+        .into_iter()
+        .for_each(|rule| rules.push(rule));
+    let tried = try_rules(&event(thrown("native", "E", "", &[])), &rules);
+    let told: Vec<_> = tried
+        .iter()
+        .map(|rule| (&rule.id[..], rule.is_deciding, rule.misses.len()))
+        .collect();
+    assert_eq!(told, [("x", false, 1), ("any", true, 0), ("e", false, 0)]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub use text::{TraceReader, parse_traces};
 
 use crate::event::{Event, Image};
 use crate::group::{self, GroupRules, Grouping};
-use crate::issue::Join;
+use crate::issue::{Join, VariantKey};
 use crate::scrub::{self, ScrubRules};
 use crate::store::NewEvent;
 use crate::symbol::Symbolizer;
@@ -58,6 +58,15 @@ impl Origin {
 /// The project of events that name none.
 pub(crate) const PROJECT_DEFAULT: &str = "default";
 
+/// What an event was to Crashvault 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Legacy {
+    /// The variant that an issue of it would know the event by.
+    variant: Option<VariantKey>,
+    /// Whether exceptions were read out of the event's words.
+    has_read_words: bool,
+}
+
 impl Walk {
     /// Takes one event through symbolication, scrubbing and grouping.
     pub(crate) fn digest(
@@ -66,26 +75,45 @@ impl Walk {
         images: &[Image],
         origin: Origin,
     ) -> NewEvent {
-        backtrace::read(&mut event, &self.symbolizer);
-        self.symbolizer.symbolicate(&mut event, images);
+        let legacy = self.prepare(&mut event, images);
+        Self::grouped(event, legacy, &self.group_rules, origin)
+    }
+
+    /// All steps before grouping.
+    pub(crate) fn prepare(&mut self, event: &mut Event, images: &[Image]) -> Legacy {
+        backtrace::read(event, &self.symbolizer);
+        self.symbolizer.symbolicate(event, images);
         // Version 1 scrubbed nothing: its key is that of the words as they came.
         let legacy = match self.has_legacy {
-            true => group::legacy_fingerprint(&event),
+            true => group::legacy_fingerprint(event),
             false => None,
         };
         let was_words = event.exceptions.is_empty();
         // Behind symbolication: addresses in texts are not of this process.
-        text::read(&mut event, self.symbolizer.rules());
-        scrub::scrub(&mut event, &self.scrub_rules);
-        let grouping = group::group(&event, &self.group_rules);
+        text::read(event, self.symbolizer.rules());
+        scrub::scrub(event, &self.scrub_rules);
+        Legacy {
+            variant: legacy.map(|legacy| legacy.grouping().variant),
+            has_read_words: was_words && !event.exceptions.is_empty(),
+        }
+    }
+
+    /// Groups an event that was prepared.
+    pub(crate) fn grouped(
+        event: Event,
+        legacy: Legacy,
+        rules: &GroupRules,
+        origin: Origin,
+    ) -> NewEvent {
+        let grouping = group::group(&event, rules);
         // A rule of the user's goes before what version 1 did, which read no stack out of words.
-        let is_by_default = match was_words && !event.exceptions.is_empty() {
+        let is_by_default = match legacy.has_read_words {
             true => matches!(grouping.reason, "stack" | "type"),
             false => grouping.reason == "message",
         };
-        let legacy = legacy.filter(|_| is_by_default);
+        let legacy = legacy.variant.filter(|_| is_by_default);
         NewEvent {
-            legacy: legacy.map(|legacy| legacy.grouping().variant),
+            legacy,
             ..placed(event, grouping, origin)
         }
     }
@@ -103,11 +131,14 @@ impl Walk {
     }
 }
 
-fn placed(event: Event, grouping: Grouping, origin: Origin) -> NewEvent {
+fn placed(mut event: Event, grouping: Grouping, origin: Origin) -> NewEvent {
     let project = event.project().unwrap_or(PROJECT_DEFAULT).to_owned();
     let issue = group::issue_id(&project, &grouping.variant);
     let mut join = Join::new(grouping.variant, issue, project, origin.received_at);
     let traits = group::traits(&event, grouping.reason, &grouping.parts);
+    if let Some(title) = grouping.title {
+        event.set_title(title);
+    }
     join.reason = grouping.reason.into();
     join.parts = grouping.parts;
     join.algorithm = grouping.algorithm;

@@ -1,10 +1,11 @@
 //! Enters: a query as a person writes it, and a store. Leaves: pages of issues or events that fit.
 //!
 //! `parse.rs` reads the text, `saved.rs` puts in what it names, `lower.rs` gives its keys (`keys.rs`) and values their
-//! meaning, the store finds; `explain.rs` tells all of that.
+//! meaning, the store finds; `explain.rs` tells all of that. `causes.rs` looks for what the issues found have in common.
 //!
 //! Never: writes, drains, reads a clock, or knows how a store finds.
 
+mod causes;
 mod explain;
 mod follow;
 mod keys;
@@ -29,6 +30,8 @@ use crate::store::{
 use crate::time::Timestamp;
 use parse::Tree;
 
+pub(crate) use causes::causes;
+pub use causes::{Cause, CausesFound, FactKind, SharedFact};
 pub(crate) use explain::explain;
 pub use explain::{ExplainedTerm, Explanation, TermKind, TermRows};
 #[cfg(test)]

@@ -14,9 +14,9 @@ use super::matching::fits;
 use super::view::line;
 use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
-    EventPage, EventSearch, Expendable, Exported, IssueFilter, IssueOrder, IssuePage, IssueSearch,
-    IssueSort, IssueTest, LEGACY_COUNTER, Links, NewEvent, Outcome, Packed, Pattern, Place, Plan,
-    RELATED_FROM_MAX, RebuildReport, Record, RelatedIssue, Residue, Retired, STATUSES,
+    EventPage, EventSearch, Expendable, Exported, Foreseen, IssueFilter, IssueOrder, IssuePage,
+    IssueSearch, IssueSort, IssueTest, LEGACY_COUNTER, Links, NewEvent, Outcome, Packed, Pattern,
+    Place, Plan, RELATED_FROM_MAX, RebuildReport, Record, RelatedIssue, Residue, Retired, STATUSES,
     SketchedVariant, Store, StoreStats, StoredEvent, Tally, ValueCount, facts, id_of_reaction,
     needs_id,
 };
@@ -1255,6 +1255,31 @@ impl Store for MemoryStore {
             .iter()
             .filter_map(|issue| Some((*issue, self.number(issue)?)));
         Ok(numbers.collect())
+    }
+
+    fn foresee(&self, new: &NewEvent) -> Result<Foreseen> {
+        let project = &new.join.project;
+        let variants = new.legacy.into_iter().chain([new.join.variant]);
+        let known = variants
+            .filter_map(|variant| self.joined(project, variant))
+            .next();
+        let mut copy = self.clone();
+        let mut kept = new.clone();
+        kept.event.event_id = EventId::from_bytes([0xff; 16]);
+        let packed = copy.pack(kept)?;
+        let mut committed = Committed::default();
+        copy.keep(&packed, &mut committed);
+        let outcome = committed.outcomes[0];
+        let mut join = new.join.clone();
+        if known.is_none() {
+            join = copy.join_of(outcome.event)?;
+            join.issue = new.join.issue;
+        }
+        Ok(Foreseen {
+            join,
+            is_known: known.is_some(),
+            issue_number: (!outcome.is_new_issue).then_some(outcome.issue_number),
+        })
     }
 
     fn related(&self, issue: &IssueId) -> Result<Vec<RelatedIssue>> {

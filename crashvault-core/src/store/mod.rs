@@ -179,6 +179,9 @@ pub(crate) trait Store: Send {
     /// NotFound.
     fn join_of(&self, event: EventId) -> Result<Join>;
 
+    /// The issue that an event would come to if it were kept now, whether or not it is kept already. Nothing is changed.
+    fn foresee(&self, new: &NewEvent) -> Result<Foreseen>;
+
     /// The numbers of these issues, of those that have one.
     fn numbers(&self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, u64>>;
 
@@ -377,6 +380,17 @@ impl NewEvent {
     pub(crate) fn time(&self) -> Timestamp {
         self.event.timestamp.unwrap_or(self.received_at)
     }
+}
+
+/// What would become of an event.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Foreseen {
+    /// Its join, as it would be recorded if the variant is new.
+    pub(crate) join: Join,
+    /// Whether the variant has joined an issue before.
+    pub(crate) is_known: bool,
+    /// The issue; `None` if it would found one.
+    pub(crate) issue_number: Option<u64>,
 }
 
 /// An event made ready to be kept: what takes time is done, what is not needed any more is gone.

@@ -15,6 +15,7 @@ mod dictionary;
 mod dump;
 mod explain;
 mod failure;
+mod foresee;
 mod gist;
 mod ground;
 mod homes;
@@ -50,8 +51,8 @@ use rusqlite::Connection;
 
 use super::{
     Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
-    EventPage, EventSearch, Expendable, Exported, IssueFilter, IssuePage, IssueSearch, Links,
-    NewEvent, Packed, Place, Plan, Record, RelatedIssue, Retired, SketchedVariant, Store,
+    EventPage, EventSearch, Expendable, Exported, Foreseen, IssueFilter, IssuePage, IssueSearch,
+    Links, NewEvent, Packed, Place, Plan, Record, RelatedIssue, Retired, SketchedVariant, Store,
     StoreStats, StoredEvent, Tally, ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -350,6 +351,10 @@ impl Store for SqliteStore {
 
     fn numbers(&self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, u64>> {
         read::issue_numbers(&self.conn, issues).map_err(self.named("explain"))
+    }
+
+    fn foresee(&self, new: &NewEvent) -> Result<Foreseen> {
+        self.at_once("foresee", |conn| foresee::foresee(conn, new))
     }
 
     fn related(&self, issue: &IssueId) -> Result<Vec<RelatedIssue>> {

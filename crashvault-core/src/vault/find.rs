@@ -3,7 +3,7 @@
 use super::door::Vault;
 use crate::error::Result;
 use crate::issue::IssueRef;
-use crate::query::{self, EventsFound, Explanation, IssuesFound, Search};
+use crate::query::{self, CausesFound, EventsFound, Explanation, IssuesFound, Search};
 use crate::store::ValueCount;
 use crate::time::Timestamp;
 
@@ -69,6 +69,17 @@ impl Vault {
     /// As [`Vault::search`].
     pub fn explain_events(&self, search: &Search) -> Result<Explanation> {
         self.explained(search, true)
+    }
+
+    /// What the issues that fit the query have in common and the other issues of their project have not: a function, a
+    /// module, a release or the value of a tag, as candidates for one cause, at most `limit`, the best first. It looks at
+    /// 2,000 issues, in the search's order, and at the newest event of each.
+    ///
+    /// # Errors
+    /// As [`Vault::search`].
+    pub fn causes(&self, search: &Search, limit: usize) -> Result<CausesFound> {
+        let saved = self.saved_for(search.text())?;
+        query::causes(search, limit, &self.asking(&saved))
     }
 
     fn explained(&self, search: &Search, is_of_events: bool) -> Result<Explanation> {

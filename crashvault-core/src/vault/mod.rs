@@ -34,6 +34,8 @@ mod find;
 #[cfg(feature = "store")]
 mod garbage;
 #[cfg(feature = "store")]
+mod group_rules;
+#[cfg(feature = "store")]
 mod lineage;
 #[cfg(feature = "store")]
 mod merge;
@@ -88,6 +90,8 @@ pub use empty::EmptyReport;
 pub(crate) use enabled::install;
 #[cfg(feature = "store")]
 pub use garbage::GarbageReport;
+#[cfg(feature = "store")]
+pub use group_rules::{GroupRulesTried, GroupingTried};
 #[cfg(feature = "store")]
 pub use regroup::{RegroupedMerge, RegroupedSplit, Regrouping};
 #[cfg(feature = "store")]

@@ -8,12 +8,13 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::group_rules;
 use super::webhooks::{self, Webhook};
 use crate::capture::Options;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventId, Level};
 use crate::file::Draft;
-use crate::group::{GroupRule, GroupRules};
+use crate::group::GroupRules;
 use crate::issue::{SEVERITIES, Status};
 use crate::journal::Durability;
 use crate::language::InAppRules;
@@ -126,12 +127,12 @@ impl Settings {
     /// Corrupt if `vault.toml` is not TOML, Unsupported if a newer version wrote it, Io if it cannot be read.
     pub(crate) fn read(home: &Path) -> Result<Self> {
         let path = home.join(FILE);
-        let table = match std::fs::read_to_string(&path) {
-            Ok(text) => parse(&path, &text)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Table::new(),
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Error::io("read settings", &path, error)),
         };
-        Self::from_table(&path, table)
+        Self::from_table(&path, parse(&path, &text)?, Some(text))
     }
 
     /// Makes `vault.toml` where there is none. Two processes may do so at once; both then read the same file.
@@ -157,7 +158,7 @@ impl Settings {
         format!("{VAULT_TOML}format = {FORMAT}\nid = \"{first:016x}{second:016x}\"\n")
     }
 
-    fn from_table(path: &Path, table: Table) -> Result<Self> {
+    fn from_table(path: &Path, table: Table, text: Option<String>) -> Result<Self> {
         let mut settings = Self::default();
         match table.get("format").map(Value::as_integer) {
             None | Some(Some(..=FORMAT)) => {}
@@ -174,6 +175,7 @@ impl Settings {
         }
         let mut reader = Reader {
             table,
+            text,
             settings,
             reads_variables: true,
         };
@@ -203,9 +205,12 @@ impl Settings {
                     .get("format")
                     .map(|format| ("format".to_owned(), format.clone())),
             ),
+            None,
         )?;
         let mut reader = Reader {
             table,
+            // A change moves lines, and no old fault is to look like a new one.
+            text: None,
             settings: Self {
                 faults: settings.faults,
                 ..Self::default()
@@ -240,7 +245,7 @@ fn uuid_half() -> u64 {
     hasher.finish()
 }
 
-fn parse(path: &Path, text: &str) -> Result<Table> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         let message = format!(
@@ -255,6 +260,8 @@ fn parse(path: &Path, text: &str) -> Result<Table> {
 /// Takes keys out of the table; what is left at the end is not known.
 struct Reader {
     table: Table,
+    /// What the table was read from, where lines are to be told.
+    text: Option<String>,
     settings: Settings,
     reads_variables: bool,
 }
@@ -366,15 +373,10 @@ impl Reader {
             }
         };
         self.left_over("group", section);
-        for (index, rule) in rules.into_iter().enumerate() {
-            match read_rule(index, rule) {
-                Ok(rule) => {
-                    self.settings.group.push(rule);
-                    self.settings.group_rules_count += 1;
-                }
-                Err(reason) => self.fault(&format!("group.rule {}", index + 1), &reason),
-            }
-        }
+        let read = group_rules::read(rules, FILE, self.text.as_deref());
+        self.settings.group_rules_count = read.count;
+        self.settings.group = read.rules;
+        self.settings.faults.extend(read.faults);
     }
 
     fn read_issues(&mut self) {
@@ -649,45 +651,13 @@ fn as_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// `[[group.rule]]` with `id`, `match = { type = "Timeout*" }` and `fingerprint = ["…"]`.
-fn read_rule(index: usize, rule: Value) -> std::result::Result<GroupRule, String> {
-    let Value::Table(mut rule) = rule else {
-        return Err("expected a section".into());
-    };
-    let id = match rule.remove("id") {
-        None => format!("{}", index + 1),
-        Some(Value::String(id)) => id,
-        Some(_) => return Err("id: expected a text".into()),
-    };
-    let Some(Value::Table(matchers)) = rule.remove("match") else {
-        return Err("match: expected fields and patterns, such as { type = \"Timeout*\" }".into());
-    };
-    let parts = match rule.remove("fingerprint") {
-        Some(Value::Array(parts)) if !parts.is_empty() && parts.iter().all(Value::is_str) => parts,
-        _ => return Err("fingerprint: expected a list of texts".into()),
-    };
-    if let Some(key) = rule.keys().next() {
-        return Err(format!("{key}: not known to this version"));
-    }
-    let mut built = GroupRule::new(id);
-    for (field, pattern) in matchers {
-        let pattern = pattern
-            .as_str()
-            .ok_or_else(|| format!("match.{field}: expected a text"))?;
-        built = built
-            .matching(&field, pattern)
-            .map_err(|error| error.message().to_owned())?;
-    }
-    Ok(built.fingerprint(parts.iter().filter_map(Value::as_str)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read(text: &str) -> Settings {
         let path = Path::new("vault.toml");
-        Settings::from_table(path, parse(path, text).unwrap()).unwrap()
+        Settings::from_table(path, parse(path, text).unwrap(), Some(text.into())).unwrap()
     }
 
     #[test]
@@ -726,7 +696,7 @@ mod tests {
         );
         assert_eq!(settings.group_rules_count, 1);
         assert!(
-            settings.faults[0].starts_with("vault.toml: group.rule 2"),
+            settings.faults[0].starts_with("vault.toml: group.rule 2 (line 6): match.colour: "),
             "{:?}",
             settings.faults
         );
@@ -753,7 +723,8 @@ mod tests {
     #[test]
     fn a_newer_format_names_both_versions() {
         let path = Path::new("vault.toml");
-        let error = Settings::from_table(path, parse(path, "format = 9").unwrap()).unwrap_err();
+        let error =
+            Settings::from_table(path, parse(path, "format = 9").unwrap(), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().contains("format 9") && error.message().contains("up to 1"));
     }

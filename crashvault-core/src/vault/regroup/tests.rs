@@ -29,8 +29,11 @@ fn named(number: u64) -> IssueRef {
     IssueRef::Number(number)
 }
 
+/// A decision about the issue of that number.
+type Decide = fn(&Vault) -> (u64, Deed);
+
 /// A vault in which `quote` was put apart from `pay`, or something else into it, as another algorithm might have.
-fn vault(deeds: &[fn(&Vault) -> (u64, Deed)]) -> (Scratch, Vault) {
+fn vault(deeds: &[Decide]) -> (Scratch, Vault) {
     let home = scratch();
     let mut vault = Vault::options()
         .author(AUTHOR_OF_REGROUPING)
