@@ -23,8 +23,12 @@ const SKIP_LOG: &str = "CRASHVAULT_SKIP_LOG";
 pub fn command(flags: &[String]) -> Result<Answer, Usage> {
     usage::only(flags, &["--install"])?;
     let mut run = Run::default();
-    if flags.iter().any(|flag| flag == "--install") {
+    let installs = flags.iter().any(|flag| flag == "--install");
+    if installs {
         install(&mut run);
+    }
+    if installs || run::in_ci() {
+        install_shells();
     }
     check::stages(&mut run);
     let totals = tests(&mut run);
@@ -93,6 +97,29 @@ fn install(run: &mut Run) {
             "install cargo-deny",
             &mut cargo(&["install", "--locked", "cargo-deny"]),
         );
+    }
+}
+
+/// The shells that completions are tried in, where this is Debian and we may. Without them their tests are skipped.
+fn install_shells() {
+    let missing: Vec<&str> = ["fish", "zsh"]
+        .into_iter()
+        .filter(|shell| !run::on_path(shell))
+        .collect();
+    if missing.is_empty() || !run::on_path("apt-get") {
+        return;
+    }
+    run::announce("install the shells that completions are tried in");
+    let apt = |words: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        let status = command.args(["--quiet", "--quiet"]).args(words).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let mut words = vec!["install", "--yes", "--no-install-recommends"];
+    words.extend(&missing);
+    if !(apt(&words) || apt(&["update"]) && apt(&words)) {
+        println!("cannot install {}", missing.join(" and "));
     }
 }
 
