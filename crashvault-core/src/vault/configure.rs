@@ -89,7 +89,7 @@ impl Vault {
     /// use crashvault::{Error, Vault};
     /// # let home = std::env::temp_dir().join(format!("crashvault-doc-configure-{}", std::process::id()));
     /// Vault::change_settings(&home, |text| Ok(format!("{text}\n[retention]\nage_days = 90\n")))?;
-    /// let refused = Vault::change_settings(&home, |text| Ok(text.replace("90", "-1")));
+    /// let refused = Vault::change_settings(&home, |text| Ok(text.replace("= 90", "= -1")));
     /// assert!(refused.unwrap_err().message().contains("retention.age_days"));
     /// # let _ = std::fs::remove_dir_all(&home);
     /// # Ok::<(), Error>(())
