@@ -43,6 +43,7 @@
 //! | `tokio` | no | tasks that take the scope along, and say where they were spawned |
 //! | `tracing` | no | `crashvault::tracing::layer()`: errors become events, warnings and notices breadcrumbs |
 //! | `log`, `slog` | no | the same around a logger or drain the program has |
+//! | `host` | no | `host`: the door for bindings of other languages |
 //! | `v1` | no | `Vault::import_v1`: what Crashvault 1 left (17 crates more) |
 //!
 //! A process that ends without notice (SIGKILL, `_exit`) leaves a warning with its last breadcrumbs; see
@@ -85,6 +86,8 @@ mod time;
 mod trace;
 mod vault;
 
+#[cfg(feature = "host")]
+pub use capture::host;
 #[cfg(feature = "out-of-process")]
 pub use capture::receive_crash;
 pub use capture::{

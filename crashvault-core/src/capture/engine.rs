@@ -174,6 +174,8 @@ pub(super) struct Draft<'d> {
     /// Where the host's code must not run on this thread: a panic in it would end the process.
     pub(super) is_in_panic_hook: bool,
     pub(super) wants_stack: bool,
+    /// Where the system does not know it.
+    pub(super) thread_name: Option<&'d str>,
     /// Tells kinds apart for the throttle; called before anything else, with the host's code in it.
     pub(super) key: &'d dyn Fn(&mut KeyHasher),
     /// Writes the event's own fields, and says whether the stack is among them; the host's code runs in it.
@@ -193,11 +195,13 @@ pub(super) enum Stack {
 
 /// A place in source code: it tells throttled kinds apart, and an event says it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Site<'s> {
-    pub(crate) file: &'s str,
-    pub(crate) line: u32,
-    /// 0 where it is not known.
-    pub(crate) column: u32,
+pub struct Site<'s> {
+    /// Its file.
+    pub file: &'s str,
+    /// Its line, from 1.
+    pub line: u32,
+    /// Its column, from 1; 0 where it is not known.
+    pub column: u32,
 }
 
 impl<'s> From<&'s Location<'_>> for Site<'s> {
@@ -414,7 +418,7 @@ impl Engine {
             encode_stand_in(&mut encoder, addresses);
         }
         let of_thread = (filled == Some(Stack::OfThread)).then_some(addresses);
-        encode_thread(&mut encoder, draft.is_fatal, of_thread);
+        encode_thread(&mut encoder, draft, of_thread);
         self.encode_scopes(&mut encoder, draft);
         encoder.finish();
     }
@@ -579,6 +583,7 @@ impl Engine {
             is_fatal,
             is_in_panic_hook: false,
             wants_stack: false,
+            thread_name: None,
             key: &|hasher| std::hash::Hash::hash(limits::head(&title, 64), hasher),
             fill: &|_, _| Stack::Written,
             above_scopes: None,
@@ -744,7 +749,7 @@ fn encode_stand_in(encoder: &mut Encoder<'_>, addresses: &Addresses) {
     );
 }
 
-fn encode_thread(encoder: &mut Encoder<'_>, is_crashed: bool, stack: Option<&Addresses>) {
+fn encode_thread(encoder: &mut Encoder<'_>, draft: &Draft<'_>, stack: Option<&Addresses>) {
     use crate::event::wire::Part;
     encoder.nested(Field::Thread as u8, |inner| {
         let mut digits = [0u8; 20];
@@ -753,10 +758,11 @@ fn encode_thread(encoder: &mut Encoder<'_>, is_crashed: bool, stack: Option<&Add
             decimal(platform::thread_id(), &mut digits),
             20,
         );
-        if let Some(name) = std::thread::current().name() {
+        let thread = std::thread::current();
+        if let Some(name) = draft.thread_name.or(thread.name()) {
             inner.text(Part::Name as u8, name, limits::NAME_BYTES_MAX);
         }
-        if is_crashed {
+        if draft.is_fatal {
             inner.bytes(Part::Crashed as u8, &[1]);
         }
         if let Some(addresses) = stack {

@@ -30,6 +30,7 @@ pub(crate) fn capture_held(held: &Held<'_>, location: &Location<'_>) -> EventId 
         is_fatal: false,
         is_in_panic_hook: false,
         wants_stack: held.backtrace.is_none(),
+        thread_name: None,
         key: &|hasher| {
             held.holder.hash(hasher);
             held.link("", None).key_text().as_bytes().hash(hasher);

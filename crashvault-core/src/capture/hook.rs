@@ -62,6 +62,7 @@ fn capture(info: &PanicHookInfo<'_>) {
         is_fatal: true,
         is_in_panic_hook: true,
         wants_stack: true,
+        thread_name: None,
         key: &|hasher| {
             let mut key = chain::KeyText::default();
             let _ = std::fmt::Write::write_str(&mut key, message);

@@ -1,12 +1,16 @@
 //! Scopes in the hands of integrations: told once what they are for, and lent to the thread again and again.
 
+#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
 use std::sync::Arc;
 
+#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
 use super::engine;
+#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
 use super::late::Late;
 use super::scope::{Entered, ScopeHandle};
 
 /// Whether anything would be captured now on this thread.
+#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
 pub(crate) fn is_capturing() -> bool {
     engine::engine().is_some()
 }

@@ -15,8 +15,15 @@ mod health;
 #[cfg(any(feature = "anyhow", feature = "eyre"))]
 mod held;
 mod hook;
+#[cfg(feature = "host")]
+pub mod host;
 mod late;
-#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
+#[cfg(any(
+    feature = "actix",
+    feature = "host",
+    feature = "tokio",
+    feature = "tower"
+))]
 mod lent;
 mod local;
 mod native;
@@ -130,6 +137,7 @@ pub fn capture_error<E: Error + ?Sized>(error: &E) -> EventId {
         is_fatal: false,
         is_in_panic_hook: false,
         wants_stack: true,
+        thread_name: None,
         key: &|hasher| {
             let link = chain::Link {
                 type_name,
@@ -178,6 +186,7 @@ pub fn capture_message(message: &str, level: Level) -> EventId {
         is_fatal: level == Level::Fatal,
         is_in_panic_hook: false,
         wants_stack: false,
+        thread_name: None,
         key: &|hasher| {
             let mut key = chain::KeyText::default();
             let _ = std::fmt::Write::write_str(&mut key, message);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::process::Language;
 use crate::event::{Breadcrumb, Event};
 use crate::journal::Durability;
 use crate::time::{Clock, SystemClock};
@@ -44,6 +45,7 @@ pub struct Options {
     pub(crate) before_send: Option<BeforeSend>,
     pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(super) language: Language,
 }
 
 impl Default for Options {
@@ -69,6 +71,7 @@ impl Default for Options {
             before_send: None,
             before_breadcrumb: None,
             clock: Arc::new(SystemClock),
+            language: Language::default(),
         }
     }
 }

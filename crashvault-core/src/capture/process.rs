@@ -11,6 +11,31 @@ use crate::event::wire::{self, Encoder, Field, ImagePart};
 use crate::event::{Event, Image, Object, filter_arguments, limits};
 use crate::journal::{Identity, Preamble};
 
+/// The language that the program is written in, where Crashvault comes to it by a binding; else Rust.
+///
+/// Events then say its platform, and the process is described as its programs see it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Language {
+    pub(super) platform: &'static str,
+    pub(super) sdk: &'static str,
+    pub(super) runtime: Option<(String, String)>,
+    pub(super) program: Option<String>,
+    pub(super) arguments: Option<Vec<String>>,
+}
+
+impl Default for Language {
+    fn default() -> Self {
+        Self {
+            platform: "native",
+            sdk: "crashvault.rust",
+            runtime: None,
+            program: None,
+            arguments: None,
+        }
+    }
+}
+
 /// The encoded process frame, and the module table of the generation it was last asked for.
 pub(super) struct ProcessInfo {
     body: Vec<u8>,
@@ -50,10 +75,13 @@ impl Preamble for ProcessInfo {
 
 fn encode(encoder: &mut Encoder<'_>, options: &Options) {
     let name_max = limits::NAME_BYTES_MAX;
-    let sdk = json!({"name": "crashvault.rust", "version": env!("CARGO_PKG_VERSION")});
+    let language = &options.language;
+    let sdk = json!({"name": language.sdk, "version": env!("CARGO_PKG_VERSION")});
     encoder.bytes(Field::Sdk as u8, sdk.to_string().as_bytes());
-    encoder.text(Field::Platform as u8, "native", name_max);
-    let project = options.project.clone().unwrap_or_else(program_name);
+    encoder.text(Field::Platform as u8, language.platform, name_max);
+    let project = options.project.clone();
+    let project = project.or_else(|| language.program.clone());
+    let project = project.unwrap_or_else(program_name);
     encoder.text(Field::Project as u8, &project, name_max);
     let server_name = options
         .server_name
@@ -79,9 +107,17 @@ fn encode(encoder: &mut Encoder<'_>, options: &Options) {
     for (name, value) in [
         ("os", os_context()),
         ("device", json!({"arch": std::env::consts::ARCH})),
-        ("process", process_context()),
+        ("process", process_context(language)),
     ] {
         encoder.keyed(Field::Context as u8, name, value.to_string().as_bytes());
+    }
+    if let Some((name, version)) = &language.runtime {
+        let runtime = json!({"type": "runtime", "name": name, "version": version});
+        encoder.keyed(
+            Field::Context as u8,
+            "runtime",
+            runtime.to_string().as_bytes(),
+        );
     }
 }
 
@@ -130,14 +166,18 @@ fn os_context() -> Value {
     os.into()
 }
 
-fn process_context() -> Value {
-    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+fn process_context(language: &Language) -> Value {
+    let own = || {
+        let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+        arguments.take(limits::ARGUMENTS_MAX).collect()
+    };
+    let arguments = language.arguments.clone().unwrap_or_else(own);
     let path = |path: std::io::Result<std::path::PathBuf>| {
         path.ok().map(|p| p.to_string_lossy().into_owned())
     };
     json!({
         "pid": std::process::id(),
-        "arguments": filter_arguments(arguments.take(limits::ARGUMENTS_MAX)),
+        "arguments": filter_arguments(arguments.into_iter().take(limits::ARGUMENTS_MAX)),
         "executable": path(std::env::current_exe()),
         "working_directory": path(std::env::current_dir()),
     })

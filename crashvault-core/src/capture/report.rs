@@ -53,6 +53,7 @@ pub(crate) fn capture(report: &Report<'_>) -> EventId {
         is_fatal: report.level == Level::Fatal,
         is_in_panic_hook: false,
         wants_stack: report.wants_stack,
+        thread_name: None,
         key: &|hasher| (report.kind)(&mut Kind(hasher)),
         fill: &|encoder, addresses| {
             let mut writer = EventWriter {

@@ -96,6 +96,26 @@ pub(crate) enum Part {
     Id = 10,
     Name = 11,
     Crashed = 12,
+    Frame = 13,
+    FramesOmitted = 14,
+    ExceptionId = 15,
+    ParentId = 16,
+    IsGroup = 17,
+    Source = 18,
+}
+
+/// The fields inside [`Part::Frame`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum FramePart {
+    Function = 1,
+    Module = 2,
+    Filename = 3,
+    AbsPath = 4,
+    Line = 5,
+    Column = 6,
+    InApp = 7,
+    Variable = 8,
 }
 
 /// The fields inside [`Field::Breadcrumb`].
@@ -222,7 +242,12 @@ impl<'b> Encoder<'b> {
     }
 
     /// A key and the value that `fill` appends to the buffer: at most `bytes_max` bytes, which it keeps to itself.
-    #[cfg(any(feature = "tracing", feature = "log", feature = "slog"))]
+    #[cfg(any(
+        feature = "host",
+        feature = "tracing",
+        feature = "log",
+        feature = "slog"
+    ))]
     pub(crate) fn keyed_with(
         &mut self,
         tag: u8,
@@ -294,6 +319,13 @@ impl<'b> Encoder<'b> {
         if !fill(self) {
             self.buffer.truncate(start);
         }
+    }
+
+    /// How many bytes a field may still have.
+    #[cfg(feature = "host")]
+    pub(crate) fn room(&self) -> usize {
+        self.end_max
+            .saturating_sub(self.buffer.len() + FIELD_HEAD_BYTES)
     }
 
     fn has_room(&mut self, bytes: usize) -> bool {
@@ -568,6 +600,9 @@ fn decode_exception(payload: &[u8], flaws: &mut Vec<Flaw>) -> Exception {
                     .other
                     .insert("meta".into(), meta);
             }
+            t if (Part::ExceptionId as u8..=Part::Source as u8).contains(&t) => {
+                decode_kinship(mechanism.get_or_insert_default(), t, payload);
+            }
             _ => decode_stack(&mut exception.stacktrace, tag, payload),
         }
     }
@@ -590,9 +625,36 @@ fn decode_thread(payload: &[u8], flaws: &mut Vec<Flaw>) -> Thread {
     thread
 }
 
+/// Where an exception stands in a tree of them.
+fn decode_kinship(mechanism: &mut Mechanism, tag: u8, payload: &[u8]) {
+    let number = || Value::from(number(payload).unwrap_or_default());
+    let (key, value) = match tag {
+        t if t == Part::ExceptionId as u8 => ("exception_id", number()),
+        t if t == Part::ParentId as u8 => ("parent_id", number()),
+        t if t == Part::IsGroup as u8 => {
+            ("is_exception_group", (payload.first() == Some(&1)).into())
+        }
+        _ => ("source", text(payload).into()),
+    };
+    mechanism.other.insert(key.into(), value);
+}
+
 /// Addresses come innermost first, frames stand outermost first.
 fn decode_stack(stacktrace: &mut Option<Stacktrace>, tag: u8, payload: &[u8]) {
-    if tag == Part::Addresses as u8 {
+    if tag == Part::Frame as u8 {
+        let frame = decode_frame(payload);
+        stacktrace.get_or_insert_default().frames.push(frame);
+    } else if tag == Part::FramesOmitted as u8 {
+        // From which frame on, and how many.
+        let place = payload.split_at_checked(4);
+        if let Some((first, count)) =
+            place.and_then(|(first, count)| Some((number(first)?, number(count)?)))
+        {
+            let omitted = serde_json::json!([first, first.saturating_add(count)]);
+            let other = &mut stacktrace.get_or_insert_default().other;
+            other.insert("frames_omitted".into(), omitted);
+        }
+    } else if tag == Part::Addresses as u8 {
         let frames = payload.chunks_exact(8).rev().map(|bytes| Frame {
             instruction_addr: number(bytes),
             ..Frame::default()
@@ -605,6 +667,33 @@ fn decode_stack(stacktrace: &mut Option<Stacktrace>, tag: u8, payload: &[u8]) {
             .other
             .insert("frames_omitted_outer".into(), omitted.into());
     }
+}
+
+/// What is broken of it shows by what it lacks.
+fn decode_frame(payload: &[u8]) -> Frame {
+    let mut frame = Frame::default();
+    let mut variables = Object::new();
+    for (tag, payload) in Fields::new(payload, &mut Vec::new()) {
+        match tag {
+            t if t == FramePart::Function as u8 => frame.function = Some(text(payload)),
+            t if t == FramePart::Module as u8 => frame.module = Some(text(payload)),
+            t if t == FramePart::Filename as u8 => frame.filename = Some(text(payload)),
+            t if t == FramePart::AbsPath as u8 => frame.abs_path = Some(text(payload)),
+            t if t == FramePart::Line as u8 => frame.lineno = number(payload),
+            t if t == FramePart::Column as u8 => frame.colno = number(payload),
+            t if t == FramePart::InApp as u8 => frame.in_app = Some(payload.first() == Some(&1)),
+            t if t == FramePart::Variable as u8 => {
+                if let Some((key, value)) = split_key(payload) {
+                    variables.insert(key, json(value));
+                }
+            }
+            _ => {}
+        }
+    }
+    if !variables.is_empty() {
+        frame.other.insert("vars".into(), variables.into());
+    }
+    frame
 }
 
 fn decode_breadcrumb(payload: &[u8], flaws: &mut Vec<Flaw>) -> Breadcrumb {
