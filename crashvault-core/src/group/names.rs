@@ -991,6 +991,7 @@ mod tests {
     fn python_names() {
         check(Language::Python, "f.<locals>.g", "f.g");
         check(Language::Python, "<lambda_3>", "<lambda>");
+        check(Language::Python, "sub_feed", "sub_feed");
         check(Language::Python, "f.<locals>.<listcomp>", "f");
         assert_eq!(function(Language::Python, "<listcomp>"), None);
     }
@@ -1068,6 +1069,11 @@ mod tests {
         );
         assert_eq!(file_name("chunk-1A2B3C4D.js"), "chunk.js");
         assert_eq!(file_name("C:\\app\\x.js"), "x.js");
+        assert_eq!(file_name("/srv/shop/models.py"), "shop/models.py");
+        assert_eq!(file_name("/srv/2026-11/models.py"), "models.py");
+        assert_eq!(file_name("payments1.py"), "payments1.py");
+        assert_eq!(file_name("order-payments1.js"), "order-payments1.js");
+        assert_eq!(file_name("index-BfG3kd9a.js"), "index.js");
         assert_eq!(file_name("<anonymous>"), "");
     }
 
