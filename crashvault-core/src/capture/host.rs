@@ -36,7 +36,7 @@ use super::chain::KeyText;
 pub use super::engine::Site;
 use super::engine::{Draft, KeyHasher, Stack, engine};
 pub use super::process::Language;
-use super::{Options, ScopeHandle, engine as engines, local};
+use super::{Options, Scope, ScopeHandle, engine as engines, local};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
 use crate::event::{EventId, Level, is_forbidden_key, limits};
 
@@ -87,6 +87,21 @@ impl ScopeHandle {
     pub fn enter<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.lend(work)
     }
+
+    /// The scope itself, to be changed where it is.
+    pub fn scope(&mut self) -> &mut Scope {
+        &mut self.0
+    }
+
+    /// Tells the black box that this is what the calling thread is at.
+    pub fn show(&mut self) {
+        local::show_kept_scope(&mut self.0);
+    }
+}
+
+/// Whether something is installed and not closed, and the calling thread is the host's.
+pub fn is_installed() -> bool {
+    engine().is_some()
 }
 
 /// Whether a capture on this thread would be looked at now: something is installed and not closed, and the host's code is

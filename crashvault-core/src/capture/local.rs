@@ -178,20 +178,31 @@ pub(super) fn cached_thread_id() -> u32 {
 /// Shows the thread's scope in the black box, once there is something in it.
 pub(super) fn show_scope() {
     let _ = LOCAL.try_with(|local| {
-        let Ok(mut scope) = local.scope.try_borrow_mut() else {
-            return;
-        };
+        if let Ok(mut scope) = local.scope.try_borrow_mut() {
+            local.in_box.show(&mut scope);
+        }
+    });
+}
+
+/// Shows a scope that is kept elsewhere as what the thread is at.
+#[cfg(feature = "host")]
+pub(super) fn show_kept_scope(scope: &mut Scope) {
+    let _ = LOCAL.try_with(|local| local.in_box.show(scope));
+}
+
+impl InBox {
+    fn show(&self, scope: &mut Scope) {
         let generation = platform::fork_generation();
-        let slot = match local.in_box.slot.get() {
+        let slot = match self.slot.get() {
             Some((slot, of)) if of == generation => Some(slot),
             _ if scope.is_bare() => None,
             _ => blackbox::claim_slot(),
         };
         if let Some(slot) = slot {
-            local.in_box.slot.set(Some((slot, generation)));
-            blackbox::show_scope(slot, &mut scope);
+            self.slot.set(Some((slot, generation)));
+            blackbox::show_scope(slot, scope);
         }
-    });
+    }
 }
 
 pub(super) fn has_captured_panic() -> bool {
