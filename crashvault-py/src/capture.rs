@@ -3,10 +3,11 @@
 //! Never: raises, but for the user's own interrupt; changes what it is given; keeps a reference to it.
 
 mod frames;
+mod locals;
 mod thrown;
 
 use std::borrow::Cow;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crashvault::event::limits;
 use crashvault::host::{Capture, Site, is_listening};
@@ -70,7 +71,7 @@ pub fn capture_exception(
     let thrown = Thrown::new(error);
     let id = scope::with_current(py, || {
         capture.capture(&|kind| thrown.kind(kind), &|event| {
-            thrown.write(event, mechanism);
+            thrown.write(event, mechanism, WANTS_LOCALS.load(Ordering::Relaxed));
         })
     });
     told(id)

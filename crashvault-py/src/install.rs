@@ -126,6 +126,7 @@ pub fn install(
         });
     }
     let options = options.unwrap_or_default();
+    scope::lend_to_engine();
     let installed = py.detach(|| options.install());
     if installed.is_first() {
         capture::WANTS_LOCALS.store(locals, Ordering::Relaxed);

@@ -3,6 +3,8 @@
 //! The scope lies in a context variable. Tasks begin with their creator's and threads with none; whoever first changes one
 //! that another task or thread made gets a copy of its own, so that nothing leaks to a sibling.
 
+use std::cell::RefCell;
+
 use crashvault::host::is_installed;
 use crashvault::{Breadcrumb, Durability, ScopeHandle, Timestamp, User};
 use pyo3::intern;
@@ -144,15 +146,42 @@ fn change(py: Python<'_>, change: impl FnOnce(&mut crashvault::Scope)) {
     }
 }
 
+thread_local! {
+    /// The scope of the capture that is being made.
+    static LENT: RefCell<Option<Py<Scope>>> = const { RefCell::new(None) };
+}
+
+/// Lends the scope of the capture that is being made to the engine; at the moment it is read no code of the host runs.
+fn lend(read: &mut dyn FnMut(&mut crashvault::Scope)) {
+    let lent = LENT.try_with(|lent| {
+        let lent = lent.try_borrow().ok()?;
+        Python::try_attach(|py| Some(lent.as_ref()?.clone_ref(py))).flatten()
+    });
+    let Some(scope) = lent.ok().flatten() else {
+        return;
+    };
+    Python::try_attach(|py| {
+        if let Ok(mut scope) = scope.bind(py).try_borrow_mut()
+            && let Some(handle) = &mut scope.handle
+        {
+            read(handle.scope());
+        }
+        drop(scope);
+    });
+}
+
+/// Once, when the engine is installed.
+pub fn lend_to_engine() {
+    crashvault::host::lend_scopes(lend);
+}
+
 /// Runs a capture in the scope of the running code.
 pub fn with_current<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
-    if let Some(scope) = current(py)
-        && let Ok(mut scope) = scope.try_borrow_mut()
-        && let Some(handle) = &mut scope.handle
-    {
-        return handle.enter(work);
-    }
-    work()
+    let exchange = |scope| LENT.try_with(|lent| lent.replace(scope)).ok().flatten();
+    let before = exchange(current(py).map(Bound::unbind));
+    let result = work();
+    drop(exchange(before));
+    result
 }
 
 /// What events captured in it carry. `new_scope()` makes one, `global_scope()` is the one below all others.

@@ -35,6 +35,7 @@ use std::hash::Hash;
 use super::chain::KeyText;
 pub use super::engine::Site;
 use super::engine::{Draft, KeyHasher, Stack, engine};
+pub use super::local::lent::ScopeSource;
 pub use super::process::Language;
 use super::{Options, Scope, ScopeHandle, engine as engines, local};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
@@ -97,6 +98,12 @@ impl ScopeHandle {
     pub fn show(&mut self) {
         local::show_kept_scope(&mut self.0);
     }
+}
+
+/// From now on captures, and whatever else looks at the thread's scope, take the one that `source` calls back with, and the
+/// thread's own where it does not call back. It must run no code of the host, and wait for nothing.
+pub fn lend_scopes(source: ScopeSource) {
+    local::lent::set_source(source);
 }
 
 /// Whether something is installed and not closed, and the calling thread is the host's.

@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crashvault::host::ExceptionWriter;
+use crashvault::host::{ExceptionWriter, FrameWriter};
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::locals::{Budget, Locals};
 use crate::text;
 
 /// Code objects known at once; with one more all are forgotten.
@@ -65,20 +66,24 @@ impl<'py> Trace<'py> {
         self.links.iter().filter_map(|link| place(link).ok())
     }
 
-    pub fn write(&self, exception: &mut ExceptionWriter<'_, '_>) {
-        for place in self.places() {
-            let code = Code::of(&place);
+    /// Writes the frames, with their variables if there is a `budget` for them.
+    pub fn write(&self, exception: &mut ExceptionWriter<'_, '_>, budget: Option<&mut Budget>) {
+        let places: Vec<_> = self
+            .places()
+            .map(|place| {
+                let code = Code::of(&place);
+                (place, code)
+            })
+            .collect();
+        let locals = budget.map(|budget| Locals::read(&places, budget));
+        for (at, (place, code)) in places.iter().enumerate() {
             exception.frame(|frame| {
-                frame.function(&code.function);
-                if let Some(module) = &code.module {
-                    frame.module(module);
-                }
-                frame.filename(&code.filename);
-                if let Some(path) = &code.abs_path {
-                    frame.abs_path(path);
-                }
+                code.write(frame);
                 if place.line > 0 {
                     frame.line(place.line);
+                }
+                if let Some(locals) = &locals {
+                    locals.write(at, frame);
                 }
             });
         }
@@ -106,8 +111,10 @@ pub fn place<'py>(link: &Bound<'py, PyAny>) -> PyResult<Place<'py>> {
 
 /// What a function says of itself.
 #[derive(Debug)]
-struct Code {
+pub struct Code {
     function: String,
+    /// Whether it is the body of a module.
+    pub is_module: bool,
     module: Option<String>,
     filename: String,
     abs_path: Option<String>,
@@ -133,6 +140,17 @@ impl Code {
         })
     }
 
+    fn write(&self, frame: &mut FrameWriter<'_, '_>) {
+        frame.function(&self.function);
+        if let Some(module) = &self.module {
+            frame.module(module);
+        }
+        frame.filename(&self.filename);
+        if let Some(path) = &self.abs_path {
+            frame.abs_path(path);
+        }
+    }
+
     fn read(place: &Place<'_>) -> Self {
         let py = place.code.py();
         let said = |name: &str, bytes_max| {
@@ -155,6 +173,7 @@ impl Code {
             None => path,
         };
         Self {
+            is_module: function == "<module>",
             function,
             module,
             filename,

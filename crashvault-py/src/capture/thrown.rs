@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyList, PyTuple, PyType};
 
 use super::frames::{Trace, place};
+use super::locals::Budget;
 use crate::text::{self, Shown};
 use crate::{interrupt, value};
 
@@ -64,7 +65,14 @@ impl<'py> Thrown<'py> {
         kind.text(&Shown(Cow::Borrowed(&self.said().text)));
     }
 
-    pub fn write(&self, event: &mut EventWriter<'_, '_>, mechanism: Mechanism<'_>) {
+    /// Writes all exceptions; their frames with variables, if those are wanted.
+    pub fn write(
+        &self,
+        event: &mut EventWriter<'_, '_>,
+        mechanism: Mechanism<'_>,
+        wants_locals: bool,
+    ) {
+        let mut budget = wants_locals.then(Budget::default);
         let family = family(&self.error);
         let is_alone = family.members.len() == 1;
         if family.is_cut {
@@ -94,11 +102,17 @@ impl<'py> Thrown<'py> {
                 if let Some(errno) = errno(&thrown.error) {
                     exception.errno(errno);
                 }
-                thrown.trace().write(exception);
+                thrown.trace().write(exception, budget.as_mut());
                 if let Some(place) = SyntaxPlace::of(&thrown.error) {
                     place.write(exception);
                 }
             });
+        }
+        if budget.is_some_and(|budget| budget.is_spent()) {
+            event.flaw(
+                "vars",
+                "not all were read: they took a millisecond or 64 KB",
+            );
         }
     }
 
