@@ -5,8 +5,14 @@
 //! Never: holds a rule about events or issues, which is the engine's; calls code of the host that was not asked for;
 //! raises from a capture.
 
+mod callback;
 mod capture;
 mod install;
+mod interrupt;
+mod raw;
+mod scope;
+mod text;
+mod value;
 
 use pyo3::prelude::*;
 
@@ -14,7 +20,13 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _crashvault {
     #[pymodule_export]
-    use crate::capture::capture_message;
+    use crate::capture::{capture_exception, capture_message};
     #[pymodule_export]
     use crate::install::{Installed, close, flush, install};
+    #[pymodule_export]
+    use crate::scope::{
+        NewScope, Scope, add_breadcrumb, global_scope, new_scope, set_context, set_durability,
+        set_extra, set_fingerprint, set_level, set_tag, set_tags, set_traceparent, set_transaction,
+        set_user, start_trace, traceparent,
+    };
 }

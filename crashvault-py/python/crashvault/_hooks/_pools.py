@@ -23,18 +23,6 @@ def install_process(module: ModuleType) -> None:
     process_class._bootstrap = _bootstrap
 
 
-def install_pool(module: ModuleType) -> None:
-    """`multiprocessing.Pool` of processes or threads."""
-
-
-def install_threads(module: ModuleType) -> None:
-    """`ThreadPoolExecutor`."""
-
-
-def install_processes(module: ModuleType) -> None:
-    """`ProcessPoolExecutor`."""
-
-
 def _telling(work: Callable[..., Any], mechanism: str, *, handled: bool) -> Callable[..., Any]:
     def told(*args: Any, **named: Any) -> Any:
         try:
