@@ -6,7 +6,12 @@
 //! raises from a capture.
 
 mod capture;
+mod error;
+mod event;
 mod install;
+mod issue;
+mod record;
+mod vault;
 
 use pyo3::prelude::*;
 
@@ -16,5 +21,17 @@ mod _crashvault {
     #[pymodule_export]
     use crate::capture::capture_message;
     #[pymodule_export]
+    use crate::event::{Added, Attachment, EventsFound, Followed, StoredEvent};
+    #[pymodule_export]
     use crate::install::{Installed, close, flush, install};
+    #[pymodule_export]
+    use crate::issue::{Activity, Doubt, Issue, IssuesFound};
+    #[pymodule_export]
+    use crate::vault::reports::{
+        Cause, CausesFound, DrainReport, EmptyReport, Finding, GarbageReport, Join, PruneReport,
+        RebuildReport, RegroupedMerge, RegroupedSplit, Regrouping, RelatedIssue, SavedSearch,
+        Setting, SharedFact, SpaceReport, Stats, ValueCount, VaultStatus,
+    };
+    #[pymodule_export]
+    use crate::vault::{ExportReport, ImportReport, IssueIterator, Vault, open};
 }
