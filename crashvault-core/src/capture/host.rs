@@ -31,6 +31,7 @@
 
 use std::fmt::{self, Write as _};
 use std::hash::Hash;
+use std::path::PathBuf;
 
 use super::chain::KeyText;
 pub use super::engine::Site;
@@ -115,6 +116,11 @@ pub fn is_installed() -> bool {
 /// not being asked by a capture.
 pub fn is_listening() -> bool {
     engine().is_some() && !local::is_guarded()
+}
+
+/// Where events go; `None` before installing, and where no place could be written.
+pub fn vault() -> Option<PathBuf> {
+    engines::installed().and_then(|engine| engine.wiring.home.clone())
 }
 
 /// The process is about to end, or to become another program, on purpose: it leaves its mark, as by a normal exit. Later
