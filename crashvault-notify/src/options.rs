@@ -21,6 +21,8 @@ pub struct ReportOptions {
     pub bytes_max: u64,
     /// How long the call goes on, waiting included; a request that is under way ends first. Default: 10 minutes.
     pub time_max: Duration,
+    /// The longest wait that is sat out; a longer one ends the call. Default: 2 minutes.
+    pub wait_max: Duration,
     /// How long one request may take. Default: 2 minutes.
     pub request_time_max: Duration,
     /// How often in a row a request is tried that gets no answer, or one of a collector in trouble. Default: 4.
@@ -49,6 +51,7 @@ impl Default for ReportOptions {
             events_max: 10_000,
             bytes_max: 1 << 30,
             time_max: Duration::from_secs(600),
+            wait_max: Duration::from_secs(120),
             request_time_max: Duration::from_secs(120),
             tries_max: 4,
             attachments_bytes_max: 20 << 20,
@@ -101,6 +104,13 @@ impl ReportOptions {
     #[must_use]
     pub fn time_max(mut self, time: Duration) -> Self {
         self.time_max = time;
+        self
+    }
+
+    /// The longest wait that is sat out.
+    #[must_use]
+    pub fn wait_max(mut self, time: Duration) -> Self {
+        self.wait_max = time;
         self
     }
 

@@ -353,7 +353,7 @@ impl Run<'_> {
 
     fn rest(&mut self, now: Timestamp, until: Timestamp) -> Option<ReportEnd> {
         self.outcome.next_try_at = Some(until);
-        if until >= self.until {
+        if until >= self.until || until > time_after(now, self.options.wait_max) {
             return Some(ReportEnd::Waiting);
         }
         self.options.tell(&self.outcome);

@@ -195,6 +195,12 @@ impl Vault {
         Ok(cursors)
     }
 
+    /// The DSN that `$CRASHVAULT_REPORT_TO`, else `report.to` of `vault.toml` names, with its key. Nothing is sent there
+    /// but by who is asked to.
+    pub fn report_to(&self) -> Option<&str> {
+        self.settings.report_to.as_deref()
+    }
+
     /// How many events came into the vault after that ingest sequence and are there still.
     ///
     /// # Errors
