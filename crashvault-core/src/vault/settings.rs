@@ -75,6 +75,8 @@ pub(crate) struct Settings {
     pub(crate) attachment_bytes_max: u64,
     /// Bytes of the file system that the vault leaves free.
     pub(crate) free_bytes_min: u64,
+    /// The DSN that events are reported to where nobody names another.
+    pub(crate) report_to: Option<String>,
     /// Who is to be told of events.
     pub(super) webhooks: Vec<Webhook>,
     /// The settings and their sources.
@@ -237,6 +239,14 @@ impl Settings {
     }
 }
 
+/// A DSN as it can be shown; `None` for what is none.
+fn without_key(dsn: &str) -> Option<String> {
+    let (scheme, rest) = dsn.split_once("://")?;
+    let (key, place) = rest.rsplit_once('@')?;
+    let is_one = matches!(scheme, "http" | "https") && !key.is_empty() && place.contains('/');
+    is_one.then(|| format!("{scheme}://…@{place}"))
+}
+
 fn uuid_half() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let mut hasher = RandomState::new().build_hasher();
@@ -334,6 +344,7 @@ impl Reader {
         self.read_issues();
         self.read_retention();
         self.read_room();
+        self.read_report();
         self.read_webhooks();
         let rest = std::mem::take(&mut self.table);
         self.left_over("", rest);
@@ -445,6 +456,45 @@ impl Reader {
         }
         self.left_over(name, section);
         found
+    }
+
+    fn read_report(&mut self) {
+        const KEY: &str = "report.to";
+        const VARIABLE: &str = "CRASHVAULT_REPORT_TO";
+        let mut section = self.section("report");
+        let in_file = section.remove("to").map(|value| match value {
+            Value::String(text) => text,
+            other => scalar_text(&other),
+        });
+        let in_variable = std::env::var(VARIABLE)
+            .ok()
+            .filter(|_| self.reads_variables);
+        let is_set = |text: &String| !text.is_empty();
+        let found = match (in_variable.filter(is_set), in_file.filter(is_set)) {
+            (Some(text), _) => Some((text, VARIABLE, SettingSource::Variable)),
+            (None, Some(text)) => Some((text, KEY, SettingSource::VaultToml)),
+            (None, None) => None,
+        };
+        let (shown, source) = match found {
+            None => ("none".to_owned(), SettingSource::Default),
+            Some((text, name, source)) => match without_key(&text) {
+                Some(shown) => {
+                    self.settings.report_to = Some(text);
+                    (shown, source)
+                }
+                // What it is instead may be a key.
+                None => {
+                    self.fault(name, "expected a DSN as https://KEY@host/1");
+                    ("none".to_owned(), SettingSource::Default)
+                }
+            },
+        };
+        self.settings.shown.push(Setting {
+            key: KEY,
+            value: shown,
+            source,
+        });
+        self.left_over("report", section);
     }
 
     fn read_room(&mut self) {
