@@ -134,7 +134,7 @@ impl Settings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Error::io("read settings", &path, error)),
         };
-        Self::from_table(&path, parse(&path, &text)?, Some(text))
+        Self::from_table(&path, parse(OPEN, &path, &text)?, Some(text))
     }
 
     /// Makes `vault.toml` where there is none. Two processes may do so at once; both then read the same file.
@@ -199,7 +199,7 @@ impl Settings {
     /// # Errors
     /// Corrupt if it is not TOML, Unsupported if a newer version wrote it.
     pub(super) fn faults_of(path: &Path, text: &str) -> Result<Vec<String>> {
-        let table = parse(path, text)?;
+        let table = parse(OPEN, path, text)?;
         let settings = Self::from_table(
             path,
             Table::from_iter(
@@ -255,15 +255,20 @@ fn uuid_half() -> u64 {
     hasher.finish()
 }
 
-pub(super) fn parse(path: &Path, text: &str) -> Result<Table> {
+/// What is being done where settings are read.
+const OPEN: &str = "open vault";
+
+pub(super) fn parse(operation: &'static str, path: &Path, text: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
+        let before = text.as_bytes().get(..offset).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let message = format!(
-            "{}, offset {offset}: {}; correct it or move it away",
+            "{}, line {line}: {}; correct it or move it away",
             path.display(),
             error.message()
         );
-        Error::new(ErrorKind::Corrupt, "open vault", message).with_context("path", path.display())
+        Error::new(ErrorKind::Corrupt, operation, message).with_context("path", path.display())
     })
 }
 
@@ -707,7 +712,7 @@ mod tests {
 
     fn read(text: &str) -> Settings {
         let path = Path::new("vault.toml");
-        Settings::from_table(path, parse(path, text).unwrap(), Some(text.into())).unwrap()
+        Settings::from_table(path, parse(OPEN, path, text).unwrap(), Some(text.into())).unwrap()
     }
 
     #[test]
@@ -774,7 +779,7 @@ mod tests {
     fn a_newer_format_names_both_versions() {
         let path = Path::new("vault.toml");
         let error =
-            Settings::from_table(path, parse(path, "format = 9").unwrap(), None).unwrap_err();
+            Settings::from_table(path, parse(OPEN, path, "format = 9").unwrap(), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().contains("format 9") && error.message().contains("up to 1"));
     }
