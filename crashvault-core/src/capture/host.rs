@@ -40,7 +40,7 @@ pub use super::local::lent::ScopeSource;
 pub use super::process::Language;
 use super::{Options, Scope, ScopeHandle, engine as engines, local};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
-use crate::event::{EventId, Level, is_forbidden_key, limits};
+use crate::event::{Event, EventId, Level, is_forbidden_key, limits};
 
 impl Language {
     /// `platform` as in the event payload (`python`, `node`, `ruby` …), `sdk` by name (`crashvault.python`).
@@ -127,6 +127,14 @@ pub fn vault() -> Option<PathBuf> {
 /// captures are still kept.
 pub fn note_end() {
     engines::note_exit();
+}
+
+/// Captures an event that the program built itself at `site`, as [`capture_event`](crate::capture_event).
+pub fn capture_event(event: Event, site: Site<'_>) -> EventId {
+    match engine().filter(|_| !local::is_guarded()) {
+        Some(engine) => engine.capture_event(event, site),
+        None => EventId::NIL,
+    }
 }
 
 /// An event to be captured.
