@@ -7,7 +7,7 @@ Never: swallows an exception, prints, imports a module that the program has not 
 
 from __future__ import annotations
 
-from . import _asyncio, _interpreter, _logging, _pools
+from . import _asyncio, _ends, _interpreter, _logging, _pools
 from ._imports import when_imported
 
 TYPE_CHECKING = False
@@ -26,8 +26,12 @@ def start(*, hooks: bool, logging: Union[str, int, None], warnings: bool, integr
     """
     if hooks:
         _interpreter.install()
+        _ends.install()
         when_imported("asyncio.base_events", _asyncio.install)
         when_imported("multiprocessing.process", _pools.install_process)
+        when_imported("multiprocessing.pool", _pools.install_pool)
+        when_imported("concurrent.futures.thread", _pools.install_threads)
+        when_imported("concurrent.futures.process", _pools.install_processes)
     if logging is not None:
         level = _LEVELS[logging.lower()] if isinstance(logging, str) else logging
         when_imported("logging", lambda module: _logging.install(module, level))
