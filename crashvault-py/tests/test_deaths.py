@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -99,7 +100,7 @@ try:
 except FileNotFoundError:
     pass
 os.kill(os.getpid(), signal.SIGKILL)"""
-    events = dies(source, tmp_path, ["ended without notice (killed, _exit or exec)"])
+    events = dies(source, tmp_path, ["ended without notice: killed, _exit or exec"])
     assert events[0]["level"] == "warning"
 
 
@@ -132,6 +133,30 @@ if __name__ == "__main__":
     dies(source, tmp_path, ["ValueError: in a child"], "multiprocessing")
 
 
+def test_a_spawned_child_installs_itself_where_only_the_parent_was_told_to(tmp_path: Path) -> None:
+    (tmp_path / "work.py").write_text("def work():\n    raise ValueError('in a child')\n", encoding="utf-8")
+    vault = str(tmp_path / "vault")
+    source = f"""import multiprocessing, work
+if __name__ == "__main__":
+    import crashvault
+    crashvault.install(vault={vault!r}, drain=False, tags={{"region": "eu"}}, before_send=lambda event: event)
+    child = multiprocessing.get_context("spawn").Process(target=work.work)
+    child.start(); child.join()"""
+    assert ended(source, tmp_path, "pass").returncode == 0
+    [event] = read(Path(vault))[0]
+    assert title(event) == "ValueError: in a child"
+    assert event["tags"]["region"] == "eu"
+
+
+def test_warnings_are_events_where_they_are_asked_for(tmp_path: Path) -> None:
+    vault = str(tmp_path / "vault")
+    install = f"import crashvault; crashvault.install(vault={vault!r}, drain=False, warnings=True)"
+    done = ended("import warnings\nwarnings.warn('old', DeprecationWarning)", tmp_path, install)
+    assert b"DeprecationWarning: old" in done.stderr
+    [event] = read(Path(vault))[0]
+    assert (title(event), event["level"]) == ("DeprecationWarning: old", "warning")
+
+
 def test_a_pool_of_processes(tmp_path: Path) -> None:
     source = """import multiprocessing
 if __name__ == "__main__":
@@ -158,12 +183,12 @@ with ThreadPoolExecutor(1) as pool:
 
 
 def test_an_abort(tmp_path: Path) -> None:
-    [event] = dies("import os\nos.abort()", tmp_path, ["SIGABRT: aborted"])
+    [event] = dies("import os\nos.abort()", tmp_path, ["SIGABRT: the program aborted"])
     assert event["level"] == "fatal"
 
 
 def test_a_bad_address(tmp_path: Path) -> None:
-    events = dies("import ctypes\nctypes.string_at(0)", tmp_path, ["SIGSEGV: invalid address 0x0"])
+    events = dies("import ctypes\nctypes.string_at(0)", tmp_path, ["SIGSEGV / SEGV_MAPERR: nothing is mapped at 0x0000000000000000"])
     assert events[0]["level"] == "fatal"
 
 
@@ -190,6 +215,23 @@ def handler(*_):
 signal.signal(signal.SIGUSR1, handler)
 os.kill(os.getpid(), signal.SIGUSR1)"""
     dies(source, tmp_path, ["ValueError: in a handler"])
+
+
+@pytest.mark.parametrize("end", ["{}['tea']", "sys.exit('bye')", "raise KeyboardInterrupt", "sys.exit()", "f(:"])
+def test_a_program_run_under_capture_ends_as_it_would(end: str, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(f"import sys\nprint(sys.argv, __file__, __name__)\n{end}\n", encoding="utf-8")
+    vault = tmp_path / "vault"
+    environment = {**os.environ, "CRASHVAULT_HOME": str(vault)}
+
+    def run(*words: str) -> Any:
+        command = [sys.executable, *words, "program.py", "a", "-b"]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+
+    plain, told = run(), run("-m", "crashvault")
+    assert (told.returncode, told.stdout, told.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    expected = {"{}['tea']": ["KeyError"], "f(:": ["SyntaxError"]}.get(end, [])
+    assert [title(event).split(":")[0] for event in read(vault)[0]] == expected
 
 
 def test_what_was_logged_and_then_ends_the_program_is_one_event(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def install_process(module: ModuleType) -> None:
+def install_process(module: ModuleType, options: dict[str, Any]) -> None:
     """``multiprocessing.Process``: what ends a child is printed by ``_bootstrap``, which no hook sees.
+
+    A child that is no fork knows nothing of the parent: it installs by what comes along with its ``Process``.
 
     It prints by ``traceback.print_exc``, which is replaced in the child, so that no frame of ours is in what is printed.
     """
@@ -35,6 +37,29 @@ def install_process(module: ModuleType) -> None:
         return previous(self, *args, **named)
 
     process_class._bootstrap = _bootstrap
+    starting = process_class.start
+
+    def start(self: Any) -> Any:
+        self._crashvault = _Installing(options)
+        return starting(self)
+
+    process_class.start = start
+
+
+class _Installing:
+    """Installs where it is unpickled."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+
+    def __reduce__(self) -> Any:
+        return _install, (self._options,)
+
+
+def _install(options: dict[str, Any]) -> None:
+    import crashvault
+
+    crashvault.install(**options)
 
 
 def install_threads(module: ModuleType) -> None:
