@@ -4,21 +4,22 @@
 
 mod frames;
 mod locals;
+mod mark;
 mod thrown;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crashvault::event::limits;
-use crashvault::host::{Capture, Site, is_listening};
-use crashvault::{EventId, Level};
+use crashvault::host::{self, Capture, Site, is_listening};
+use crashvault::{Event, EventId, Level};
 use pyo3::exceptions::PyBaseException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use crate::text::{self, Shown};
-use crate::{interrupt, scope};
+use crate::{interrupt, scope, value};
 use thrown::{Mechanism, Thrown};
 
 /// The id as 32 hexadecimal digits; `None` where nothing was kept.
@@ -37,7 +38,7 @@ const NOWHERE: Site<'static> = Site {
 
 /// Captures an exception with its traceback and all that it came from; it is on disk when this returns.
 #[pyfunction]
-#[pyo3(signature = (error=None, *, level=None, mechanism=None, handled=None, fatal=None))]
+#[pyo3(signature = (error=None, *, level=None, mechanism=None, handled=None, fatal=None, logger=None))]
 pub fn capture_exception(
     py: Python<'_>,
     error: Option<Bound<'_, PyAny>>,
@@ -45,6 +46,7 @@ pub fn capture_exception(
     mechanism: Option<Bound<'_, PyAny>>,
     handled: Option<Bound<'_, PyAny>>,
     fatal: Option<Bound<'_, PyAny>>,
+    logger: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Option<String>> {
     if !is_listening() {
         return Ok(None);
@@ -52,6 +54,12 @@ pub fn capture_exception(
     let Some(error) = exception(py, error) else {
         return Ok(None);
     };
+    // What is noticed by itself (a hook, an integration, a decorator) is often noticed by several on its way out.
+    if mechanism.is_some()
+        && let Some(id) = mark::read(&error)
+    {
+        return Ok(Some(id));
+    }
     let is = |flag: Option<Bound<'_, PyAny>>, default: bool| {
         flag.map_or(default, |flag| flag.is_truthy().unwrap_or(default))
     };
@@ -68,12 +76,17 @@ pub fn capture_exception(
     };
     let thread_name = thread_name(py);
     capture.thread_name = thread_name.as_deref();
-    let thrown = Thrown::new(error);
+    let logger = logger.and_then(|name| text::text(&name, limits::NAME_BYTES_MAX));
+    let thrown = Thrown::new(error.clone());
     let id = scope::with_current(py, || {
         capture.capture(&|kind| thrown.kind(kind), &|event| {
+            if let Some(logger) = &logger {
+                event.logger(logger);
+            }
             thrown.write(event, mechanism, WANTS_LOCALS.load(Ordering::Relaxed));
         })
     });
+    mark::write(&error, id);
     told(id)
 }
 
@@ -111,7 +124,7 @@ pub fn capture_message(
     }
     let message = match message.cast::<PyString>() {
         Ok(message) => text::head(message, limits::MESSAGE_BYTES_MAX),
-        Err(_) => crate::value::short_text(&message),
+        Err(_) => value::short_text(&message),
     };
     let message = Shown(Cow::Owned(message));
     let caller = Caller::of(py);
@@ -124,6 +137,61 @@ pub fn capture_message(
             event.message(&message);
         })
     });
+    told(id)
+}
+
+/// Captures what a logger says, at the place in the source that its record names.
+#[pyfunction]
+pub fn capture_log(
+    py: Python<'_>,
+    message: Bound<'_, PyAny>,
+    level: Option<Bound<'_, PyAny>>,
+    logger: Bound<'_, PyAny>,
+    file: Bound<'_, PyAny>,
+    line: u32,
+) -> PyResult<Option<String>> {
+    if !is_listening() {
+        return Ok(None);
+    }
+    let texts = [
+        text::text(&message, limits::MESSAGE_BYTES_MAX),
+        text::text(&logger, limits::NAME_BYTES_MAX),
+        text::text(&file, limits::NAME_BYTES_MAX),
+    ];
+    let [message, logger, file] = texts.map(Option::unwrap_or_default);
+    let mut capture = Capture::at(Site {
+        file: &file,
+        line,
+        column: 0,
+    });
+    capture.level = text::level(level.as_ref()).unwrap_or(Level::Error);
+    let thread_name = thread_name(py);
+    capture.thread_name = thread_name.as_deref();
+    let id = scope::with_current(py, || {
+        capture.capture(&|kind| kind.text(&message), &|event| {
+            event.message(&message);
+            event.logger(&logger);
+        })
+    });
+    told(id)
+}
+
+/// Captures an event that the program built itself, in the shape of Sentry's payload; what it leaves open comes from the scope
+/// and the process. An `event_id` in it is kept.
+#[pyfunction]
+pub fn capture_event(py: Python<'_>, event: Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    if !is_listening() {
+        return Ok(None);
+    }
+    let Some(mut payload) = value::object(&event) else {
+        return Ok(None);
+    };
+    let platform = payload.entry("platform");
+    platform.or_insert_with(|| "python".into());
+    let event = Event::from_object(payload);
+    let caller = Caller::of(py);
+    let site = caller.as_ref().map_or(NOWHERE, Caller::site);
+    let id = scope::with_current(py, || host::capture_event(event, site));
     told(id)
 }
 

@@ -25,11 +25,11 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _crashvault {
     #[pymodule_export]
-    use crate::capture::{capture_exception, capture_message};
+    use crate::capture::{capture_event, capture_exception, capture_log, capture_message};
     #[pymodule_export]
     use crate::event::{Added, Attachment, EventsFound, Followed, StoredEvent};
     #[pymodule_export]
-    use crate::install::{Installed, close, flush, install};
+    use crate::install::{Health, Installed, close, flush, health, install, note_end, note_stay};
     #[pymodule_export]
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};
     #[pymodule_export]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._capture import install
+from ._capture import capture_errors, install
 from ._crashvault import (
     Activity,
     Added,
@@ -17,6 +17,7 @@ from ._crashvault import (
     Finding,
     Followed,
     GarbageReport,
+    Health,
     ImportReport,
     Installed,
     Issue,
@@ -40,11 +41,13 @@ from ._crashvault import (
     Vault,
     VaultStatus,
     add_breadcrumb,
+    capture_event,
     capture_exception,
     capture_message,
     close,
     flush,
     global_scope,
+    health,
     new_scope,
     open,
     set_context,
@@ -94,6 +97,7 @@ __all__ = [
     "Finding",
     "Followed",
     "GarbageReport",
+    "Health",
     "ImportReport",
     "Installed",
     "InternalError",
@@ -124,11 +128,14 @@ __all__ = [
     "Vault",
     "VaultStatus",
     "add_breadcrumb",
+    "capture_errors",
+    "capture_event",
     "capture_exception",
     "capture_message",
     "close",
     "flush",
     "global_scope",
+    "health",
     "install",
     "new_scope",
     "open",

@@ -127,7 +127,7 @@ impl<'py> Thrown<'py> {
 }
 
 /// A slot that `BaseException` itself has.
-fn slot<'py>(error: &Bound<'py, PyBaseException>, name: &str) -> Option<Bound<'py, PyAny>> {
+pub fn slot<'py>(error: &Bound<'py, PyBaseException>, name: &str) -> Option<Bound<'py, PyAny>> {
     own(&error.py().get_type::<PyBaseException>(), error, name)
 }
 
