@@ -18,6 +18,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use crate::own::Own;
 use crate::text::{self, Shown};
 use crate::{interrupt, scope, value};
 use thrown::{Mechanism, Thrown};
@@ -97,11 +98,7 @@ fn exception<'py>(
 ) -> Option<Bound<'py, PyBaseException>> {
     let given = match given.filter(|given| !given.is_none()) {
         Some(given) => given,
-        None => py
-            .import(intern!(py, "sys"))
-            .ok()?
-            .call_method0(intern!(py, "exc_info"))
-            .ok()?,
+        None => Own::of(py).ok()?.exc_info(py).ok()?,
     };
     // As `sys.exc_info()` gives it.
     let given = match given.cast::<PyTuple>() {
@@ -203,11 +200,7 @@ struct Caller {
 
 impl Caller {
     fn of(py: Python<'_>) -> Option<Self> {
-        let frame = py
-            .import(intern!(py, "sys"))
-            .ok()?
-            .call_method1(intern!(py, "_getframe"), (0,))
-            .ok()?;
+        let frame = Own::of(py).ok()?.frame(py).ok()?;
         let code = frame.getattr(intern!(py, "f_code")).ok()?;
         let file = code.getattr(intern!(py, "co_filename")).ok()?;
         let line = frame.getattr(intern!(py, "f_lineno")).ok()?;
@@ -228,13 +221,7 @@ impl Caller {
 
 /// The name that `threading` has for the thread, where it has been imported and knows it.
 fn thread_name(py: Python<'_>) -> Option<String> {
-    let modules = py
-        .import(intern!(py, "sys"))
-        .ok()?
-        .getattr(intern!(py, "modules"))
-        .ok()?;
-    let threading = modules.cast_into::<pyo3::types::PyDict>().ok()?;
-    let threading = threading.get_item(intern!(py, "threading")).ok()??;
+    let threading = Own::of(py).ok()?.imported(py, intern!(py, "threading"))?;
     let ident = threading.call_method0(intern!(py, "get_ident")).ok()?;
     let active = threading.getattr(intern!(py, "_active")).ok()?;
     let active = active.cast_into::<pyo3::types::PyDict>().ok()?;

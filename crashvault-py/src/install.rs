@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::Value;
 
+use crate::own::Own;
 use crate::record::mirror;
 use crate::{callback, capture, raw, scope, text, value};
 
@@ -127,6 +128,8 @@ pub fn install(
         });
     }
     let options = options.unwrap_or_default();
+    // Now, while modules can be imported.
+    Own::of(py)?;
     scope::lend_to_engine();
     let installed = py.detach(|| options.install());
     if installed.is_first() {

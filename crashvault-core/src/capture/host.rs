@@ -477,6 +477,14 @@ impl FrameWriter<'_, '_> {
         true
     }
 
+    /// A local variable whose name and JSON hold nothing forbidden: whoever read it has seen to that. Left out where it does
+    /// not fit.
+    pub fn clean_variable(&mut self, name: &str, json: &[u8]) {
+        if self.0.room() > 2 + limits::TAG_KEY_BYTES_MAX + json.len() {
+            self.0.keyed(FramePart::Variable as u8, name, json);
+        }
+    }
+
     fn name(&mut self, part: FramePart, text: &str) {
         self.0.text(part as u8, text, limits::NAME_BYTES_MAX);
     }

@@ -9,7 +9,7 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::thrown;
+use crate::own::Own;
 use crate::text;
 
 const NAME: &str = "__crashvault_event__";
@@ -39,5 +39,5 @@ pub fn write(error: &Bound<'_, PyBaseException>, id: EventId) {
 }
 
 fn dictionary<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyDict>> {
-    thrown::slot(error, "__dict__")?.cast_into().ok()
+    Own::of(error.py()).ok()?.dict_of(error).ok()
 }
