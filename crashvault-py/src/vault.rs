@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crashvault::{
-    Deed, IgnoreUntil, IssueFilter, IssueRef, NewAttachment, Resolution, ReviewStep, Search, Status,
+    ArchiveRule, Deed, IgnoreUntil, IssueFilter, IssueRef, Level, NewAttachment, PruneRule,
+    Resolution, ReviewStep, Search, Status,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -20,9 +21,9 @@ use pyo3::types::{PyBytes, PyDict};
 use self::ask::{PAGE, Time, count_of, search, sort_of};
 pub use self::export::{ExportReport, ImportReport};
 use self::reports::{
-    CausesFound, DrainReport, EmptyReport, Finding, GarbageReport, Join, PruneReport,
-    RebuildReport, Regrouping, RelatedIssue, SavedSearch, SpaceReport, Stats, ValueCount,
-    VaultStatus, hours,
+    Archive, ArchiveReport, ArchivesFound, CausesFound, DrainReport, EmptyReport, Explanation,
+    Finding, GarbageReport, Join, PruneReport, RebuildReport, Regrouping, RelatedIssue,
+    RestoreReport, SavedSearch, SpaceReport, Stats, ValueCount, VaultStatus, hours,
 };
 use self::shared::{HostClock, Shared};
 use crate::error::{invalid, raised, unknown};
@@ -290,6 +291,34 @@ impl Vault {
         let search = search(py, query, since, until, after)?.limit(count_of(py, "limit", limit)?);
         let found = self.open.work(py, |vault| vault.search_events(&search))?;
         Ok(found.into())
+    }
+
+    /// Answers a search for issues, or with ``of_events=True`` for events, and tells how: what was read of the query, what
+    /// each part means and how many fit it, how the store joined that, and what the answer cost.
+    #[pyo3(signature = (query="", *, sort="last_seen", reverse=false, since=None, until=None, limit=50, after=None,
+           of_events=false))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the host")]
+    fn explain(
+        &self,
+        py: Python<'_>,
+        query: &str,
+        sort: &str,
+        reverse: bool,
+        since: Option<Time>,
+        until: Option<Time>,
+        limit: i64,
+        after: Option<&str>,
+        of_events: bool,
+    ) -> PyResult<Explanation> {
+        let search = search(py, query, since, until, after)?
+            .sort(sort_of(py, sort)?)
+            .reversed(reverse)
+            .limit(count_of(py, "limit", limit)?);
+        let told = self.open.work(py, |vault| match of_events {
+            true => vault.explain_events(&search),
+            false => vault.explain(&search),
+        })?;
+        Ok(told.into())
     }
 
     /// How many issues there are, of one project or status where one is named.
@@ -785,6 +814,98 @@ impl Vault {
         Ok(report.into())
     }
 
+    /// Lets events leave, oldest first: those that happened more than so many days ago or ``before`` a moment, and the oldest
+    /// of those beyond ``events_max`` or ``bytes_max``; only those of a ``level`` or of issues of a ``status``, where one is
+    /// named. Their issues go on counting them and keep their newest event. With ``dry_run=True`` tells what would leave.
+    ///
+    /// Raises InvalidInputError for a rule that says neither how old nor how many.
+    #[pyo3(signature = (*, older_than_days=None, before=None, level=None, status=None, events_max=None, bytes_max=None,
+           dry_run=false))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the host")]
+    fn prune(
+        &self,
+        py: Python<'_>,
+        older_than_days: Option<u32>,
+        before: Option<Moment>,
+        level: Option<&str>,
+        status: Option<&str>,
+        events_max: Option<u64>,
+        bytes_max: Option<u64>,
+        dry_run: bool,
+    ) -> PyResult<PruneReport> {
+        let level = level.map(|word| level_of(py, word)).transpose()?;
+        let status = status.map(|word| status_of(py, word)).transpose()?;
+        let rule = PruneRule::new().dry_run(dry_run);
+        let rule = with(rule, older_than_days, PruneRule::older_than_days);
+        let rule = with(rule, before.map(|moment| moment.0), PruneRule::before);
+        let rule = with(
+            with(rule, level, PruneRule::level),
+            status,
+            PruneRule::status,
+        );
+        let rule = with(
+            with(rule, events_max, PruneRule::events_max),
+            bytes_max,
+            PruneRule::bytes_max,
+        );
+        let report = self.open.work(py, |vault| vault.prune(&rule))?;
+        Ok(report.into())
+    }
+
+    /// Moves resolved issues that were last seen more than so many days ago, with ``ignored=True`` ignored ones as well, with
+    /// all their records into one file in ``archive/``.
+    #[pyo3(signature = (*, older_than_days, ignored=false))]
+    fn archive(
+        &self,
+        py: Python<'_>,
+        older_than_days: u32,
+        ignored: bool,
+    ) -> PyResult<ArchiveReport> {
+        let rule = ArchiveRule::older_than_days(older_than_days).ignored(ignored);
+        let report = self.open.work(py, |vault| vault.archive(&rule))?;
+        Ok(report.into())
+    }
+
+    /// The archives, oldest first. Reads them whole.
+    fn archives(&self, py: Python<'_>) -> PyResult<Vec<Archive>> {
+        self.open.work(py, |vault| vault.archives()).map(listed)
+    }
+
+    /// The archived issues of which at least one event fits a query, a page at a time. See ``search``.
+    #[pyo3(signature = (query="", *, sort="last_seen", reverse=false, since=None, until=None, limit=50, after=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the host")]
+    fn search_archives(
+        &self,
+        py: Python<'_>,
+        query: &str,
+        sort: &str,
+        reverse: bool,
+        since: Option<Time>,
+        until: Option<Time>,
+        limit: i64,
+        after: Option<&str>,
+    ) -> PyResult<ArchivesFound> {
+        let search = search(py, query, since, until, after)?
+            .sort(sort_of(py, sort)?)
+            .reversed(reverse)
+            .limit(count_of(py, "limit", limit)?);
+        let found = self.open.work(py, |vault| vault.search_archives(&search))?;
+        Ok(found.into())
+    }
+
+    /// Puts the records of an archive back: the same numbers, events, counts and decisions. The file stays, unless
+    /// ``remove=True``: then it goes when everything is safe in the store.
+    ///
+    /// Raises CorruptError for a file that is not whole: then nothing comes back.
+    #[pyo3(signature = (path, *, remove=false))]
+    fn restore(&self, py: Python<'_>, path: PathBuf, remove: bool) -> PyResult<RestoreReport> {
+        let report = self.open.work(py, |vault| match remove {
+            true => vault.restore_and_remove(&path),
+            false => vault.restore(&path),
+        })?;
+        Ok(report.into())
+    }
+
     /// Removes what nothing names any more, and gives the room back.
     fn collect_garbage(&self, py: Python<'_>) -> PyResult<GarbageReport> {
         let report = self.open.work(py, |vault| vault.collect_garbage())?;
@@ -796,6 +917,19 @@ impl Vault {
         let report = self.open.work(py, |vault| vault.empty())?;
         Ok(report.into())
     }
+}
+
+/// A rule with what is asked of it, where something is.
+fn with<R, T>(rule: R, asked: Option<T>, set: impl FnOnce(R, T) -> R) -> R {
+    match asked {
+        Some(asked) => set(rule, asked),
+        None => rule,
+    }
+}
+
+fn level_of(py: Python<'_>, word: &str) -> PyResult<Level> {
+    let known = ["debug", "info", "warning", "error", "fatal"];
+    Level::from_name(word).ok_or_else(|| unknown(py, "level", word, &known))
 }
 
 fn status_of(py: Python<'_>, word: &str) -> PyResult<Status> {

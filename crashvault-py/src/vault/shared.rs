@@ -3,6 +3,7 @@
 //! Never: holds the interpreter while the engine works, or waits for the engine while it holds the interpreter.
 
 use std::mem::forget;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -38,7 +39,8 @@ impl Shared {
         let done = py.detach(|| {
             let mut turn = self.turn()?;
             let vault = turn.vault.as_mut().ok_or_else(closed)?;
-            work(vault)
+            let done = catch_unwind(AssertUnwindSafe(|| work(vault)));
+            done.unwrap_or_else(|_| Err(panicked()))
         });
         done.map_err(|error| raised(py, &error))
     }
@@ -98,7 +100,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// A panic in one call is that call's; the store rolled back what it was at.
+/// Nothing panics while these are held but the engine, whose panics are caught.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -106,6 +108,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn closed() -> Error {
     let message = "this vault was closed; crashvault.open() opens it again";
     Error::new(ErrorKind::InvalidInput, "use vault", message)
+}
+
+/// What is known of it went to stderr, or where the host has panics go.
+fn panicked() -> Error {
+    let message = "the engine panicked; what it was at was rolled back";
+    Error::new(ErrorKind::Internal, "use vault", message)
 }
 
 /// A clock that the host gave: a function without arguments that answers a `datetime`.
