@@ -52,10 +52,11 @@ record! {
         is_bookmarked: bool,
         /// How far its review is: ``triage``, ``assigned``, ``fix`` or ``verify``.
         review: Option<&'static str>,
-        /// What the resolution covers, while it is resolved: ``{"in": "now"}``, ``{"in": "next_release", "after": …}`` or
-        /// ``{"in": "release", "release": …}``.
+        /// What the resolution covers, while it is resolved: ``{"in": "now"}``, ``{"in": "next_release", "after": …}``
+        /// or ``{"in": "release", "release": …}``.
         resolution: Option<Json>,
-        /// How long it is ignored, while it is: ``"forever"``, or a dict with ``seen_count``, ``time`` or ``day_count``.
+        /// How long it is ignored, while it is: ``"forever"``, or a dict with ``seen_count``, ``time`` or
+        /// ``day_count``.
         ignore: Option<Json>,
         /// Its own tags, which people gave it.
         tags: BTreeMap<String, String>,

@@ -1,5 +1,5 @@
-//! Results as small classes that cannot be changed: the engine's structs, with ids as text, times as `datetime`, words for
-//! enums.
+//! Results as small classes that cannot be changed: the engine's structs, with ids as text, times as `datetime`, words
+//! for enums.
 //!
 //! Never: holds what the engine may still change, or asks the vault.
 

@@ -1,8 +1,8 @@
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Optional, Protocol, Union, final, overload
+from typing import Any, ClassVar, Literal, Protocol, final, overload
 
 _Status = Literal["open", "resolved", "ignored"]
 _Level = Literal["debug", "info", "warning", "error", "fatal"]
@@ -29,34 +29,117 @@ _DeedKind = Literal[
     "resume",
     "undo",
 ]
-_Path = Union[str, PathLike[str]]
-_Time = Union[str, date, datetime, timedelta]
-_IssueNamed = Union[int, str, Issue]
+_Path = str | PathLike[str]
+_Time = str | date | datetime | timedelta
+_IssueNamed = int | str | Issue
 
 class _Writable(Protocol):
     def write(self, content: Any, /) -> object: ...
 
+_Durability = Literal["process", "data", "async"]
+
+_Data = Mapping[str, object]
+
 @final
 class Installed:
+    """What ``install()`` tells: where the vault is and how it goes."""
+
     @property
-    def vault(self) -> Optional[Path]: ...
+    def vault(self) -> Path | None:
+        """The vault's directory; ``None`` if no place can be written, and then nothing is captured."""
     @property
-    def note(self) -> Optional[str]: ...
+    def note(self) -> str | None:
+        """What is not as it should be."""
     @property
-    def is_first(self) -> bool: ...
+    def is_first(self) -> bool:
+        """False if an earlier call had installed Crashvault already."""
 
 def install(
     *,
-    vault: Optional[_Path] = None,
-    project: Optional[str] = None,
-    release: Optional[str] = None,
-    environment: Optional[str] = None,
-    program: Optional[str] = None,
-    arguments: Optional[Sequence[str]] = None,
+    vault: _Path | None = None,
+    project: str | None = None,
+    release: str | None = None,
+    environment: str | None = None,
+    dist: str | None = None,
+    server_name: str | None = None,
+    tags: dict[str, object] | None = None,
+    sample_rate: float | None = None,
+    max_breadcrumbs: int | None = None,
+    durability: str | None = None,
+    throttle: bool | None = None,
+    drain: bool | None = None,
+    native: bool | None = None,
+    black_box: bool | None = None,
+    locals: bool = True,
+    before_send: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
+    before_breadcrumb: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
+    clock: Callable[[], int] | None = None,
 ) -> Installed: ...
-def capture_message(message: str) -> Optional[str]: ...
+def capture_exception(
+    error: BaseException | None = None,
+    *,
+    level: str | None = None,
+    mechanism: str | None = None,
+    handled: bool | None = None,
+    fatal: bool | None = None,
+) -> str | None: ...
+def capture_message(message: object, level: str | None = None) -> str | None: ...
 def flush() -> bool: ...
 def close() -> None: ...
+
+@final
+class Scope:
+    def set_tag(self, key: str, value: object = ...) -> None: ...
+    def set_tags(self, tags: _Data) -> None: ...
+    def set_user(self, user: _Data | None) -> None: ...
+    def set_context(self, name: str, value: _Data | None = ...) -> None: ...
+    def set_extra(self, key: str, value: object = ...) -> None: ...
+    def set_level(self, level: str | None = ...) -> None: ...
+    def set_fingerprint(self, parts: Iterable[str] | None = ...) -> None: ...
+    def set_transaction(self, name: str | None) -> None: ...
+    def set_durability(self, durability: _Durability | None = ...) -> None: ...
+    def set_traceparent(self, traceparent: str) -> bool: ...
+    def start_trace(self) -> str: ...
+    def clear(self) -> None: ...
+    def add_breadcrumb(
+        self,
+        message: str | None = None,
+        *,
+        category: str | None = None,
+        level: str | None = None,
+        type: str | None = None,
+        data: _Data | None = None,
+        timestamp: datetime | float | None = None,
+    ) -> None: ...
+
+@final
+class NewScope:
+    def __enter__(self) -> Scope: ...
+    def __exit__(self, *_raised: object) -> bool: ...
+
+def new_scope() -> NewScope: ...
+def global_scope() -> Scope: ...
+def traceparent() -> str | None: ...
+def set_tag(key: str, value: object = ...) -> None: ...
+def set_tags(tags: _Data) -> None: ...
+def set_user(user: _Data | None) -> None: ...
+def set_context(name: str, value: _Data | None = ...) -> None: ...
+def set_extra(key: str, value: object = ...) -> None: ...
+def set_level(level: str | None = ...) -> None: ...
+def set_fingerprint(parts: Iterable[str] | None = ...) -> None: ...
+def set_transaction(name: str | None) -> None: ...
+def set_durability(durability: _Durability | None = ...) -> None: ...
+def set_traceparent(traceparent: str) -> bool: ...
+def start_trace() -> str: ...
+def add_breadcrumb(
+    message: str | None = None,
+    *,
+    category: str | None = None,
+    level: str | None = None,
+    type: str | None = None,
+    data: _Data | None = None,
+    timestamp: datetime | float | None = None,
+) -> None: ...
 
 @final
 class Activity:
@@ -123,7 +206,7 @@ class Archive:
     def vault_id(self) -> str:
         """The id of the vault that wrote it, 32 hex digits; empty if the file cannot be read."""
     @property
-    def created_at(self) -> Optional[datetime]:
+    def created_at(self) -> datetime | None:
         """When it was written."""
     @property
     def issues(self) -> int:
@@ -132,7 +215,7 @@ class Archive:
     def events(self) -> int:
         """Events in it, as far as it can be read."""
     @property
-    def fault(self) -> Optional[str]:
+    def fault(self) -> str | None:
         """What is wrong with it."""
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
@@ -150,7 +233,7 @@ class ArchiveReport:
     def events(self) -> int:
         """Their events."""
     @property
-    def path(self) -> Optional[Path]:
+    def path(self) -> Path | None:
         """The file; ``None`` if there was nothing to archive."""
     @property
     def bytes(self) -> int:
@@ -183,7 +266,7 @@ class ArchivesFound:
     def issues(self) -> tuple[ArchivedIssue, ...]:
         """The issues, in the order asked for."""
     @property
-    def next(self) -> Optional[str]:
+    def next(self) -> str | None:
         """Where the next page begins, for ``after=``; ``None`` if this is the last one."""
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -210,7 +293,7 @@ class Attachment:
     def name(self) -> str:
         """What the sender calls it: to be shown, never to be taken for a path."""
     @property
-    def content_type(self) -> Optional[str]:
+    def content_type(self) -> str | None:
         """The kind of its content, such as ``text/plain``, as the sender says."""
     @property
     def kind(self) -> str:
@@ -345,7 +428,7 @@ class EventsFound:
     def events(self) -> tuple[StoredEvent, ...]:
         """The events, newest first."""
     @property
-    def next(self) -> Optional[str]:
+    def next(self) -> str | None:
         """Where the next page begins, for ``after=``; ``None`` if this is the last one."""
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -375,13 +458,13 @@ class ExplainedTerm:
     def text(self) -> str:
         """What stands there; empty for what holds other parts."""
     @property
-    def meaning(self) -> Optional[str]:
+    def meaning(self) -> str | None:
         """What is asked by it; ``None`` for what holds other parts."""
     @property
-    def index(self) -> Optional[str]:
+    def index(self) -> str | None:
         """What the store looks it up in."""
     @property
-    def rows(self) -> Optional[TermRows]:
+    def rows(self) -> TermRows | None:
         """How many fit it."""
     @property
     def parts(self) -> tuple[ExplainedTerm, ...]:
@@ -558,7 +641,7 @@ class Issue:
     def title(self) -> str:
         """Its own title, else the first line of its newest event."""
     @property
-    def culprit(self) -> Optional[str]:
+    def culprit(self) -> str | None:
         """Where its newest event happened."""
     @property
     def platform(self) -> str:
@@ -579,31 +662,33 @@ class Issue:
     def user_count(self) -> int:
         """How many users met it."""
     @property
-    def assignee(self) -> Optional[str]:
+    def assignee(self) -> str | None:
         """Who is to deal with it."""
     @property
-    def severity(self) -> Optional[str]:
+    def severity(self) -> str | None:
         """How bad a person thinks it is: by default ``low``, ``medium``, ``high`` or ``critical``."""
     @property
     def is_regressed(self) -> bool:
         """Whether it is open because it came back after it was resolved."""
     @property
-    def regression(self) -> Optional[str]:
+    def regression(self) -> str | None:
         """The id of the event that came back."""
     @property
     def is_bookmarked(self) -> bool:
         """Whether it is bookmarked."""
     @property
-    def review(self) -> Optional[_ReviewStep]:
+    def review(self) -> _ReviewStep | None:
         """How far its review is: ``triage``, ``assigned``, ``fix`` or ``verify``."""
     @property
-    def resolution(self) -> Optional[dict[str, Any]]:
-        """What the resolution covers, while it is resolved: ``{"in": "now"}``, ``{"in": "next_release", "after": …}`` or
-        ``{"in": "release", "release": …}``.
+    def resolution(self) -> dict[str, Any] | None:
+        """What the resolution covers, while it is resolved: ``{"in": "now"}``, ``{"in": "next_release", "after": …}``
+        or ``{"in": "release", "release": …}``.
         """
     @property
-    def ignore(self) -> Union[Literal["forever"], dict[str, Any], None]:
-        """How long it is ignored, while it is: ``"forever"``, or a dict with ``seen_count``, ``time`` or ``day_count``."""
+    def ignore(self) -> Literal["forever"] | dict[str, Any] | None:
+        """How long it is ignored, while it is: ``"forever"``, or a dict with ``seen_count``, ``time`` or
+        ``day_count``.
+        """
     @property
     def tags(self) -> dict[str, str]:
         """Its own tags, which people gave it."""
@@ -623,7 +708,7 @@ class IssuesFound:
     def issues(self) -> tuple[Issue, ...]:
         """The issues, in the order asked for."""
     @property
-    def next(self) -> Optional[str]:
+    def next(self) -> str | None:
         """Where the next page begins, for ``after=``; ``None`` if this is the last one."""
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -654,7 +739,9 @@ class Join:
         """The project of both."""
     @property
     def reason(self) -> str:
-        """Why, in a word: ``rule``, ``fingerprint``, ``stack``, ``type``, ``message``, ``similar``, ``note`` or ``report``."""
+        """Why, in a word: ``rule``, ``fingerprint``, ``stack``, ``type``, ``message``, ``similar``, ``note`` or
+        ``report``.
+        """
     @property
     def parts(self) -> tuple[str, ...]:
         """What the key was made of, for people."""
@@ -734,7 +821,7 @@ class RegroupedSplit:
     def issue(self) -> Issue:
         """The issue that they leave."""
     @property
-    def to(self) -> Optional[Issue]:
+    def to(self) -> Issue | None:
         """The issue that they go to; ``None``: one of their own."""
     @property
     def variants(self) -> tuple[str, ...]:
@@ -848,7 +935,7 @@ class SharedFact:
     def kind(self) -> Literal["function", "module", "release", "tag"]:
         """``function``, ``module``, ``release`` or ``tag``."""
     @property
-    def key(self) -> Optional[str]:
+    def key(self) -> str | None:
         """The key of a tag."""
     @property
     def value(self) -> str:
@@ -905,7 +992,7 @@ class SpaceReport:
     def symbols_bytes(self) -> int:
         """Programs kept for their symbols."""
     @property
-    def disk_free_bytes(self) -> Optional[int]:
+    def disk_free_bytes(self) -> int | None:
         """What the file system has left; ``None`` where it does not say."""
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
@@ -924,7 +1011,9 @@ class Stats:
         """How many events have each level, of all levels, without those that left."""
     @property
     def hours(self) -> tuple[tuple[datetime, int], ...]:
-        """How many events each hour had, by its start, with those that left; oldest first, without hours that had none."""
+        """How many events each hour had, by its start, with those that left; oldest first, without hours that had
+        none.
+        """
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1052,7 +1141,7 @@ class VaultStatus:
     def lost_count(self) -> int:
         """Captures that could not be written (a lower bound)."""
     @property
-    def last_failure(self) -> Optional[str]:
+    def last_failure(self) -> str | None:
         """Why captures are being lost, and what to do."""
     @property
     def torn_count(self) -> int:
@@ -1082,7 +1171,7 @@ class VaultStatus:
     def payload_bytes(self) -> int:
         """Bytes of ``store_bytes`` that are payloads."""
     @property
-    def disk_free_bytes(self) -> Optional[int]:
+    def disk_free_bytes(self) -> int | None:
         """Bytes that the file system has left; ``None`` where it does not say."""
     @property
     def is_disk_full(self) -> bool:
@@ -1111,8 +1200,8 @@ class Vault:
 
     Reading shows what was taken in; what was captured since then comes in with ``drain()``.
 
-    An issue is named by an ``Issue``, its number, ``"#7"``, its id or how that begins (6 hex digits at least); an event by
-    its id. Every method raises ``crashvault.Error``, NotFoundError for what is not there, InvalidInputError after
+    An issue is named by an ``Issue``, its number, ``"#7"``, its id or how that begins (6 hex digits at least); an event
+    by its id. Every method raises ``crashvault.Error``, NotFoundError for what is not there, InvalidInputError after
     ``close()``, ConflictError when called by what it called itself.
     """
 
@@ -1126,7 +1215,7 @@ class Vault:
     def is_read_only(self) -> bool:
         """Whether it is open for reading alone."""
     @property
-    def drained(self) -> Optional[DrainReport]:
+    def drained(self) -> DrainReport | None:
         """What draining did when it was opened; ``None`` with ``drain=False``."""
     @property
     def is_closed(self) -> bool:
@@ -1135,11 +1224,11 @@ class Vault:
     def __exit__(self, *_raised: object) -> None: ...
     def close(self) -> None:
         """Closes it; what is under way is finished first. Closing again does nothing."""
-    def drain(self, seconds: Optional[float] = None) -> DrainReport:
+    def drain(self, seconds: float | None = None) -> DrainReport:
         """Moves what waits in the journal into the vault: all of it, or for at most so many ``seconds``.
 
-        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere for a
-        minute. Of a read-only vault the report says how many wait.
+        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere
+        for a minute. Of a read-only vault the report says how many wait.
         """
     def issues(
         self,
@@ -1147,10 +1236,10 @@ class Vault:
         *,
         sort: _Sort = "last_seen",
         reverse: bool = False,
-        since: Optional[_Time] = None,
-        until: Optional[_Time] = None,
-        after: Optional[str] = None,
-        limit: Optional[int] = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
+        limit: int | None = None,
+        after: str | None = None,
     ) -> IssueIterator:
         """The issues that fit a query, one by one, however many there are; they are fetched as they are asked for.
 
@@ -1163,29 +1252,30 @@ class Vault:
         *,
         sort: _Sort = "last_seen",
         reverse: bool = False,
-        since: Optional[_Time] = None,
-        until: Optional[_Time] = None,
-        after: Optional[str] = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
         limit: int = 50,
+        after: str | None = None,
     ) -> IssuesFound:
         """The issues of which at least one event fits a query, a page at a time.
 
-        A query is words and ``key:value`` terms, such as ``is:open level:error timeout release:shop@2.*``; an empty one fits
-        all. ``since`` and ``until`` bound when events happened: a text (``"7d"``, ``"2026-01-05"``), a datetime with a time
-        zone, a date, or a timedelta back from now. ``sort`` is ``last_seen``, ``first_seen``, ``seen_count``, ``user_count``,
-        ``number``, ``status`` or ``title``. ``after`` is the ``next`` of the page before.
+        A query is words and ``key:value`` terms, such as ``is:open level:error timeout release:shop@2.*``; an empty one
+        fits all. ``since`` and ``until`` bound when events happened: a text (``"7d"``, ``"2026-01-05"``), a datetime
+        with a time zone, a date, or a timedelta back from now. ``sort`` is ``last_seen``, ``first_seen``,
+        ``seen_count``, ``user_count``, ``number``, ``status`` or ``title``. ``after`` is the ``next`` of the page
+        before.
 
-        Raises InvalidInputError for a query that cannot be read (``context["position"]`` is the byte it went wrong at) and
-        for a cursor of another list; LimitReachedError for a wildcard that stands for too many words.
+        Raises InvalidInputError for a query that cannot be read (``context["position"]`` is the byte it went wrong at)
+        and for a cursor of another list; LimitReachedError for a wildcard that stands for too many words.
         """
     def search_events(
         self,
         query: str = "",
         *,
-        since: Optional[_Time] = None,
-        until: Optional[_Time] = None,
-        after: Optional[str] = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
         limit: int = 50,
+        after: str | None = None,
     ) -> EventsFound:
         """The events that fit a query, newest first, a page at a time. See ``search``."""
     def explain(
@@ -1194,15 +1284,16 @@ class Vault:
         *,
         sort: _Sort = "last_seen",
         reverse: bool = False,
-        since: Optional[_Time] = None,
-        until: Optional[_Time] = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
         limit: int = 50,
+        after: str | None = None,
         of_events: bool = False,
     ) -> Explanation:
-        """Answers a search for issues, or with ``of_events=True`` for events, and tells how: what was read of the query, what
-        each part means and how many fit it, how the store joined that, and what the answer cost.
+        """Answers a search for issues, or with ``of_events=True`` for events, and tells how: what was read of the
+        query, what each part means and how many fit it, how the store joined that, and what the answer cost.
         """
-    def issue_count(self, *, project: Optional[str] = None, status: Optional[_Status] = None) -> int:
+    def issue_count(self, *, project: str | None = None, status: _Status | None = None) -> int:
         """How many issues there are, of one project or status where one is named."""
     def issue(self, issue: _IssueNamed) -> Issue:
         """One issue.
@@ -1235,22 +1326,22 @@ class Vault:
     def space(self) -> SpaceReport:
         """Where the bytes of the vault are."""
     def add(self, event: dict[str, Any]) -> Added:
-        """Takes an event into the vault at once: a dict in the shape of Sentry's payload. Without ``event_id`` it gets one,
-        without ``timestamp`` the present.
+        """Takes an event into the vault at once: a dict in the shape of Sentry's payload. Without ``event_id`` it gets
+        one, without ``timestamp`` the present.
 
         Raises TypeError for what JSON has no word for, naming the place.
         """
     def add_all(self, events: Iterable[dict[str, Any]]) -> list[Added]:
         """Takes events into the vault at once, many in one transaction."""
     def decide(self, issue: _IssueNamed, deed: dict[str, Any]) -> Activity:
-        """Records a decision in the form of ``Activity.deed``, such as ``{"kind": "assign", "to": "ada"}``. The methods below
-        are short for it.
+        """Records a decision in the form of ``Activity.deed``, such as ``{"kind": "assign", "to": "ada"}``. The methods
+        below are short for it.
 
         Raises InvalidInputError for what cannot be decided so, saying why; UnsupportedError for an unknown kind.
         """
     def decide_all(self, decisions: Iterable[tuple[_IssueNamed, dict[str, Any]]]) -> list[Activity]:
         """Records several decisions, ``(issue, deed)`` each: all of them or none."""
-    def resolve(self, issue: _IssueNamed, *, release: Optional[str] = None, next_release: bool = False) -> Activity:
+    def resolve(self, issue: _IssueNamed, *, release: str | None = None, next_release: bool = False) -> Activity:
         """Says that an issue is fixed; a later event that this covers is a regression.
 
         Every release is covered; with ``release`` that one and later ones; with ``next_release=True`` those after the
@@ -1262,34 +1353,34 @@ class Vault:
         self,
         issue: _IssueNamed,
         *,
-        until: Optional[datetime] = None,
-        seen_again: Optional[int] = None,
+        until: datetime | None = None,
+        seen_again: int | None = None,
         grown: bool = False,
     ) -> Activity:
-        """Ignores an issue until somebody reopens it, or until the first event after a moment (``until``), until it has been
-        seen so many times more (``seen_again``), or until it is seen much more often than lately (``grown=True``).
+        """Ignores an issue until somebody reopens it, or until the first event after a moment (``until``), until it has
+        been seen so many times more (``seen_again``), or until it is seen much more often than lately (``grown=True``).
         """
-    def assign(self, issue: _IssueNamed, to: Optional[str]) -> Activity:
+    def assign(self, issue: _IssueNamed, to: str | None) -> Activity:
         """Gives an issue to somebody, or (``None``) to nobody."""
     def comment(self, issue: _IssueNamed, text: str) -> Activity:
         """Adds words about an issue."""
-    def tag(self, issue: _IssueNamed, key: str, value: Optional[str]) -> Activity:
+    def tag(self, issue: _IssueNamed, key: str, value: str | None) -> Activity:
         """Sets a tag of the issue itself, or (``None``) removes it."""
-    def set_title(self, issue: _IssueNamed, title: Optional[str]) -> Activity:
+    def set_title(self, issue: _IssueNamed, title: str | None) -> Activity:
         """Gives an issue a title of its own, or (``None``) that of its newest event again."""
-    def set_severity(self, issue: _IssueNamed, severity: Optional[str]) -> Activity:
+    def set_severity(self, issue: _IssueNamed, severity: str | None) -> Activity:
         """Says how bad an issue is: by default ``low``, ``medium``, ``high`` or ``critical``; ``None`` takes it away."""
     def bookmark(self, issue: _IssueNamed, on: bool = True) -> Activity:
         """Sets or removes a bookmark."""
-    def review(self, issue: _IssueNamed, step: Optional[_ReviewStep]) -> Activity:
+    def review(self, issue: _IssueNamed, step: _ReviewStep | None) -> Activity:
         """Says how far an issue's review is: ``triage``, ``assigned``, ``fix`` or ``verify``; ``None`` ends it."""
     def delete(self, issue: _IssueNamed) -> Activity:
         """Deletes an issue with all its events for good."""
     def undo(self, issue: _IssueNamed) -> tuple[Activity, Activity]:
-        """Takes back the last thing that a person decided about an issue; again: the one before. What was taken back, and the
-        record of that.
+        """Takes back the last thing that a person decided about an issue; again: the one before. What was taken back,
+        and the record of that.
         """
-    def why(self, issue: Optional[_IssueNamed] = None, *, event: Optional[str] = None) -> dict[str, Any]:
+    def why(self, issue: _IssueNamed | None = None, *, event: str | None = None) -> dict[str, Any]:
         """Why the events of an issue, or one event, are where they are: of each variant what decided when it joined.
 
         A dict: ``issue``, ``issue_number``, ``event`` and ``variants``, each of which has ``reason``, ``parts`` and a
@@ -1303,20 +1394,20 @@ class Vault:
         self,
         query: str = "",
         *,
-        since: Optional[_Time] = None,
-        until: Optional[_Time] = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
         limit: int = 10,
     ) -> CausesFound:
-        """What the issues that fit a query have in common and the other issues of their project have not, the best candidates
-        for one cause first.
+        """What the issues that fit a query have in common and the other issues of their project have not, the best
+        candidates for one cause first.
         """
     def merge(self, into: _IssueNamed, others: Sequence[_IssueNamed]) -> list[Activity]:
-        """Makes issues part of another one: all of their events move there, later ones too, and their numbers and ids lead
-        there. All are merged, or none.
+        """Makes issues part of another one: all of their events move there, later ones too, and their numbers and ids
+        lead there. All are merged, or none.
         """
     def unmerge(self, issue: _IssueNamed, variant: str) -> Activity:
-        """Takes a variant out of an issue with its events, later ones too. ``variant`` is its key or how that begins (4 hex
-        digits at least); see ``joins``.
+        """Takes a variant out of an issue with its events, later ones too. ``variant`` is its key or how that begins (4
+        hex digits at least); see ``joins``.
         """
     def move_event(self, event: str, to: _IssueNamed) -> Activity:
         """Puts one event into another issue, whatever its variant says."""
@@ -1332,12 +1423,13 @@ class Vault:
         name: str,
         content: bytes,
         *,
-        content_type: Optional[str] = None,
-        kind: Optional[str] = None,
+        content_type: str | None = None,
+        kind: str | None = None,
     ) -> Attachment:
         """Keeps a file with an event.
 
-        Raises LimitReachedError for a file that is too large or one too many; ConflictError for an event that was removed.
+        Raises LimitReachedError for a file that is too large or one too many; ConflictError for an event that was
+        removed.
         """
     def attachments(self, event: str) -> list[Attachment]:
         """The files of an event, in the order they came."""
@@ -1345,32 +1437,34 @@ class Vault:
         """The content of an attachment, its hash compared."""
     def saved_searches(self) -> list[SavedSearch]:
         """The saved searches, by name."""
-    def save_search(self, name: str, query: str) -> Optional[str]:
-        """Keeps a query under a name, so that ``@name`` stands for it; what was kept under it is replaced, and given back."""
+    def save_search(self, name: str, query: str) -> str | None:
+        """Keeps a query under a name, so that ``@name`` stands for it; what was kept under it is replaced, and given
+        back.
+        """
     def remove_search(self, name: str) -> str:
         """Forgets a saved search, and gives back its query."""
     def export(
         self,
-        to: Union[_Path, _Writable],
+        to: _Path | _Writable,
         *,
-        format: Optional[_ExportFormat] = None,
-        query: Optional[str] = None,
-        issue: Optional[_IssueNamed] = None,
+        format: _ExportFormat | None = None,
+        query: str | None = None,
+        issue: _IssueNamed | None = None,
         replace: bool = False,
     ) -> ExportReport:
         """Writes issues with all that belongs to them, of one moment: all, those that a query finds, or one issue.
 
-        ``to`` is a path or a file that is open for writing, in bytes or text. ``format`` is ``ndjson`` or ``json`` (can be read
-        back), ``csv``, ``markdown`` or ``html``; by default what the path's end says, else ``json``. A path that ends in
-        ``.gz`` or ``.zst`` is compressed; the file there is whole or not there.
+        ``to`` is a path or a file that is open for writing, in bytes or text. ``format`` is ``ndjson`` or ``json`` (can
+        be read back), ``csv``, ``markdown`` or ``html``; by default what the path's end says, else ``json``. A path
+        that ends in ``.gz`` or ``.zst`` is compressed; the file there is whole or not there.
 
         Raises ConflictError for a path that is there, unless ``replace=True``; what the file's ``write`` raises.
         """
     def copy_database(self, path: _Path, *, replace: bool = False) -> int:
         """Writes the vault's database, as it is now, into a new file that any SQLite opens. How many bytes it has."""
     def import_export(self, path: _Path) -> ImportReport:
-        """Takes in what ``export`` wrote as NDJSON or JSON, a copy of a vault's database, or another vault's directory. What is
-        here already stays as it is: doing it twice changes nothing.
+        """Takes in what ``export`` wrote as NDJSON or JSON, a copy of a vault's database, or another vault's directory.
+        What is here already stays as it is: doing it twice changes nothing.
 
         Raises CorruptError for a file that is not whole: then nothing comes in.
         """
@@ -1382,29 +1476,30 @@ class Vault:
     def verify(self) -> list[str]:
         """Makes all that again and tells where what is there differs, in words; empty if it is as it should be."""
     def retain(self, *, dry_run: bool = False) -> PruneReport:
-        """Does what ``[retention]`` in ``vault.toml`` says: lets events leave by its ages and sizes; with ``dry_run=True`` tells
-        what would leave.
+        """Does what ``[retention]`` in ``vault.toml`` says: lets events leave by its ages and sizes; with
+        ``dry_run=True`` tells what would leave.
         """
     def prune(
         self,
         *,
-        older_than_days: Optional[int] = None,
-        before: Optional[datetime] = None,
-        level: Optional[_Level] = None,
-        status: Optional[_Status] = None,
-        events_max: Optional[int] = None,
-        bytes_max: Optional[int] = None,
+        older_than_days: int | None = None,
+        before: datetime | None = None,
+        level: _Level | None = None,
+        status: _Status | None = None,
+        events_max: int | None = None,
+        bytes_max: int | None = None,
         dry_run: bool = False,
     ) -> PruneReport:
-        """Lets events leave, oldest first: those that happened more than so many days ago or ``before`` a moment, and the oldest
-        of those beyond ``events_max`` or ``bytes_max``; only those of a ``level`` or of issues of a ``status``, where one is
-        named. Their issues go on counting them and keep their newest event. With ``dry_run=True`` tells what would leave.
+        """Lets events leave, oldest first: those that happened more than so many days ago or ``before`` a moment, and
+        the oldest of those beyond ``events_max`` or ``bytes_max``; only those of a ``level`` or of issues of a
+        ``status``, where one is named. Their issues go on counting them and keep their newest event. With
+        ``dry_run=True`` tells what would leave.
 
         Raises InvalidInputError for a rule that says neither how old nor how many.
         """
     def archive(self, *, older_than_days: int, ignored: bool = False) -> ArchiveReport:
-        """Moves resolved issues that were last seen more than so many days ago, with ``ignored=True`` ignored ones as well, with
-        all their records into one file in ``archive/``.
+        """Moves resolved issues that were last seen more than so many days ago, with ``ignored=True`` ignored ones as
+        well, with all their records into one file in ``archive/``.
         """
     def archives(self) -> list[Archive]:
         """The archives, oldest first. Reads them whole."""
@@ -1414,10 +1509,10 @@ class Vault:
         *,
         sort: _Sort = "last_seen",
         reverse: bool = False,
-        since: Optional[_Time] = None,
-        until: Optional[_Time] = None,
-        after: Optional[str] = None,
+        since: _Time | None = None,
+        until: _Time | None = None,
         limit: int = 50,
+        after: str | None = None,
     ) -> ArchivesFound:
         """The archived issues of which at least one event fits a query, a page at a time. See ``search``."""
     def restore(self, path: _Path, *, remove: bool = False) -> RestoreReport:
@@ -1432,23 +1527,26 @@ class Vault:
         """Deletes all issues with their events for good, those that wait in the journal among them."""
 
 def open(
-    path: Optional[_Path] = None,
+    path: _Path | None = None,
     *,
     read_only: bool = False,
     create: bool = True,
-    drain: Union[bool, float] = True,
-    author: Optional[str] = None,
-    clock: Optional[Callable[[], datetime]] = None,
+    drain: bool | float = True,
+    author: str | None = None,
+    clock: Callable[[], datetime | int] | None = None,
 ) -> Vault:
     """Opens a vault, or makes one where there is none.
 
-    ``path`` is the vault's directory; by default that of ``install()``, else ``$CRASHVAULT_HOME``, else ``~/.crashvault``.
-    What programs captured is taken in first: all of it with ``drain=True``, for at most so many seconds with a number,
-    nothing with ``drain=False``; ``Vault.drained`` tells. With ``read_only=True`` nothing of the vault is changed, made or
-    drained; a vault that cannot be written is opened so by itself. ``create=False`` makes none. ``author`` is who decides
-    about issues; by default ``$CRASHVAULT_AUTHOR``, else the login name. ``clock`` answers the time instead of the system's,
-    for tests.
+    Args:
+        path: The vault's directory. Default: that of ``install()``, else ``$CRASHVAULT_HOME``, else ``~/.crashvault``.
+        read_only: Whether nothing of the vault is changed, made or drained. A vault that cannot be written is opened so
+            by itself.
+        create: Whether one is made where there is none.
+        drain: What is done first with what programs captured: ``True`` takes all of it in, a number does so for at most
+            so many seconds, ``False`` not at all. ``Vault.drained`` tells.
+        author: Who decides about issues. Default: ``$CRASHVAULT_AUTHOR``, else the login name.
+        clock: Says the time, as a ``datetime`` or in nanoseconds since 1970; for tests.
 
-    Raises NotFoundError where there is none and none may be made; CorruptError; UnsupportedError for a newer format, and in
-    a forked child whose parent had a vault open; ReadOnlyError, BusyError, CrashvaultIoError.
+    Raises NotFoundError where there is none and none may be made; CorruptError; UnsupportedError for a newer format,
+    and in a forked child whose parent had a vault open; ReadOnlyError, BusyError, CrashvaultIoError.
     """

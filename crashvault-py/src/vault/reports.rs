@@ -140,7 +140,8 @@ record! {
         issues: BTreeMap<String, u64>,
         /// How many events have each level, of all levels, without those that left.
         events: BTreeMap<String, u64>,
-        /// How many events each hour had, by its start, with those that left; oldest first, without hours that had none.
+        /// How many events each hour had, by its start, with those that left; oldest first, without hours that had
+        /// none.
         hours: Rows<(Moment, u64)>,
     }
 }
@@ -402,7 +403,8 @@ record! {
         issue: String,
         /// The project of both.
         project: String,
-        /// Why, in a word: ``rule``, ``fingerprint``, ``stack``, ``type``, ``message``, ``similar``, ``note`` or ``report``.
+        /// Why, in a word: ``rule``, ``fingerprint``, ``stack``, ``type``, ``message``, ``similar``, ``note`` or
+        /// ``report``.
         reason: String,
         /// What the key was made of, for people.
         parts: Rows<String>,

@@ -61,8 +61,8 @@ impl Shared {
 
     fn turn(&self) -> Result<Turn<'_>> {
         if self.process != std::process::id() {
-            let message = "a vault stays in the process that opened it; this one is a forked child, which may capture, and \
-                           may read the vault in a new program";
+            let message = "a vault stays in the process that opened it; this one is a forked child, which may capture, \
+                           and may read the vault in a new program";
             return Err(Error::new(ErrorKind::Unsupported, "use vault", message));
         }
         let me = thread::current().id();
@@ -116,21 +116,27 @@ fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "use vault", message)
 }
 
-/// A clock that the host gave: a function without arguments that answers a `datetime`.
+/// A clock that the host gave: a function without arguments that answers a `datetime` or, as `time.time_ns`, nanoseconds.
 pub struct HostClock(pub Py<PyAny>);
+
+impl HostClock {
+    fn ask(&self, py: Python<'_>) -> PyResult<Timestamp> {
+        let told = self.0.bind(py).call0()?;
+        match told.extract::<i64>() {
+            Ok(nanos) => Ok(Timestamp::from_nanos(nanos)),
+            Err(_) => Ok(told.extract::<Moment>()?.0),
+        }
+    }
+}
 
 impl Clock for HostClock {
     /// The system's time where the host's clock fails, which the interpreter then reports.
     fn now(&self) -> Timestamp {
         Python::attach(|py| {
-            let told = self.0.call0(py).and_then(|time| time.extract::<Moment>(py));
-            told.map_or_else(
-                |error| {
-                    error.write_unraisable(py, Some(self.0.bind(py)));
-                    Timestamp::now()
-                },
-                |moment| moment.0,
-            )
+            self.ask(py).unwrap_or_else(|error| {
+                error.write_unraisable(py, Some(self.0.bind(py)));
+                Timestamp::now()
+            })
         })
     }
 }
