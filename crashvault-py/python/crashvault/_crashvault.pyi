@@ -31,7 +31,6 @@ _DeedKind = Literal[
 ]
 _Path = str | PathLike[str]
 _Time = str | date | datetime | timedelta
-_IssueNamed = int | str | Issue
 
 class _Writable(Protocol):
     def write(self, content: Any, /) -> object: ...
@@ -260,7 +259,7 @@ class ArchivedIssue:
 
 @final
 class ArchivesFound:
-    """A page of archived issues."""
+    """A page of archived issues; it can be iterated, indexed and measured like its ``issues``."""
 
     @property
     def issues(self) -> tuple[ArchivedIssue, ...]:
@@ -278,6 +277,12 @@ class ArchivesFound:
         """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: int, /) -> ArchivedIssue: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[ArchivedIssue, ...]: ...
+    def __iter__(self) -> Iterator[ArchivedIssue]: ...
 
 @final
 class Attachment:
@@ -1191,6 +1196,8 @@ class IssueIterator(Iterator[Issue]):
     def __iter__(self) -> IssueIterator: ...
     def __next__(self) -> Issue: ...
 
+_IssueNamed = int | str | Issue
+
 @final
 class Vault:
     """An open vault: issues, their events, and what people decide about them.
@@ -1369,7 +1376,9 @@ class Vault:
     def set_title(self, issue: _IssueNamed, title: str | None) -> Activity:
         """Gives an issue a title of its own, or (``None``) that of its newest event again."""
     def set_severity(self, issue: _IssueNamed, severity: str | None) -> Activity:
-        """Says how bad an issue is: by default ``low``, ``medium``, ``high`` or ``critical``; ``None`` takes it away."""
+        """Says how bad an issue is: by default ``low``, ``medium``, ``high`` or ``critical``; ``None`` takes it
+        away.
+        """
     def bookmark(self, issue: _IssueNamed, on: bool = True) -> Activity:
         """Sets or removes a bookmark."""
     def review(self, issue: _IssueNamed, step: _ReviewStep | None) -> Activity:

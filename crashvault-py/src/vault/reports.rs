@@ -1,10 +1,11 @@
 //! What a vault tells of itself, and of what was done to it.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use pyo3::prelude::*;
+
 use crate::issue::{Activity, Doubt, Issue};
-use crate::record::{Moment, Rows, mirror, record};
+use crate::record::{Counts, Moment, Rows, mirror, record};
 
 record! {
     /// What draining did.
@@ -137,9 +138,9 @@ record! {
     /// What there is, counted.
     Stats(issues, events) {
         /// How many issues have each status, of all statuses.
-        issues: BTreeMap<String, u64>,
+        issues: Counts,
         /// How many events have each level, of all levels, without those that left.
-        events: BTreeMap<String, u64>,
+        events: Counts,
         /// How many events each hour had, by its start, with those that left; oldest first, without hours that had
         /// none.
         hours: Rows<(Moment, u64)>,
@@ -151,12 +152,16 @@ impl From<crashvault::Tally> for Stats {
         let issues = tally.issues.iter();
         let events = tally.events.iter();
         Self {
-            issues: issues
-                .map(|(status, count)| (status.name().to_owned(), *count))
-                .collect(),
-            events: events
-                .map(|(level, count)| (level.name().to_owned(), *count))
-                .collect(),
+            issues: Counts(
+                issues
+                    .map(|(status, count)| (status.name(), *count))
+                    .collect(),
+            ),
+            events: Counts(
+                events
+                    .map(|(level, count)| (level.name(), *count))
+                    .collect(),
+            ),
             hours: Rows(hours(tally.hours).into()),
         }
     }
@@ -534,7 +539,7 @@ mirror! {
 }
 
 record! {
-    /// A page of archived issues.
+    /// A page of archived issues; it can be iterated, indexed and measured like its ``issues``.
     ArchivesFound(issues, next) {
         /// The issues, in the order asked for.
         issues: Rows<ArchivedIssue>,
@@ -544,6 +549,19 @@ record! {
         doubts: Rows<Doubt>,
         /// Archives that are damaged: what they hold behind the damage was not looked at.
         unreadable: Rows<PathBuf>,
+    }
+    with {
+        fn __len__(&self) -> usize {
+            self.issues.0.len()
+        }
+
+        fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+            self.issues.get(index)
+        }
+
+        fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+            self.issues.iterator(py)
+        }
     }
 }
 
