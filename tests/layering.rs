@@ -109,7 +109,8 @@ const BELOW_VAULT: &[&str] = &[
 const PACKAGES: &[(&str, &[&str])] = &[
     // Its tests and documentation use it with features that are off by default.
     ("crashvault-core", &["crashvault-core"]),
-    ("crashvault-cli", &["crashvault-core"]),
+    ("crashvault-notify", &["crashvault-core"]),
+    ("crashvault-cli", &["crashvault-core", "crashvault-notify"]),
     ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
     ("rust-actix", &["crashvault-core"]),
     ("rust-axum", &["crashvault-core"]),

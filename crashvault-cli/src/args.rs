@@ -13,6 +13,7 @@ mod grouping;
 mod merge;
 mod parse;
 mod reflow;
+mod report_to;
 mod room;
 mod searches;
 mod sharing;
@@ -40,6 +41,7 @@ pub use group::GroupTraces;
 pub use grouping::{Causes, GroupRules, GroupRulesCommand, TestRules, WhyIssue};
 pub use merge::{Merge, Move, Regroup, Related, Unmerge};
 pub use parse::Parse;
+pub use report_to::ReportTo;
 pub use room::{Archive, Gc, Prune, Restore};
 pub use searches::{Period, Searches, SearchesCommand};
 pub use sharing::{Export, Form, GenerateReport, Share};
@@ -225,6 +227,7 @@ pub enum Command {
     Export(Export),
     Share(Share),
     GenerateReport(GenerateReport),
+    ReportTo(ReportTo),
     /// One failing program of the demo.
     #[command(name = "__demo-child", hide = true)]
     DemoChild(DemoChild),

@@ -76,6 +76,7 @@ const COMMANDS: &[(&str, &[&str], Define)] = &[
     ("export", &[], Export::augment_args),
     ("share", &[], Share::augment_args),
     ("generate-report", &[], GenerateReport::augment_args),
+    ("report-to", &[], ReportTo::augment_args),
 ];
 
 /// The words as they are meant, where they name a command and are right.

@@ -7,27 +7,27 @@ use std::path::Path;
 use crashvault::{Grouper, TraceLine};
 use serde_json::json;
 
-use super::Done;
+use super::{Done, reading};
 use crate::args::GroupTraces;
 use crate::output::{Failure, Screen, Stop};
 
 pub fn run(traces: &GroupTraces, screen: &mut Screen) -> Result<Done, Stop> {
     let file = &traces.file;
     if file == Path::new("-") {
-        return lines(&mut io::stdin().lock(), "stdin", screen);
+        return lines(&mut io::stdin().lock(), file, screen);
     }
-    let name = file.display().to_string();
-    let opened = File::open(file).map_err(|error| unreadable(&name, &error))?;
-    lines(&mut BufReader::new(opened), &name, screen)
+    let opened = File::open(file).map_err(|error| reading::unread(file, &error))?;
+    lines(&mut BufReader::new(opened), file, screen)
 }
 
-fn lines(from: &mut dyn BufRead, name: &str, screen: &mut Screen) -> Result<Done, Stop> {
+fn lines(from: &mut dyn BufRead, file: &Path, screen: &mut Screen) -> Result<Done, Stop> {
+    let name = file.display();
     let mut grouper = Grouper::new();
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
         let length = from.read_until(b'\n', &mut line);
-        if length.map_err(|error| unreadable(name, &error))? == 0 {
+        if length.map_err(|error| reading::unread(file, &error))? == 0 {
             break;
         }
         if line.trim_ascii().is_empty() {
@@ -41,11 +41,4 @@ fn lines(from: &mut dyn BufRead, name: &str, screen: &mut Screen) -> Result<Done
         screen.line(json!({"id": read.id, "predicted": predicted}))?;
     }
     Ok(Done::Well)
-}
-
-fn unreadable(name: &str, error: &io::Error) -> Failure {
-    Failure::new(
-        format!("cannot read {name}: {error}"),
-        "name a file that can be read",
-    )
 }

@@ -91,10 +91,7 @@ fn read(name: &str) -> Result<Event, Stop> {
         "-" => "stdin".into(),
         path => visible(path),
     };
-    ended.map_err(|error| {
-        let message = format!("cannot read {shown}: {error}");
-        Failure::new(message, "name a file that can be read")
-    })?;
+    ended.map_err(|error| reading::unread(Path::new(name), &error))?;
     Event::from_json(&bytes).map_err(|error| {
         let message = format!("{shown} holds no event: {}", error.message());
         Failure::new(
@@ -121,7 +118,7 @@ fn rule_value(rule: &RuleTried) -> Value {
         .misses
         .iter()
         .map(|miss| json!({"field": miss.field, "patterns": miss.patterns, "values": miss.values}));
-    json!({"id": rule.id, "is_deciding": rule.is_deciding, "misses": misses.collect::<Vec<_>>()})
+    json!({"number": rule.number, "id": rule.id, "is_deciding": rule.is_deciding, "misses": misses.collect::<Vec<_>>()})
 }
 
 fn grouping_value(grouping: &GroupingTried) -> Value {
@@ -142,16 +139,16 @@ fn write(page: &mut Page, tried: &GroupRulesTried) {
     if tried.rules.is_empty() {
         page.line("  none");
     }
-    let numbered = |(index, rule): (usize, &RuleTried)| {
+    let numbered = |rule: &RuleTried| {
         let name = visible(&rule.id).into_owned();
         // A rule that has no name is called by its number.
-        let name = match (index + 1).to_string() {
+        let name = match rule.number.to_string() {
             number if number == name => number,
             number => format!("{number} {name}"),
         };
         (name, verdict(rule))
     };
-    let rows: Vec<(String, String)> = tried.rules.iter().enumerate().map(numbered).collect();
+    let rows: Vec<(String, String)> = tried.rules.iter().map(numbered).collect();
     page.rows(&rows);
     grouping(page, "Without rules", &tried.before, None);
     grouping(page, "With them", &tried.after, tried.issue_number);

@@ -22,6 +22,8 @@ const IMPORTED: &str = "event_id issue_number is_new_issue is_known is_regressio
     decision_count attachments_new renumbered v1 number skipped path reason changed";
 const EXPORTED: &str = "path format bytes issue_count event_count unreadable_count attachment_count \
     attachment_missing_count";
+const REPORTED: &str = "destination is_dry_run end sent_count known_count refused_count refusals event_id reason at \
+    passed_count attachment_count attachment_left_out_count sent_bytes waiting_count next_try_at trouble pauses";
 const COLLECTED: &str = "attachments_removed texts_removed stacks_removed dictionaries_removed \
     temporaries_removed bytes_freed archives_unreadable";
 
@@ -66,6 +68,7 @@ pub fn of(command: &Command) -> Known {
             Known::words("events_removed attachments_removed bytes_freed is_dry_run")
         }
         Command::Gc(_) => Known::words(COLLECTED),
+        Command::ReportTo(_) => Known::words(REPORTED),
         Command::Archive(archive) if archive.list => Known::Answer,
         Command::Archive(_) => Known::words("path issue_count event_count bytes"),
         Command::Restore(_) => Known::words("issue_count event_count known_count is_removed"),

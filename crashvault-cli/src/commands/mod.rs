@@ -37,6 +37,7 @@ mod purge;
 mod reading;
 mod rebuild;
 mod report;
+mod report_to;
 mod rescue;
 mod search;
 mod searches;
@@ -209,6 +210,7 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Export(export) => export::run(&place(global)?, export, screen),
         Command::Share(share) => share::run(&place(global)?, share, screen),
         Command::GenerateReport(report) => report::run(&place(global)?, report, screen),
+        Command::ReportTo(words) => report_to::run(&place(global)?, words, screen),
     }
 }
 

@@ -2,25 +2,25 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 
-use crashvault::{ErrorKind, Event, Exception, Frame, Trace, TraceReader};
+use crashvault::{Event, Exception, Frame, Trace, TraceReader};
 use serde_json::{Value, json};
 
-use super::Done;
+use super::{Done, reading};
 use crate::args::Parse;
 use crate::output::event::{self, Page};
-use crate::output::failure::NOT_FOUND;
-use crate::output::{Failure, Screen, Stop, Style, visible};
+use crate::output::{Screen, Stop, Style};
 
 pub fn run(parse: &Parse, screen: &mut Screen) -> Result<Done, Stop> {
     let input: Box<dyn Read> = match parse.file.as_os_str() == "-" {
         true => Box::new(io::stdin().lock()),
-        false => Box::new(File::open(&parse.file).map_err(|error| unread(&parse.file, &error))?),
+        false => {
+            Box::new(File::open(&parse.file).map_err(|error| reading::unread(&parse.file, &error))?)
+        }
     };
     let mut is_first = true;
     for trace in TraceReader::new(input) {
-        let trace = trace.map_err(|error| unread(&parse.file, &error))?;
+        let trace = trace.map_err(|error| reading::unread(&parse.file, &error))?;
         if screen.json {
             screen.value(&value(&trace))?;
             continue;
@@ -31,20 +31,6 @@ pub fn run(parse: &Parse, screen: &mut Screen) -> Result<Done, Stop> {
         show(trace, parse.all_frames, screen)?;
     }
     Ok(Done::Well)
-}
-
-fn unread(file: &Path, error: &io::Error) -> Failure {
-    let path = match file.as_os_str() == "-" {
-        true => "stdin".to_owned(),
-        false => file.display().to_string(),
-    };
-    let message = format!("cannot read {}: {error}", visible(&path));
-    let mut failure = Failure::new(message, "name a file that can be read, or - for stdin");
-    if error.kind() == io::ErrorKind::NotFound {
-        failure.kind = ErrorKind::NotFound.name();
-        failure.code = NOT_FOUND;
-    }
-    failure
 }
 
 /// As an event shows what was thrown.

@@ -3,6 +3,7 @@
 //!
 //! Never: makes a vault, or touches what Crashvault 1 left beside it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use crashvault::{
 };
 
 use crate::args::Wait;
+use crate::output::failure::NOT_FOUND;
 use crate::output::text::{counted, visible};
 use crate::output::{Failure, Screen, Stop};
 
@@ -168,4 +170,19 @@ fn tell_v1(directory: &Path, screen: &Screen) {
             visible(&place)
         ));
     }
+}
+
+/// Why a file that was named could not be read.
+pub fn unread(file: &Path, error: &io::Error) -> Failure {
+    let path = match file.as_os_str() == "-" {
+        true => "stdin".to_owned(),
+        false => file.display().to_string(),
+    };
+    let message = format!("cannot read {}: {error}", visible(&path));
+    let mut failure = Failure::new(message, "name a file that can be read, or - for stdin");
+    if error.kind() == io::ErrorKind::NotFound {
+        failure.kind = ErrorKind::NotFound.name();
+        failure.code = NOT_FOUND;
+    }
+    failure
 }

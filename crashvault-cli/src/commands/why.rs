@@ -1,7 +1,7 @@
 //! `why`: what decided that events are in their issue.
 
 use crashvault::issue::{Alike, AlikeFunction, Comparison, RunnerUp, VariantWhy, Verdict};
-use crashvault::{IssueId, IssueRef, Timestamp, Why};
+use crashvault::{Activity, Deed, EventId, IssueId, IssueRef, Timestamp, Vault, Why};
 
 use super::Done;
 use super::reading::{self, Place};
@@ -27,7 +27,8 @@ pub fn run(place: &Place, asked: &WhyIssue, screen: &mut Screen) -> Result<Done,
     }
     let mut page = Page::new(screen.paint, true);
     page.width = screen.width;
-    head(&mut page, &why, &issue.title);
+    let moved = event.map(|event| moved(&vault, &why, event)).transpose()?;
+    head(&mut page, &why, &issue.title, moved.flatten().as_ref());
     for (index, variant) in why.variants.iter().enumerate() {
         write(&mut page, index, variant, why.issue);
     }
@@ -35,12 +36,26 @@ pub fn run(place: &Place, asked: &WhyIssue, screen: &mut Screen) -> Result<Done,
     Ok(Done::Well)
 }
 
-fn head(page: &mut Page, why: &Why, title: &str) {
+/// The decision that put an event where its variant is not.
+fn moved(vault: &Vault, why: &Why, event: EventId) -> Result<Option<Activity>, Stop> {
+    let activities = vault.activities(&IssueRef::Id(why.issue))?;
+    let mut newest_first = activities.into_iter().rev();
+    Ok(newest_first.find(|activity| activity.deed == Deed::MoveEvent(event)))
+}
+
+fn head(page: &mut Page, why: &Why, title: &str, moved: Option<&Activity>) {
     let number = page.paint.on(Style::Name, format!("#{}", why.issue_number));
     let title = page.paint.on(Style::Bold, visible(title));
     page.line(format!("{number}  {title}"));
     match why.event {
-        Some(event) => page.line(format!("Event {event} is there because its variant is.")),
+        Some(event) => page.line(match moved {
+            Some(moved) => format!(
+                "Event {event} is there because {} moved it ({}).",
+                visible(&moved.author),
+                moment(moved.decided_at)
+            ),
+            None => format!("Event {event} is there because its variant is."),
+        }),
         None => {
             let variants = counted(why.variants.len() as u64, "variant", "variants");
             page.line(format!("Its events are {variants}."));

@@ -49,6 +49,11 @@ fn of_report() {
 }
 
 #[test]
+fn of_report_to() {
+    check("report-to", &["report-to"]);
+}
+
+#[test]
 fn of_attach() {
     check("attach", &["attach"]);
 }

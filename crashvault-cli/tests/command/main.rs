@@ -36,6 +36,8 @@ mod queries;
 mod rebuild;
 #[cfg(feature = "out-of-process")]
 mod receive;
+#[cfg(all(unix, feature = "report"))]
+mod report_to;
 mod rescue;
 mod run;
 mod search;

@@ -43,8 +43,9 @@ pub(crate) use traits::{Name, Sketch, Traits};
 
 use crate::event::limits::{FINGERPRINT_PARTS_MAX, cut};
 use crate::event::wire::RUST_BACKTRACE;
-use crate::event::{Event, EventKind, Exception, LogEntry};
+use crate::event::{Event, EventKind, Exception, Frame, LogEntry};
 use crate::issue::{IssueId, VariantKey};
+use machinery::{Part, part_of};
 use message::parameterise;
 use names::Language;
 
@@ -140,6 +141,8 @@ fn titled(event: &Event, template: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RuleTried {
+    /// Which one it is of those that were written, from 1.
+    pub number: usize,
     /// Its name.
     pub id: String,
     /// Whether it decides: it is the first that fits.
@@ -157,6 +160,7 @@ pub(crate) fn try_rules(event: &Event, rules: &GroupRules) -> Vec<RuleTried> {
         let is_deciding = misses.is_empty() && !is_decided;
         is_decided |= is_deciding;
         RuleTried {
+            number: rule.number,
             id: rule.id.clone(),
             is_deciding,
             misses,
@@ -370,7 +374,12 @@ pub(crate) fn modules(event: &Event, max: usize) -> Vec<String> {
         .stacktraces()
         .take(1)
         .flat_map(|trace| trace.frames.iter().rev());
-    for frame in frames.filter(|frame| frames::is_in_app(frame)) {
+    let language = Language::of(&event.platform);
+    let works = |frame: &&Frame| {
+        let name = names::frame_name(frame, language);
+        frames::is_in_app(frame) && name.is_none_or(|name| part_of(&name, language) == Part::Work)
+    };
+    for frame in frames.filter(works) {
         let module = frame.module.as_deref().or(frame.filename.as_deref());
         if let Some(module) = module
             && modules.len() < max
@@ -408,10 +417,10 @@ pub(super) const PLACEHOLDERS: [&str; 10] = [
     "value",
 ];
 
-/// The first `{{ name }}` that nothing is known by.
+/// The first `{{ name }}` that nothing is known by, or that does not end.
 pub(super) fn unknown_placeholder(part: &str) -> Option<&str> {
-    let found = part.match_indices("{{");
-    let names = found.filter_map(|(at, _)| Some(placeholder(&part[at..])?.0));
+    let found = part.match_indices("{{").map(|(at, _)| &part[at..]);
+    let names = found.map(|found| placeholder(found).map_or(found, |(name, _)| name));
     names.into_iter().find(|name| {
         let is_tag = name
             .strip_prefix("tags.")

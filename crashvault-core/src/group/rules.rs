@@ -19,6 +19,13 @@ impl GroupRules {
         self.0.push(rule);
     }
 
+    /// The number of the rule of this name.
+    pub(crate) fn named(&self, id: &str) -> Option<usize> {
+        self.iter()
+            .find(|rule| rule.id == id)
+            .map(|rule| rule.number)
+    }
+
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &GroupRule> {
         self.0.iter()
@@ -35,6 +42,8 @@ impl GroupRules {
 #[derive(Clone, Debug)]
 pub(crate) struct GroupRule {
     pub(super) id: String,
+    /// Which one it is of those that were written.
+    pub(super) number: usize,
     matchers: Vec<Matcher>,
     template: Option<(String, Glob)>,
     pub(super) fingerprint: Vec<String>,
@@ -60,10 +69,21 @@ impl GroupRule {
     pub(crate) fn new(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
+            number: 0,
             matchers: Vec::new(),
             template: None,
             fingerprint: Vec::new(),
         }
+    }
+
+    /// The same as the `number`-th of those that were written, from 1.
+    pub(crate) fn numbered(mut self, number: usize) -> Self {
+        self.number = number;
+        self
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// Demands that `field` fits one of the patterns: the whole text, without case, `*` any run, `?` one character.

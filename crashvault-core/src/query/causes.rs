@@ -184,7 +184,10 @@ pub(crate) fn causes(search: &Search, limit: usize, asking: &Asking<'_>) -> Resu
             break;
         }
     }
-    let mut causes: Vec<Cause> = projects.into_values().flat_map(|seen| of(&seen)).collect();
+    let mut causes: Vec<Cause> = projects
+        .into_values()
+        .flat_map(|seen| of(&seen, limit))
+        .collect();
     causes.sort_by(|a, b| b.score.total_cmp(&a.score));
     causes.truncate(limit);
     Ok(CausesFound {
@@ -249,45 +252,78 @@ fn add_values(facts: &mut BTreeMap<Fact, Weight>, values: &[ValueCount], seen_co
 /// A fact with the issues, by their places in the list, that have it.
 struct Candidate<'s> {
     fact: &'s Fact,
-    members: BTreeSet<usize>,
+    members: Members,
     score: f64,
 }
 
-/// The candidates of one project's issues.
-fn of(seen: &[Seen]) -> Vec<Cause> {
+/// Places in a list of at most [`ISSUES_MAX`], a bit for each: thousands of candidates are compared with one another.
+#[derive(Clone, Debug, Default)]
+struct Members {
+    words: Vec<u64>,
+    count: usize,
+}
+
+impl FromIterator<usize> for Members {
+    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+        let mut members = Self::default();
+        for place in places {
+            let (word, bit) = (place / 64, 1 << (place % 64));
+            if members.words.len() <= word {
+                members.words.resize(word + 1, 0);
+            }
+            members.count += usize::from(members.words[word] & bit == 0);
+            members.words[word] |= bit;
+        }
+        members
+    }
+}
+
+impl Members {
+    fn contains(&self, place: usize) -> bool {
+        let word = self.words.get(place / 64);
+        word.is_some_and(|word| word & 1 << (place % 64) != 0)
+    }
+
+    fn places(&self) -> impl Iterator<Item = usize> {
+        (0..self.words.len() * 64).filter(|place| self.contains(*place))
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let words = self.words.iter().zip(&other.words);
+        let both: u32 = words.map(|(own, other)| (own & other).count_ones()).sum();
+        let (both, other_count) = (f64::from(both), other.count as f64);
+        let either = self.count as f64 + other_count - both;
+        both / either >= SAME || both / other_count >= PART
+    }
+}
+
+/// The best `limit` candidates of one project's issues.
+fn of(seen: &[Seen], limit: usize) -> Vec<Cause> {
     let candidates = candidates(seen);
     let mut causes: Vec<(&Candidate<'_>, Vec<&Candidate<'_>>)> = Vec::new();
     for candidate in &candidates {
         let known = causes
-            .iter_mut()
-            .find(|(first, _)| is_same(&first.members, &candidate.members));
+            .iter()
+            .position(|(first, _)| first.members.is_same(&candidate.members));
         match known {
-            Some((_, facts)) => facts.push(candidate),
-            None => causes.push((candidate, vec![candidate])),
+            Some(at) if causes[at].1.len() < FACTS_MAX => causes[at].1.push(candidate),
+            // What comes later scores less.
+            None if causes.len() < limit => causes.push((candidate, vec![candidate])),
+            _ => (),
         }
     }
     let cause = |(first, facts): (&Candidate<'_>, Vec<&Candidate<'_>>)| {
-        let mut issues: Vec<Issue> = first
-            .members
-            .iter()
-            .map(|at| seen[*at].issue.clone())
-            .collect();
+        let places = first.members.places();
+        let mut issues: Vec<Issue> = places.map(|at| seen[at].issue.clone()).collect();
         issues.sort_by_key(|issue| (std::cmp::Reverse(issue.seen_count), issue.number));
-        let facts = facts.into_iter().take(FACTS_MAX);
         Cause {
             score: first.score,
             project: issues[0].project.clone(),
-            facts: facts.map(|fact| shared(fact, seen)).collect(),
+            facts: facts.into_iter().map(|fact| shared(fact, seen)).collect(),
             issues,
         }
     };
     causes.into_iter().map(cause).collect()
-}
-
-fn is_same(first: &BTreeSet<usize>, other: &BTreeSet<usize>) -> bool {
-    let both = first.intersection(other).count() as f64;
-    let either = first.union(other).count() as f64;
-    both / either >= SAME || both / other.len() as f64 >= PART
 }
 
 /// All facts that issues share and that tell them apart, the best first.
@@ -337,22 +373,23 @@ fn usual_counts<'f>(
         let Some(counts) = counts.get(&(fact.kind, fact.key.as_deref())) else {
             return 0.0;
         };
-        let own = counts.iter().position(|count| *count == own);
-        let others: Vec<usize> = counts
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| Some(*at) != own)
-            .map(|(_, count)| *count)
-            .collect();
-        others
-            .get(others.len() / 2)
-            .map_or(0.0, |middle| *middle as f64)
+        // Its own count is one of these; the middle is that of the others.
+        let own = counts.partition_point(|count| *count < own);
+        let middle = counts.len().saturating_sub(1) / 2;
+        let middle = middle + usize::from(own <= middle);
+        counts.get(middle).map_or(0.0, |middle| *middle as f64)
     }
 }
 
 fn score(fact: &Fact, members: &[(usize, Weight)], seen: &[Seen], usual: f64) -> f64 {
     let (count, all) = (members.len() as f64, seen.len() as f64);
-    let (inside, _) = shares(fact, &members.iter().map(|(at, _)| *at).collect(), seen);
+    let sum = |of: fn(&Weight) -> u64| {
+        members
+            .iter()
+            .map(|(_, weight)| of(weight) as f64)
+            .sum::<f64>()
+    };
+    let inside = sum(|weight| weight.events.0) / sum(|weight| weight.events.1).max(1.0);
     let rarity = (all / count).ln() / all.ln();
     let support = 1.0 - (-(count - 1.0) / ENOUGH).exp();
     let depth = members.iter().map(|(_, weight)| weight.depth).sum::<f64>() / count;
@@ -372,7 +409,7 @@ fn kind_of(issue: &Issue) -> &str {
 }
 
 /// The share of events that have a fact, in these issues and in the others.
-fn shares(fact: &Fact, members: &BTreeSet<usize>, seen: &[Seen]) -> (f64, f64) {
+fn shares(fact: &Fact, members: &Members, seen: &[Seen]) -> (f64, f64) {
     let (mut inside, mut outside) = ((0_u64, 0_u64), (0_u64, 0_u64));
     for (at, seen) in seen.iter().enumerate() {
         let total = match fact.kind {
@@ -383,7 +420,7 @@ fn shares(fact: &Fact, members: &BTreeSet<usize>, seen: &[Seen]) -> (f64, f64) {
             .facts
             .get(fact)
             .map_or((0, total), |weight| weight.events);
-        let sums = if members.contains(&at) {
+        let sums = if members.contains(at) {
             &mut inside
         } else {
             &mut outside
@@ -403,7 +440,7 @@ fn shared(candidate: &Candidate<'_>, seen: &[Seen]) -> SharedFact {
         key: candidate.fact.key.clone(),
         value: candidate.fact.value.clone(),
         score: candidate.score,
-        issue_count: candidate.members.len(),
+        issue_count: candidate.members.count,
         project_count: seen.len(),
         share_inside,
         share_outside,

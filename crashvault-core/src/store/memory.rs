@@ -1115,6 +1115,15 @@ impl Store for MemoryStore {
         Ok(last.map_or(0, |(sequence, _)| *sequence))
     }
 
+    fn event_count_behind(&self, ingest_sequence: u64) -> Result<u64> {
+        let behind = self.events.range(ingest_sequence.saturating_add(1)..);
+        Ok(behind.count() as u64)
+    }
+
+    fn last_given_sequence(&self) -> Result<u64> {
+        Ok(self.ingested)
+    }
+
     fn tally(&self, since: Timestamp) -> Result<Tally> {
         let issues: Vec<Issue> = self.shown_issues().collect();
         let mut hours: BTreeMap<Timestamp, u64> = BTreeMap::new();

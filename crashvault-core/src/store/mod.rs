@@ -167,6 +167,12 @@ pub(crate) trait Store: Send {
     /// The ingest sequence of the event that came last; 0 if there is none.
     fn last_ingest_sequence(&self) -> Result<u64>;
 
+    /// How many events were taken in after that ingest sequence and are here still.
+    fn event_count_behind(&self, ingest_sequence: u64) -> Result<u64>;
+
+    /// The highest ingest sequence that was ever given, also to an event that has left; 0 if none was.
+    fn last_given_sequence(&self) -> Result<u64>;
+
     /// What there is, counted; hours from the one on in which `since` lies.
     fn tally(&self, since: Timestamp) -> Result<Tally>;
 

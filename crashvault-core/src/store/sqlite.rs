@@ -281,6 +281,15 @@ impl Store for SqliteStore {
         read::last_ingest_sequence(&self.conn).map_err(self.named("read events"))
     }
 
+    fn event_count_behind(&self, ingest_sequence: u64) -> Result<u64> {
+        let count = read::event_count_behind(&self.conn, ingest_sequence);
+        count.map_err(self.named("count events"))
+    }
+
+    fn last_given_sequence(&self) -> Result<u64> {
+        read::last_given_sequence(&self.conn).map_err(self.named("read events"))
+    }
+
     fn tally(&self, since: Timestamp) -> Result<Tally> {
         read::tally(&self.conn, since).map_err(self.named("count events"))
     }

@@ -115,6 +115,7 @@ macro_rules! conformance {
             values_are_listed_by_key
             a_tally_counts_all_issues
             events_are_read_in_the_order_they_came
+            a_place_in_the_order_is_given_once
             a_value_counts_once_in_an_event
             a_moved_event_takes_its_counts_along
             nothing_asked_finds_all

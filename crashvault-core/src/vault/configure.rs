@@ -25,7 +25,7 @@ pub enum SettingForm {
 use SettingForm::{Flag, Number, Text, Texts};
 
 /// The settings there are, by the names that `vault.toml` uses, besides `[[group.rule]]` and `[[webhooks]]`.
-pub const SETTINGS: [(&str, SettingForm); 28] = [
+pub const SETTINGS: [(&str, SettingForm); 29] = [
     ("attachments.bytes_max", Number),
     ("capture.black_box", Flag),
     ("capture.drain", Flag),
@@ -39,6 +39,7 @@ pub const SETTINGS: [(&str, SettingForm); 28] = [
     ("in_app.exclude", Texts),
     ("in_app.include", Texts),
     ("issues.severities", Texts),
+    ("report.to", Text),
     ("retention.age_days", Number),
     ("retention.bytes_max_mb", Number),
     ("retention.events_max", Number),

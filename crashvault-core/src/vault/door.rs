@@ -446,7 +446,7 @@ impl Vault {
         self.lock("drain.lock", "drain")
     }
 
-    fn lock(&self, name: &str, operation: &'static str) -> Result<Option<Lease>> {
+    pub(super) fn lock(&self, name: &str, operation: &'static str) -> Result<Option<Lease>> {
         let path = self.home.join(name);
         let file = std::fs::OpenOptions::new()
             .write(true)

@@ -121,8 +121,16 @@ fn sweep_temporaries(home: &Path) -> (u64, u64) {
     let symbols = old_entries(&home.join("symbols"))
         .into_iter()
         .filter(is_temporary);
+    let reports = old_entries(&home.join("reports"))
+        .into_iter()
+        .filter(is_temporary);
     let own = old_entries(home).into_iter().filter(is_of_home);
-    remove(deep.chain(archives).chain(symbols).chain(own))
+    remove(
+        deep.chain(archives)
+            .chain(symbols)
+            .chain(reports)
+            .chain(own),
+    )
 }
 
 fn remove(paths: impl Iterator<Item = PathBuf>) -> (u64, u64) {

@@ -22,6 +22,9 @@ pub(super) struct RulesRead {
     pub(super) faults: Vec<String>,
 }
 
+/// How the faults of rules end.
+pub(super) const LEFT_OUT: &str = "the rule is left out";
+
 /// What is wrong with a rule: the key below which it is, and what to do.
 struct Fault {
     key: Vec<String>,
@@ -42,7 +45,16 @@ impl Fault {
 pub(super) fn read(rules: Vec<Value>, file: &str, text: Option<&str>) -> RulesRead {
     let mut read = RulesRead::default();
     for (index, rule) in rules.into_iter().enumerate() {
-        match read_rule(index, rule) {
+        let rule = read_rule(index, rule).and_then(|rule| match read.rules.named(rule.id()) {
+            Some(other) => {
+                let reason = format!(
+                    "rule {other} has the same; why an event is where it is names rules by it"
+                );
+                Err(Fault::new(&["id"], reason))
+            }
+            None => Ok(rule),
+        });
+        match rule {
             Ok(rule) => {
                 read.rules.push(rule);
                 read.count += 1;
@@ -55,7 +67,7 @@ pub(super) fn read(rules: Vec<Value>, file: &str, text: Option<&str>) -> RulesRe
                 let key: String = fault.key.iter().map(|key| format!("{key}: ")).collect();
                 let key = key.replacen("match: ", "match.", usize::from(fault.key.len() > 1));
                 read.faults.push(format!(
-                    "{file}: group.rule {}{line}: {key}{}; the rule is left out",
+                    "{file}: group.rule {}{line}: {key}{}; {LEFT_OUT}",
                     index + 1,
                     fault.reason
                 ));
@@ -70,7 +82,7 @@ fn read_file(path: &Path) -> Result<RulesRead> {
     const OPERATION: &str = "read group rules";
     let io = |error| Error::io(OPERATION, path, error);
     let text = std::fs::read_to_string(path).map_err(io)?;
-    let mut table = settings::parse(path, &text)?;
+    let mut table = settings::parse(OPERATION, path, &text)?;
     let rules = match table.remove("group") {
         Some(Value::Table(mut group)) => group.remove("rule"),
         _ => None,
@@ -117,14 +129,23 @@ fn read_rule(index: usize, rule: Value) -> std::result::Result<GroupRule, Fault>
     let Value::Table(mut rule) = rule else {
         return Err(Fault::new(&[], "expected a section; write [[group.rule]]"));
     };
+    if let Some(key) = rule.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let reason = unknown_name("a rule has no", "", key, &KEYS).replace("  ", " ");
+        return Err(Fault::new(&[key], reason.replace(" ;", ";")));
+    }
     let id = match rule.remove("id") {
         None => format!("{}", index + 1),
         Some(Value::String(id)) => id,
         Some(_) => return Err(Fault::new(&["id"], "expected a text")),
     };
-    let mut built = GroupRule::new(id);
+    let mut built = GroupRule::new(id).numbered(index + 1);
     let template = rule.remove("template");
     built = match rule.remove("match") {
+        Some(Value::Table(fields)) if fields.is_empty() => {
+            let reason =
+                "it is empty and would take every event; `message = \"*\"` takes all that have one";
+            return Err(Fault::new(&["match"], reason));
+        }
         Some(Value::Table(fields)) => matching(built, fields)?,
         None if template.is_some() => built,
         _ => {
@@ -150,13 +171,7 @@ fn read_rule(index: usize, rule: Value) -> std::result::Result<GroupRule, Fault>
             return Err(Fault::new(&["fingerprint"], reason));
         }
     }
-    match rule.keys().next() {
-        Some(key) => {
-            let reason = unknown_name("a rule has no", "", key, &KEYS).replace("  ", " ");
-            Err(Fault::new(&[key], reason.replace(" ;", ";")))
-        }
-        None => Ok(built),
-    }
+    Ok(built)
 }
 
 fn matching(mut rule: GroupRule, fields: Table) -> std::result::Result<GroupRule, Fault> {

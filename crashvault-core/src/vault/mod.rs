@@ -50,6 +50,8 @@ mod renew;
 #[cfg(feature = "store")]
 mod report;
 #[cfg(feature = "store")]
+mod report_cursor;
+#[cfg(feature = "store")]
 mod rescue;
 #[cfg(feature = "store")]
 mod retain;
@@ -94,6 +96,8 @@ pub use garbage::GarbageReport;
 pub use group_rules::{GroupRulesTried, GroupingTried};
 #[cfg(feature = "store")]
 pub use regroup::{RegroupedMerge, RegroupedSplit, Regrouping};
+#[cfg(feature = "store")]
+pub use report_cursor::{ReportCursor, ReportRefusal, ReportTurn};
 #[cfg(feature = "store")]
 pub use rescue::RescueReport;
 #[cfg(feature = "store")]

@@ -75,6 +75,8 @@ pub(crate) struct Settings {
     pub(crate) attachment_bytes_max: u64,
     /// Bytes of the file system that the vault leaves free.
     pub(crate) free_bytes_min: u64,
+    /// The DSN that events are reported to where nobody names another.
+    pub(crate) report_to: Option<String>,
     /// Who is to be told of events.
     pub(super) webhooks: Vec<Webhook>,
     /// The settings and their sources.
@@ -132,7 +134,7 @@ impl Settings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(Error::io("read settings", &path, error)),
         };
-        Self::from_table(&path, parse(&path, &text)?, Some(text))
+        Self::from_table(&path, parse(OPEN, &path, &text)?, Some(text))
     }
 
     /// Makes `vault.toml` where there is none. Two processes may do so at once; both then read the same file.
@@ -197,7 +199,7 @@ impl Settings {
     /// # Errors
     /// Corrupt if it is not TOML, Unsupported if a newer version wrote it.
     pub(super) fn faults_of(path: &Path, text: &str) -> Result<Vec<String>> {
-        let table = parse(path, text)?;
+        let table = parse(OPEN, path, text)?;
         let settings = Self::from_table(
             path,
             Table::from_iter(
@@ -237,6 +239,14 @@ impl Settings {
     }
 }
 
+/// A DSN as it can be shown; `None` for what is none.
+fn without_key(dsn: &str) -> Option<String> {
+    let (scheme, rest) = dsn.split_once("://")?;
+    let (key, place) = rest.rsplit_once('@')?;
+    let is_one = matches!(scheme, "http" | "https") && !key.is_empty() && place.contains('/');
+    is_one.then(|| format!("{scheme}://…@{place}"))
+}
+
 fn uuid_half() -> u64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let mut hasher = RandomState::new().build_hasher();
@@ -245,15 +255,20 @@ fn uuid_half() -> u64 {
     hasher.finish()
 }
 
-pub(super) fn parse(path: &Path, text: &str) -> Result<Table> {
+/// What is being done where settings are read.
+const OPEN: &str = "open vault";
+
+pub(super) fn parse(operation: &'static str, path: &Path, text: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
+        let before = text.as_bytes().get(..offset).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         let message = format!(
-            "{}, offset {offset}: {}; correct it or move it away",
+            "{}, line {line}: {}; correct it or move it away",
             path.display(),
             error.message()
         );
-        Error::new(ErrorKind::Corrupt, "open vault", message).with_context("path", path.display())
+        Error::new(ErrorKind::Corrupt, operation, message).with_context("path", path.display())
     })
 }
 
@@ -334,6 +349,7 @@ impl Reader {
         self.read_issues();
         self.read_retention();
         self.read_room();
+        self.read_report();
         self.read_webhooks();
         let rest = std::mem::take(&mut self.table);
         self.left_over("", rest);
@@ -445,6 +461,45 @@ impl Reader {
         }
         self.left_over(name, section);
         found
+    }
+
+    fn read_report(&mut self) {
+        const KEY: &str = "report.to";
+        const VARIABLE: &str = "CRASHVAULT_REPORT_TO";
+        let mut section = self.section("report");
+        let in_file = section.remove("to").map(|value| match value {
+            Value::String(text) => text,
+            other => scalar_text(&other),
+        });
+        let in_variable = std::env::var(VARIABLE)
+            .ok()
+            .filter(|_| self.reads_variables);
+        let is_set = |text: &String| !text.is_empty();
+        let found = match (in_variable.filter(is_set), in_file.filter(is_set)) {
+            (Some(text), _) => Some((text, VARIABLE, SettingSource::Variable)),
+            (None, Some(text)) => Some((text, KEY, SettingSource::VaultToml)),
+            (None, None) => None,
+        };
+        let (shown, source) = match found {
+            None => ("none".to_owned(), SettingSource::Default),
+            Some((text, name, source)) => match without_key(&text) {
+                Some(shown) => {
+                    self.settings.report_to = Some(text);
+                    (shown, source)
+                }
+                // What it is instead may be a key.
+                None => {
+                    self.fault(name, "expected a DSN as https://KEY@host/1");
+                    ("none".to_owned(), SettingSource::Default)
+                }
+            },
+        };
+        self.settings.shown.push(Setting {
+            key: KEY,
+            value: shown,
+            source,
+        });
+        self.left_over("report", section);
     }
 
     fn read_room(&mut self) {
@@ -657,7 +712,7 @@ mod tests {
 
     fn read(text: &str) -> Settings {
         let path = Path::new("vault.toml");
-        Settings::from_table(path, parse(path, text).unwrap(), Some(text.into())).unwrap()
+        Settings::from_table(path, parse(OPEN, path, text).unwrap(), Some(text.into())).unwrap()
     }
 
     #[test]
@@ -724,7 +779,7 @@ mod tests {
     fn a_newer_format_names_both_versions() {
         let path = Path::new("vault.toml");
         let error =
-            Settings::from_table(path, parse(path, "format = 9").unwrap(), None).unwrap_err();
+            Settings::from_table(path, parse(OPEN, path, "format = 9").unwrap(), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.message().contains("format 9") && error.message().contains("up to 1"));
     }

@@ -165,11 +165,11 @@ impl Vault {
         findings.extend(self.store_findings()?);
         findings.extend(self.space_findings()?);
         findings.extend(self.settings.faults.iter().map(|fault| {
-            Finding::new(
-                Severity::Problem,
-                fault.clone(),
-                "correct it; the default is used until then",
-            )
+            let advice = match fault.ends_with(super::group_rules::LEFT_OUT) {
+                true => "correct it; `crashvault group-rules test` tries it",
+                false => "correct it; the default is used until then",
+            };
+            Finding::new(Severity::Problem, fault.clone(), advice)
         }));
         findings.extend(self.saved_searches().err().map(|error| {
             let advice = "correct it, or move it away; until then no @name is understood";

@@ -301,6 +301,23 @@ pub(super) fn last_ingest_sequence(conn: &Connection) -> rusqlite::Result<u64> {
     )
 }
 
+pub(super) fn event_count_behind(conn: &Connection, ingest_sequence: u64) -> rusqlite::Result<u64> {
+    conn.query_row(
+        "SELECT count(*) FROM event WHERE ingest_sequence > ?1",
+        [signed(ingest_sequence)],
+        |row| unsigned(row.get(0)?),
+    )
+}
+
+/// SQLite itself remembers it, so that none is given twice.
+pub(super) fn last_given_sequence(conn: &Connection) -> rusqlite::Result<u64> {
+    conn.query_row(
+        "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'event'",
+        [],
+        |row| unsigned(row.get(0)?),
+    )
+}
+
 pub(super) fn event(conn: &Connection, id: EventId) -> rusqlite::Result<Option<RawEvent>> {
     conn.prepare_cached(&format!("{EVENT} WHERE e.event_id = ?1"))?
         .query_row([id.as_bytes()], event_row)

@@ -248,4 +248,16 @@ pub(in crate::store) fn events_are_read_in_the_order_they_came(store: &mut dyn S
     assert_eq!(behind(3, 10), (vec![], 3));
     assert_eq!(behind(u64::MAX, 10), (vec![], u64::MAX));
     assert_eq!(store.last_ingest_sequence().unwrap(), 3);
+    let counts = [0, 2, 3, u64::MAX].map(|after| store.event_count_behind(after).unwrap());
+    assert_eq!(counts, [3, 1, 0, 0]);
+}
+
+pub(in crate::store) fn a_place_in_the_order_is_given_once(store: &mut dyn Store) {
+    assert_eq!(store.last_given_sequence().unwrap(), 0);
+    keep(store, vec![new_event(1, 1), new_event(2, 2)]);
+    decide(store, 2, 2, Deed::Tombstone);
+    assert_eq!(store.last_ingest_sequence().unwrap(), 1);
+    assert_eq!(store.last_given_sequence().unwrap(), 2);
+    keep(store, vec![new_event(3, 1)]);
+    assert_eq!(store.last_given_sequence().unwrap(), 3);
 }
