@@ -13,9 +13,8 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import crashvault
+import pytest
 
 ENGINE = Path(__file__).resolve().parents[2] / "crashvault-core" / "src"
 START = datetime(2026, 1, 5, 10, 0, tzinfo=timezone.utc)

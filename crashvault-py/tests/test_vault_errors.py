@@ -11,9 +11,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import crashvault
+import pytest
 from crashvault import _error
 
 ENGINE = Path(__file__).resolve().parents[2] / "crashvault-core" / "src"

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import crashvault
+import pytest
 from crashvault import _crashvault
 
 TESTS = Path(__file__).resolve().parent
