@@ -224,6 +224,9 @@ impl<'py> FromPyObject<'_, 'py> for EventNamed {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if !object.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err("an event is named by its id as str"));
+        }
         let text: String = object.extract()?;
         EventId::from_str(&text)
             .map(Self)

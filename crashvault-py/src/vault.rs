@@ -177,8 +177,8 @@ impl Vault {
 
     /// Whether it was closed.
     #[getter]
-    fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
-        self.open.is_closed(py)
+    fn is_closed(&self) -> bool {
+        self.open.is_closed()
     }
 
     /// Closes it; what is under way is finished first. Closing again does nothing.
@@ -970,16 +970,14 @@ pub struct IssueIterator {
 }
 
 impl IssueIterator {
+    /// What fails can be asked again.
     fn fetch(&mut self, py: Python<'_>) -> PyResult<()> {
-        let Some(search) = self.search.take() else {
+        let Some(search) = &self.search else {
             return Ok(());
         };
-        let search = search.limit(PAGE.min(self.left));
-        let found = self
-            .vault
-            .get()
-            .open
-            .work(py, |vault| vault.search(&search))?;
+        let search = search.clone().limit(PAGE.min(self.left));
+        let vault = &self.vault.get().open;
+        let found = vault.work(py, |vault| vault.search(&search))?;
         self.page = found.issues.into();
         self.search = found.next.map(|cursor| search.after(&cursor));
         Ok(())

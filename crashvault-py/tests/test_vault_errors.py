@@ -6,6 +6,7 @@ import fcntl
 import math
 import pickle
 import re
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -172,7 +173,7 @@ def extra(value: Any) -> Callable[[crashvault.Vault], object]:
         (lambda vault: vault.issue(1.5), "an issue is named by"),
         (lambda vault: vault.issue(True), "an issue is named by"),
         (lambda vault: vault.issue(None), "an issue is named by"),
-        (lambda vault: vault.event(7), "event"),
+        (lambda vault: vault.event(7), "an event is named by its id"),
         (lambda vault: vault.search(b"full"), "query"),
         (lambda vault: vault.search("full", 50), "positional"),
         (lambda vault: vault.search("full", order="title"), "order"),
@@ -194,7 +195,9 @@ def extra(value: Any) -> Callable[[crashvault.Vault], object]:
     ],
 )
 def test_wrong_types_are_type_errors(vault: crashvault.Vault, call: Callable[[Any], object], match: str) -> None:
-    with pytest.raises(TypeError, match=match):
+    # Which argument it is, stands in a note, which Python has since 3.11.
+    is_said = sys.version_info >= (3, 11) or not match.isidentifier()
+    with pytest.raises(TypeError, match=match if is_said else None):
         call(vault)
 
 

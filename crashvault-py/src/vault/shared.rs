@@ -4,7 +4,7 @@
 
 use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};
 
 use crashvault::{Clock, Error, ErrorKind, Result, Timestamp};
@@ -54,9 +54,13 @@ impl Shared {
         done.map_err(|error: Error| raised(py, &error))
     }
 
-    pub fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
-        let done = py.detach(|| Ok(self.turn()?.vault.is_none()));
-        done.map_err(|error: Error| raised(py, &error))
+    /// Does not wait: a vault at work is open.
+    pub fn is_closed(&self) -> bool {
+        match self.vault.try_lock() {
+            Ok(vault) => vault.is_none(),
+            Err(TryLockError::Poisoned(vault)) => vault.into_inner().is_none(),
+            Err(TryLockError::WouldBlock) => false,
+        }
     }
 
     fn turn(&self) -> Result<Turn<'_>> {
@@ -116,7 +120,7 @@ fn panicked() -> Error {
     Error::new(ErrorKind::Internal, "use vault", message)
 }
 
-/// A clock that the host gave: a function without arguments that answers a `datetime` or, as `time.time_ns`, nanoseconds.
+/// A clock that the host gave: a function that answers a `datetime` or, as `time.time_ns`, nanoseconds.
 pub struct HostClock(pub Py<PyAny>);
 
 impl HostClock {
