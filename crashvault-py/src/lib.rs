@@ -65,9 +65,10 @@ mod _crashvault {
     };
     #[pymodule_export]
     use crate::vault::reports::{
-        Cause, CausesFound, DrainReport, EmptyReport, Finding, GarbageReport, Join, PruneReport,
-        RebuildReport, RegroupedMerge, RegroupedSplit, Regrouping, RelatedIssue, SavedSearch,
-        Setting, SharedFact, SpaceReport, Stats, ValueCount, VaultStatus,
+        Archive, ArchiveReport, ArchivedIssue, ArchivesFound, Cause, CausesFound, DrainReport,
+        EmptyReport, ExplainedTerm, Explanation, Finding, GarbageReport, Join, PruneReport,
+        RebuildReport, RegroupedMerge, RegroupedSplit, Regrouping, RelatedIssue, RestoreReport,
+        SavedSearch, Setting, SharedFact, SpaceReport, Stats, TermRows, ValueCount, VaultStatus,
     };
     #[pymodule_export]
     use crate::vault::{ExportReport, ImportReport, IssueIterator, Vault, open};
