@@ -110,6 +110,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     // Its tests and documentation use it with features that are off by default.
     ("crashvault-core", &["crashvault-core"]),
     ("crashvault-cli", &["crashvault-core"]),
+    ("crashvault-py", &["crashvault-core"]),
     ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
     ("rust-actix", &["crashvault-core"]),
     ("rust-axum", &["crashvault-core"]),

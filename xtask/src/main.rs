@@ -7,8 +7,10 @@
 mod bench;
 mod check;
 mod fuzz;
+mod python;
 mod run;
 mod test;
+mod totals;
 mod usage;
 
 use std::process::ExitCode;
@@ -20,8 +22,10 @@ cargo xtask COMMAND
 
 Commands:
   check              formatting, lints (also of the engine without its default features), documentation
-  test [--install]   check, then all tests; ends with the slowest stages and the totals
-                     --install: first install rustfmt, clippy, cargo-deny and shells where they are missing
+  test [--install] [--python]
+                     check, then all tests, those of Python too; ends with the slowest stages and the totals
+                     --install: first install rustfmt, clippy, cargo-deny, shells and python3-venv where they are missing
+                     --python: the tests of the Python binding alone
   bench NAME [--json] [FLAGS]
                      one benchmark beside its peers (bench/peers); FLAGS go to the benchmark
                      --json: the last line is one JSON object, else a table is printed
