@@ -1,24 +1,176 @@
-//! Exceptions and messages → the engine's records.
+//! Exceptions, messages and built events → the engine's records.
+//!
+//! Never: raises, but for the user's own interrupt; changes what it is given; keeps a reference to it.
 
-use crashvault::host::{Capture, Site};
+mod frames;
+mod locals;
+mod thrown;
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crashvault::event::limits;
+use crashvault::host::{Capture, Site, is_listening};
 use crashvault::{EventId, Level};
+use pyo3::exceptions::PyBaseException;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use crate::text::{self, Shown};
+use crate::{interrupt, scope};
+use thrown::{Mechanism, Thrown};
 
 /// The id as 32 hexadecimal digits; `None` where nothing was kept.
-fn told(id: EventId) -> Option<String> {
-    (!id.is_nil()).then(|| id.to_string())
+fn told(id: EventId) -> PyResult<Option<String>> {
+    interrupt::passed((!id.is_nil()).then(|| id.to_string()))
 }
 
+/// Whether frames carry local variables.
+pub static WANTS_LOCALS: AtomicBool = AtomicBool::new(true);
+
+const NOWHERE: Site<'static> = Site {
+    file: "",
+    line: 0,
+    column: 0,
+};
+
+/// Captures an exception with its traceback and all that it came from; it is on disk when this returns.
 #[pyfunction]
-pub fn capture_message(message: &str) -> Option<String> {
-    let site = Site {
-        file: "",
-        line: 0,
-        column: 0,
+#[pyo3(signature = (error=None, *, level=None, mechanism=None, handled=None, fatal=None))]
+pub fn capture_exception(
+    py: Python<'_>,
+    error: Option<Bound<'_, PyAny>>,
+    level: Option<Bound<'_, PyAny>>,
+    mechanism: Option<Bound<'_, PyAny>>,
+    handled: Option<Bound<'_, PyAny>>,
+    fatal: Option<Bound<'_, PyAny>>,
+) -> PyResult<Option<String>> {
+    if !is_listening() {
+        return Ok(None);
+    }
+    let Some(error) = exception(py, error) else {
+        return Ok(None);
     };
-    let mut capture = Capture::at(site);
-    capture.level = Level::Info;
-    told(capture.capture(&|kind| kind.text(&message), &|event| {
-        event.message(&message);
-    }))
+    let is = |flag: Option<Bound<'_, PyAny>>, default: bool| {
+        flag.map_or(default, |flag| flag.is_truthy().unwrap_or(default))
+    };
+    let mechanism = mechanism.and_then(|name| text::text(&name, limits::NAME_BYTES_MAX));
+    let mechanism = Mechanism {
+        ty: mechanism.as_deref().unwrap_or("generic"),
+        is_handled: is(handled, true),
+    };
+    let mut capture = Capture::at(NOWHERE);
+    capture.is_fatal = is(fatal, false);
+    capture.level = match capture.is_fatal {
+        true => Level::Fatal,
+        false => text::level(level.as_ref()).unwrap_or(Level::Error),
+    };
+    let thread_name = thread_name(py);
+    capture.thread_name = thread_name.as_deref();
+    let thrown = Thrown::new(error);
+    let id = scope::with_current(py, || {
+        capture.capture(&|kind| thrown.kind(kind), &|event| {
+            thrown.write(event, mechanism, WANTS_LOCALS.load(Ordering::Relaxed));
+        })
+    });
+    told(id)
+}
+
+/// What was given as an exception, or is being handled.
+fn exception<'py>(
+    py: Python<'py>,
+    given: Option<Bound<'py, PyAny>>,
+) -> Option<Bound<'py, PyBaseException>> {
+    let given = match given.filter(|given| !given.is_none()) {
+        Some(given) => given,
+        None => py
+            .import(intern!(py, "sys"))
+            .ok()?
+            .call_method0(intern!(py, "exc_info"))
+            .ok()?,
+    };
+    // As `sys.exc_info()` gives it.
+    let given = match given.cast::<PyTuple>() {
+        Ok(parts) => parts.get_item(1).ok()?,
+        Err(_) => given,
+    };
+    given.cast_into().ok()
+}
+
+/// Captures a message; it is on disk when this returns.
+#[pyfunction]
+#[pyo3(signature = (message, level=None))]
+pub fn capture_message(
+    py: Python<'_>,
+    message: Bound<'_, PyAny>,
+    level: Option<Bound<'_, PyAny>>,
+) -> PyResult<Option<String>> {
+    if !is_listening() {
+        return Ok(None);
+    }
+    let message = match message.cast::<PyString>() {
+        Ok(message) => text::head(message, limits::MESSAGE_BYTES_MAX),
+        Err(_) => crate::value::short_text(&message),
+    };
+    let message = Shown(Cow::Owned(message));
+    let caller = Caller::of(py);
+    let mut capture = Capture::at(caller.as_ref().map_or(NOWHERE, Caller::site));
+    capture.level = text::level(level.as_ref()).unwrap_or(Level::Info);
+    let thread_name = thread_name(py);
+    capture.thread_name = thread_name.as_deref();
+    let id = scope::with_current(py, || {
+        capture.capture(&|kind| kind.text(&message), &|event| {
+            event.message(&message);
+        })
+    });
+    told(id)
+}
+
+/// The call that a function of ours was called by.
+struct Caller {
+    file: String,
+    line: u32,
+}
+
+impl Caller {
+    fn of(py: Python<'_>) -> Option<Self> {
+        let frame = py
+            .import(intern!(py, "sys"))
+            .ok()?
+            .call_method1(intern!(py, "_getframe"), (0,))
+            .ok()?;
+        let code = frame.getattr(intern!(py, "f_code")).ok()?;
+        let file = code.getattr(intern!(py, "co_filename")).ok()?;
+        let line = frame.getattr(intern!(py, "f_lineno")).ok()?;
+        Some(Self {
+            file: text::text(&file, limits::NAME_BYTES_MAX)?,
+            line: line.extract().unwrap_or(0),
+        })
+    }
+
+    fn site(&self) -> Site<'_> {
+        Site {
+            file: &self.file,
+            line: self.line,
+            column: 0,
+        }
+    }
+}
+
+/// The name that `threading` has for the thread, where it has been imported and knows it.
+fn thread_name(py: Python<'_>) -> Option<String> {
+    let modules = py
+        .import(intern!(py, "sys"))
+        .ok()?
+        .getattr(intern!(py, "modules"))
+        .ok()?;
+    let threading = modules.cast_into::<pyo3::types::PyDict>().ok()?;
+    let threading = threading.get_item(intern!(py, "threading")).ok()??;
+    let ident = threading.call_method0(intern!(py, "get_ident")).ok()?;
+    let active = threading.getattr(intern!(py, "_active")).ok()?;
+    let active = active.cast_into::<pyo3::types::PyDict>().ok()?;
+    let thread = active.get_item(ident).ok()??;
+    let name = thread.getattr(intern!(py, "_name")).ok()?;
+    text::text(&name, limits::NAME_BYTES_MAX)
 }

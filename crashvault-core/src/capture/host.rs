@@ -31,12 +31,14 @@
 
 use std::fmt::{self, Write as _};
 use std::hash::Hash;
+use std::path::PathBuf;
 
 use super::chain::KeyText;
 pub use super::engine::Site;
 use super::engine::{Draft, KeyHasher, Stack, engine};
+pub use super::local::lent::ScopeSource;
 pub use super::process::Language;
-use super::{Options, ScopeHandle, engine as engines, local};
+use super::{Options, Scope, ScopeHandle, engine as engines, local};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
 use crate::event::{EventId, Level, is_forbidden_key, limits};
 
@@ -87,12 +89,38 @@ impl ScopeHandle {
     pub fn enter<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.lend(work)
     }
+
+    /// The scope itself, to be changed where it is.
+    pub fn scope(&mut self) -> &mut Scope {
+        &mut self.0
+    }
+
+    /// Tells the black box that this is what the calling thread is at.
+    pub fn show(&mut self) {
+        local::show_kept_scope(&mut self.0);
+    }
+}
+
+/// From now on captures, and whatever else looks at the thread's scope, take the one that `source` calls back with, and the
+/// thread's own where it does not call back. It must run no code of the host, and wait for nothing.
+pub fn lend_scopes(source: ScopeSource) {
+    local::lent::set_source(source);
+}
+
+/// Whether something is installed and not closed, and the calling thread is the host's.
+pub fn is_installed() -> bool {
+    engine().is_some()
 }
 
 /// Whether a capture on this thread would be looked at now: something is installed and not closed, and the host's code is
 /// not being asked by a capture.
 pub fn is_listening() -> bool {
     engine().is_some() && !local::is_guarded()
+}
+
+/// Where events go; `None` before installing, and where no place could be written.
+pub fn vault() -> Option<PathBuf> {
+    engines::installed().and_then(|engine| engine.wiring.home.clone())
 }
 
 /// The process is about to end, or to become another program, on purpose: it leaves its mark, as by a normal exit. Later

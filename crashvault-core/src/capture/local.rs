@@ -58,6 +58,11 @@ thread_local!(static LOCAL: Local = Local::default());
 
 /// Runs `work` on the thread's scope; `None` while the thread ends or the scope is being used further up the stack.
 pub(super) fn with_scope_of_thread<T>(work: impl FnOnce(&mut Scope) -> T) -> Option<T> {
+    #[cfg(feature = "host")]
+    let work = match lent::with_scope(work) {
+        Ok(done) => return done,
+        Err(work) => work,
+    };
     LOCAL
         .try_with(|local| {
             local.in_box.look_alive();
@@ -69,6 +74,40 @@ pub(super) fn with_scope_of_thread<T>(work: impl FnOnce(&mut Scope) -> T) -> Opt
         })
         .ok()
         .flatten()
+}
+
+/// Scopes that a binding keeps where its language has them.
+#[cfg(feature = "host")]
+pub(super) mod lent {
+    use std::sync::OnceLock;
+
+    use super::Scope;
+
+    /// Calls back with the scope of the running code, at most once.
+    pub type ScopeSource = fn(&mut dyn FnMut(&mut Scope));
+
+    static SOURCE: OnceLock<ScopeSource> = OnceLock::new();
+
+    pub(in crate::capture) fn set_source(source: ScopeSource) {
+        let _ = SOURCE.set(source);
+    }
+
+    /// Hands `work` back where the binding has no scope for it.
+    pub(super) fn with_scope<W, T>(work: W) -> Result<Option<T>, W>
+    where
+        W: FnOnce(&mut Scope) -> T,
+    {
+        let Some(source) = SOURCE.get() else {
+            return Err(work);
+        };
+        let (mut work, mut done) = (Some(work), None);
+        source(&mut |scope| {
+            if let Some(work) = work.take() {
+                done = Some(work(scope));
+            }
+        });
+        work.map_or(Ok(done), Err)
+    }
 }
 
 /// False if the thread's scope cannot be had now; nothing is swapped then.
@@ -178,20 +217,31 @@ pub(super) fn cached_thread_id() -> u32 {
 /// Shows the thread's scope in the black box, once there is something in it.
 pub(super) fn show_scope() {
     let _ = LOCAL.try_with(|local| {
-        let Ok(mut scope) = local.scope.try_borrow_mut() else {
-            return;
-        };
+        if let Ok(mut scope) = local.scope.try_borrow_mut() {
+            local.in_box.show(&mut scope);
+        }
+    });
+}
+
+/// Shows a scope that is kept elsewhere as what the thread is at.
+#[cfg(feature = "host")]
+pub(super) fn show_kept_scope(scope: &mut Scope) {
+    let _ = LOCAL.try_with(|local| local.in_box.show(scope));
+}
+
+impl InBox {
+    fn show(&self, scope: &mut Scope) {
         let generation = platform::fork_generation();
-        let slot = match local.in_box.slot.get() {
+        let slot = match self.slot.get() {
             Some((slot, of)) if of == generation => Some(slot),
             _ if scope.is_bare() => None,
             _ => blackbox::claim_slot(),
         };
         if let Some(slot) = slot {
-            local.in_box.slot.set(Some((slot, generation)));
-            blackbox::show_scope(slot, &mut scope);
+            self.slot.set(Some((slot, generation)));
+            blackbox::show_scope(slot, scope);
         }
-    });
+    }
 }
 
 pub(super) fn has_captured_panic() -> bool {

@@ -23,8 +23,11 @@ pub(crate) fn comparison<S: Sides>(
     weights: &Weights,
     sides: &S,
 ) -> Result<Comparison, S::Error> {
-    let nearest = placing.joins.as_ref().or(placing.runner_up.as_ref());
-    let runner_up = placing.joins.and(placing.runner_up.as_ref());
+    let [first, second] = &placing.others;
+    let (nearest, runner_up) = match &placing.joins {
+        Some(joined) => (Some(joined), first.as_ref()),
+        None => (first.as_ref(), second.as_ref()),
+    };
     let nearest = nearest.map(|found| alike(sketch, found, &placing.rarity, weights, sides));
     Ok(Comparison {
         is_joined: placing.joins.is_some(),

@@ -200,6 +200,10 @@ impl Reader<'_> {
                 names.push(name);
             }
         }
+        // One function alone says where the program began, and not what it did there.
+        if work.len() == 1 && self.language != Language::Kernel && !helpers.is_empty() {
+            work.splice(..0, helpers.iter().take(self.max - 1).cloned());
+        }
         [work, helpers, reports]
             .into_iter()
             .find(|names| !names.is_empty())

@@ -52,8 +52,8 @@ pub(crate) struct Match {
 pub(crate) struct Placing {
     /// The issue it joins.
     pub(crate) joins: Option<Match>,
-    /// The issue that was nearest else.
-    pub(crate) runner_up: Option<Match>,
+    /// The other issues that were nearest, the nearest first.
+    pub(crate) others: [Option<Match>; 2],
     /// How rare its names were.
     pub(crate) rarity: Rarity,
 }
@@ -81,15 +81,11 @@ pub(crate) fn place<K: Known>(
     matches.sort_by(|a, b| b.support.total_cmp(&a.support));
     let is_joined = |m: &&Match| m.likeness.score >= weights.join && m.support >= weights.support;
     let joins = matches.iter().find(is_joined).copied();
-    let others = matches
-        .iter()
-        .filter(|m| Some(m.issue) != joins.map(|j| j.issue));
-    let runner_up = others
-        .max_by(|a, b| a.likeness.score.total_cmp(&b.likeness.score))
-        .copied();
+    matches.retain(|found| Some(found.issue) != joins.map(|joined| joined.issue));
+    matches.sort_by(|a, b| b.likeness.score.total_cmp(&a.likeness.score));
     Ok(Placing {
         joins,
-        runner_up,
+        others: [matches.first().copied(), matches.get(1).copied()],
         rarity,
     })
 }

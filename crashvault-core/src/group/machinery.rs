@@ -30,7 +30,8 @@ struct Rules {
     whole: HashMap<&'static str, Part>,
     /// Starts by their first byte, the longest first.
     starts: HashMap<u8, Vec<(&'static str, Part)>>,
-    ends: Vec<(&'static str, Part)>,
+    /// Ends, each with what must stand at the start.
+    ends: Vec<(&'static str, &'static str, Part)>,
     /// The same for the last part of a name.
     last: Option<Box<Rules>>,
 }
@@ -46,7 +47,9 @@ impl Rules {
             starts.push((start, part));
             starts.sort_by_key(|(start, _)| std::cmp::Reverse(start.len()));
         } else if let Some(end) = pattern.strip_prefix('*') {
-            self.ends.push((end, part));
+            self.ends.push(("", end, part));
+        } else if let Some((start, end)) = pattern.split_once('*') {
+            self.ends.push((start, end, part));
         } else {
             self.whole.insert(pattern, part);
         }
@@ -58,12 +61,19 @@ impl Rules {
             let starts = self.starts.get(&first)?;
             starts.iter().find(|(start, _)| name.starts_with(start))
         };
-        let end = || self.ends.iter().find(|(end, _)| name.ends_with(end));
+        let end = || {
+            let mut ends = self.ends.iter();
+            ends.find(|(start, end, _)| {
+                name.len() >= start.len() + end.len()
+                    && name.starts_with(start)
+                    && name.ends_with(end)
+            })
+        };
         let last = || self.last.as_ref()?.find(last_part(name));
         let whole = self.whole.get(name).copied();
         whole
             .or_else(|| start().map(|(_, part)| *part))
-            .or_else(|| end().map(|(_, part)| *part))
+            .or_else(|| end().map(|(.., part)| *part))
             .or_else(last)
     }
 }

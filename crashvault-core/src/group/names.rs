@@ -167,7 +167,8 @@ fn scope(frame: &Frame, language: Language) -> Option<String> {
 /// goes with the language's version.
 pub(super) fn function(language: Language, name: &str) -> Option<String> {
     let name = head(name.trim(), NAME_BYTES_MAX);
-    if NAMELESS.contains(&name) || is_address(name) {
+    let is_made_up = matches!(language, Language::Native | Language::Other) && is_label(name);
+    if NAMELESS.contains(&name) || is_address(name) || is_made_up {
         return Some(String::new());
     }
     match language {
@@ -217,37 +218,123 @@ fn without_generics(name: &str) -> String {
     made
 }
 
-/// `0x7f…`, and the names that disassemblers make of addresses.
+/// `0x7f…`
 fn is_address(name: &str) -> bool {
-    const PREFIXES: &[&str] = &["0x", "0X", "sub_", "FUN_", "fun_", "fn_0", "loc_", "func_0"];
-    PREFIXES.iter().any(|prefix| {
+    is_prefixed_hex(name, &["0x", "0X"])
+}
+
+/// What disassemblers make of an address.
+fn is_label(name: &str) -> bool {
+    is_prefixed_hex(name, &["sub_", "FUN_", "fun_", "fn_0", "loc_", "func_0"])
+}
+
+fn is_prefixed_hex(name: &str, prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|prefix| {
         name.strip_prefix(prefix).is_some_and(|digits| {
             digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_hexdigit())
         })
     })
 }
 
-/// The last part of a path, without query and without the hash a bundler put in.
+/// Stems that every part of a program has a file of.
+const COMMON_STEMS: &[&str] = &[
+    "__init__",
+    "__main__",
+    "admin",
+    "api",
+    "app",
+    "apps",
+    "base",
+    "client",
+    "common",
+    "config",
+    "constants",
+    "controller",
+    "controllers",
+    "core",
+    "errors",
+    "exceptions",
+    "forms",
+    "handler",
+    "handlers",
+    "helper",
+    "helpers",
+    "index",
+    "lib",
+    "main",
+    "middleware",
+    "mod",
+    "model",
+    "models",
+    "module",
+    "page",
+    "route",
+    "router",
+    "routes",
+    "schema",
+    "schemas",
+    "serializers",
+    "server",
+    "service",
+    "services",
+    "settings",
+    "signals",
+    "store",
+    "tasks",
+    "test",
+    "tests",
+    "types",
+    "urls",
+    "util",
+    "utils",
+    "view",
+    "views",
+];
+
+/// The last part of a path, without query and without the hash a bundler put in; with the directory where the file's own
+/// name is everybody's.
 fn file_name(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
-    let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+    let mut parts = path.rsplit(['/', '\\']);
+    let name = parts.next().unwrap_or_default();
     if name.starts_with('<') {
         return String::new();
     }
-    let is_hash = |part: &&str| {
-        part.len() >= 8
-            && part.bytes().all(|b| b.is_ascii_alphanumeric())
-            && part.bytes().any(|b| b.is_ascii_digit())
-    };
+    let name = without_hash(name);
+    let stem = name.split('.').next().unwrap_or_default();
+    let directory = parts.next().filter(|part| is_plain_word(part));
+    match directory {
+        Some(directory) if COMMON_STEMS.contains(&stem) => format!("{directory}/{name}"),
+        _ => name,
+    }
+}
+
+/// Not the name of a release, a build or a mount.
+fn is_plain_word(part: &str) -> bool {
+    !part.is_empty() && !part.bytes().any(|b| b.is_ascii_digit() || b == b':')
+}
+
+/// `main.3f2a9c1b.js` as `main.js`, `chunk-1A2b3C4D.js` as `chunk.js`.
+fn without_hash(name: &str) -> String {
     let kept: Vec<&str> = name.split('.').filter(|part| !is_hash(part)).collect();
     let name = kept.join(".");
     match name.rsplit_once('-') {
-        Some((stem, rest)) if rest.split('.').next().as_ref().is_some_and(is_hash) => {
+        Some((stem, rest)) if rest.split('.').next().is_some_and(is_hash) => {
             let extension = rest.find('.').map_or("", |dot| &rest[dot..]);
             format!("{stem}{extension}")
         }
         _ => name,
     }
+}
+
+/// Eight letters and digits or more, as hexadecimal or in mixed case.
+fn is_hash(part: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| part.bytes().any(|byte| is(&byte));
+    part.len() >= 8
+        && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && has(u8::is_ascii_digit)
+        && (part.bytes().all(|byte| byte.is_ascii_hexdigit())
+            || (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)))
 }
 
 // Native -------------------------------------------------------------------------------------------------------
@@ -904,6 +991,7 @@ mod tests {
     fn python_names() {
         check(Language::Python, "f.<locals>.g", "f.g");
         check(Language::Python, "<lambda_3>", "<lambda>");
+        check(Language::Python, "sub_feed", "sub_feed");
         check(Language::Python, "f.<locals>.<listcomp>", "f");
         assert_eq!(function(Language::Python, "<listcomp>"), None);
     }
@@ -981,6 +1069,11 @@ mod tests {
         );
         assert_eq!(file_name("chunk-1A2B3C4D.js"), "chunk.js");
         assert_eq!(file_name("C:\\app\\x.js"), "x.js");
+        assert_eq!(file_name("/srv/shop/models.py"), "shop/models.py");
+        assert_eq!(file_name("/srv/2026-11/models.py"), "models.py");
+        assert_eq!(file_name("payments1.py"), "payments1.py");
+        assert_eq!(file_name("order-payments1.js"), "order-payments1.js");
+        assert_eq!(file_name("index-BfG3kd9a.js"), "index.js");
         assert_eq!(file_name("<anonymous>"), "");
     }
 

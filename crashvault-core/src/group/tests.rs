@@ -110,6 +110,28 @@ fn where_all_is_a_librarys_the_message_counts() {
     );
 }
 
+/// Found where all failures below `main` were one issue.
+#[test]
+fn methods_with_a_helpers_verb_do_work() {
+    let event = |function: &str| thrown("java", "E", "", &[function, "com.shop.Main.main"]);
+    different(event("Billing.reportSales"), event("Billing.reportTax"));
+    different(event("Game.throwBall"), event("Cluster.failover"));
+}
+
+#[test]
+fn a_helper_counts_beside_a_single_function() {
+    check(
+        thrown("java", "E", "", &["a.B.throwIfBad", "a.Main.main"]),
+        "stack",
+        &[
+            "type E",
+            "fn a.B.throwIfBad",
+            "fn a.Main.main",
+            "platform java",
+        ],
+    );
+}
+
 #[test]
 fn the_message_makes_no_difference_with_a_stack() {
     same(

@@ -80,7 +80,8 @@ pub(crate) fn is_in_app(platform: &str, frame: &Frame, rules: &InAppRules) -> bo
     if let Some(said) = rules.say(name, &[files[0], files[1], package]) {
         return said;
     }
-    if name.is_none() && package.is_none() && files == [None, None] {
+    let has_place = package.is_some() || files != [None, None];
+    if !has_place && (name.is_none() || language.is_some_and(|language| language.names_files)) {
         return false;
     }
     language.is_none_or(|language| !language.is_foreign(name, &files, package))
@@ -137,6 +138,8 @@ struct Languages {
 
 struct Language {
     has_return_types: bool,
+    /// Whether a frame without a file is the runtime's own: `JSON.parse (<anonymous>)`.
+    names_files: bool,
     paths: Rules,
     names: Rules,
     packages: Rules,
@@ -167,6 +170,7 @@ impl Languages {
             }
             all.languages.push(Language {
                 has_return_types: platforms.contains(&"native"),
+                names_files: platforms.contains(&"javascript"),
                 paths: Rules::new(true, &texts("paths")),
                 names: Rules::new(false, &texts("names")),
                 packages: Rules::new(true, &texts("packages")),

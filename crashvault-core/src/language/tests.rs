@@ -30,6 +30,14 @@ fn check_with(rules: &InAppRules, platform: &str, text: &str, expected: bool) {
 }
 
 #[test]
+fn what_a_javascript_engine_does_itself_has_no_file() {
+    check("javascript", "JSON.parse", false);
+    check("node", "Array.map", false);
+    check("javascript", "map||shop.js", true);
+    check("php", "map", true);
+}
+
+#[test]
 fn the_committed_table_is_read_whole() {
     let table: toml::Table = include_str!("rules.toml").parse().expect("TOML");
     let rows = table["language"].as_array().expect("languages");

@@ -142,7 +142,7 @@ pub(crate) trait Store: Send {
     fn hours(&self, issue: &IssueId) -> Result<Vec<(Timestamp, u64)>>;
 
     /// The values of an issue's events, by key: each with the number of its events, most frequent first, at most
-    /// `limit` of each key.
+    /// `limit` of each key. Of more than 4,096 different values of an issue the most frequent are looked at.
     fn values(&self, issue: &IssueId, limit: usize) -> Result<Vec<ValueCount>>;
 
     /// One issue.

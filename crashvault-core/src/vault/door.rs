@@ -103,12 +103,14 @@ pub struct VaultOptions {
     clock: Arc<dyn Clock>,
     author: Option<String>,
     create: bool,
+    read_only: bool,
 }
 
 impl std::fmt::Debug for VaultOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("VaultOptions")
             .field("create", &self.create)
+            .field("read_only", &self.read_only)
             .finish_non_exhaustive()
     }
 }
@@ -119,6 +121,7 @@ impl Default for VaultOptions {
             clock: Arc::new(SystemClock),
             author: None,
             create: true,
+            read_only: false,
         }
     }
 }
@@ -149,6 +152,14 @@ impl VaultOptions {
         self
     }
 
+    /// Whether the vault is opened for reading alone, although it could be written: nothing of it is changed, made or
+    /// drained. Default: false.
+    #[must_use]
+    pub fn read_only(mut self, on: bool) -> Self {
+        self.read_only = on;
+        self
+    }
+
     /// Opens the vault in `directory`.
     ///
     /// A vault that cannot be written, or lies in a directory that cannot, is opened as it is, for reading; nothing is
@@ -165,14 +176,18 @@ impl VaultOptions {
             let message = format!("{} is a file; a vault is a directory", home.display());
             return Err(Error::new(ErrorKind::InvalidInput, "open vault", message));
         }
-        if !self.create && !is_there(&home)? {
+        let must_be_there = self.read_only || !self.create;
+        if must_be_there && !is_there(&home)? {
             let message = format!("there is no vault in {}", home.display());
             return Err(Error::new(ErrorKind::NotFound, "open vault", message));
         }
-        let is_read_only = match make(&home) {
-            Ok(()) => is_closed(&home),
-            Err(_) if database.exists() => true,
-            Err(error) => return Err(error),
+        let is_read_only = match self.read_only {
+            true => true,
+            false => match make(&home) {
+                Ok(()) => is_closed(&home),
+                Err(_) if database.exists() => true,
+                Err(error) => return Err(error),
+            },
         };
         let settings = Settings::read(&home)?;
         let lineage = Lineage::enter()?;
@@ -576,6 +591,24 @@ mod tests {
         let other = File::create(home.path().join("drain.lock")).unwrap();
         other.lock().unwrap();
         (home, vault, other)
+    }
+
+    #[test]
+    fn a_vault_opened_for_reading_alone_changes_nothing() {
+        let home = crate::scratch::scratch();
+        let open = || Vault::options().read_only(true).open(home.path());
+        assert_eq!(open().unwrap_err().kind(), ErrorKind::NotFound);
+        let mut writer = Vault::open(home.path()).unwrap();
+        writer.add(Event::new()).unwrap();
+        let mut reader = open().unwrap();
+        assert!(reader.is_read_only());
+        assert_eq!(reader.issues(&IssueFilter::default()).unwrap().len(), 1);
+        assert_eq!(
+            reader.add(Event::new()).unwrap_err().kind(),
+            ErrorKind::ReadOnly
+        );
+        assert_eq!(reader.drain_all().unwrap().events_new, 0);
+        assert!(!home.path().join("drain.lock").exists());
     }
 
     #[test]

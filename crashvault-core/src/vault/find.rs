@@ -96,7 +96,7 @@ impl Vault {
     }
 
     /// The values of an issue's events by key, each with the number of its events, most frequent first, at most `limit`
-    /// of each key.
+    /// of each key. Of more than 4,096 different values of an issue the most frequent are looked at.
     ///
     /// # Errors
     /// As [`Vault::issue`].

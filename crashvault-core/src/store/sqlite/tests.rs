@@ -503,6 +503,23 @@ fn a_damaged_payload_of_format_1_does_not_keep_the_vault_closed() {
     assert_eq!(store.rebuild().unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
+/// Reading the texts of all of them takes seconds where each event has an id of its own.
+#[test]
+fn frequent_values_are_found_among_very_many() {
+    let mut vault = fresh();
+    keep(&mut *vault, vec![new_event(1, 1)]);
+    let sql = "INSERT INTO derived_key (id, is_tag, name) VALUES (1000, 1, 'request_id');
+         WITH RECURSIVE n(i) AS (VALUES (1000000) UNION ALL SELECT i + 1 FROM n WHERE i < 1010000)
+             INSERT INTO derived_value SELECT i, 1000, i, 'r' || i FROM n;
+         INSERT INTO derived_issue_value SELECT 1, id, 1 FROM derived_value WHERE key = 1000;
+         UPDATE derived_issue_value SET count = 3 WHERE value = 1010000;";
+    vault.conn.execute_batch(sql).unwrap();
+    let issue = vault.issue(&crate::issue::IssueRef::Number(1)).unwrap().id;
+    let values = vault.values(&issue, 1).unwrap();
+    let of_key = values.iter().find(|value| value.key == "request_id");
+    assert_eq!(of_key.map(|value| value.value.as_str()), Some("r1010000"));
+}
+
 #[test]
 fn counts_that_disagree_are_found() {
     let check = |sql: &str, expected: &str| {

@@ -113,7 +113,11 @@ pub(in crate::store) fn a_founded_issue_tells_what_was_nearest(store: &mut dyn S
     let first = shop(1, "total pay main", "no price");
     keep(
         store,
-        vec![first.clone(), shop(2, "open load main", "no such file")],
+        vec![
+            first.clone(),
+            shop(2, "open load main", "no such file"),
+            shop(3, "read load main", "no such socket or line"),
+        ],
     );
     let Verdict::Founded(alone) = verdict(store, 1) else {
         panic!();
@@ -125,6 +129,12 @@ pub(in crate::store) fn a_founded_issue_tells_what_was_nearest(store: &mut dyn S
     let nearest = founded.nearest.unwrap();
     assert_eq!(nearest.issue, first.join.issue);
     assert!(nearest.score < founded.score_min);
+    let Verdict::Founded(third) = verdict(store, 3) else {
+        panic!();
+    };
+    let (nearest, next) = (third.nearest.unwrap(), third.runner_up.unwrap());
+    assert_ne!(nearest.issue, next.issue);
+    assert!(next.score <= nearest.score, "{next:?} {nearest:?}");
 }
 
 pub(in crate::store) fn what_has_no_traits_joins_nothing(store: &mut dyn Store) {

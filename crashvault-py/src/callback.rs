@@ -1,0 +1,80 @@
+//! What the host gave to be called: `before_send`, `before_breadcrumb`, a clock.
+//!
+//! Never: lets an error of theirs through; calls them while the interpreter ends.
+
+use crashvault::event::Flaw;
+use crashvault::{Breadcrumb, Clock, Event, Timestamp};
+use pyo3::prelude::*;
+use serde_json::{Value, json};
+
+use crate::{interrupt, value};
+
+/// What a callable made of a value: `None` where it wants it dropped; what it did wrong.
+fn call(callable: &Py<PyAny>, given: &Value) -> Result<Option<Value>, String> {
+    let called = Python::try_attach(|py| {
+        let argument = value::python(py, given).map_err(|error| error.to_string())?;
+        let answer = interrupt::answer(py, callable.bind(py).call1((argument,)));
+        match answer {
+            Ok(answer) if answer.is_none() => Ok(None),
+            Ok(answer) => match value::object(&answer) {
+                Some(answer) => Ok(Some(Value::Object(answer))),
+                None => Err(format!(
+                    "it returned a {} and no dict",
+                    value::type_mark(&answer)
+                )),
+            },
+            Err(error) => Err(format!(
+                "it raised {}",
+                value::type_name(&error.get_type(py)).1
+            )),
+        }
+    });
+    called.unwrap_or_else(|| Err("the interpreter is ending".into()))
+}
+
+pub fn before_send(callable: Py<PyAny>) -> impl Fn(Event) -> Option<Event> + Send + Sync {
+    move |mut event| {
+        let kept_as_it_was = |mut event: Event, why: String| {
+            let flaw = format!("{why}; the event is kept as it was");
+            event.flaws.push(Flaw::new("before_send", flaw));
+            Some(event)
+        };
+        match call(&callable, &event.to_value()) {
+            Ok(None) => None,
+            Ok(Some(changed)) => match Event::from_json(changed.to_string().as_bytes()) {
+                Ok(changed) => Some(changed),
+                Err(error) => kept_as_it_was(event, error.to_string()),
+            },
+            Err(why) => {
+                event = kept_as_it_was(event, why)?;
+                Some(event)
+            }
+        }
+    }
+}
+
+pub fn before_breadcrumb(
+    callable: Py<PyAny>,
+) -> impl Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync {
+    move |crumb| {
+        // An event's own reading and writing knows how breadcrumbs look.
+        let mut event = Event::new();
+        event.breadcrumbs.push(crumb);
+        let given = event.to_value()["breadcrumbs"]["values"][0].clone();
+        let changed = call(&callable, &given).ok()??;
+        let event = json!({"breadcrumbs": [changed]}).to_string();
+        Event::from_json(event.as_bytes()).ok()?.breadcrumbs.pop()
+    }
+}
+
+/// A callable that says the nanoseconds since the epoch.
+pub struct HostClock(pub Py<PyAny>);
+
+impl Clock for HostClock {
+    fn now(&self) -> Timestamp {
+        let nanos = Python::try_attach(|py| self.0.bind(py).call0().ok()?.extract::<i64>().ok());
+        nanos
+            .flatten()
+            .map_or_else(Timestamp::now, Timestamp::from_nanos)
+    }
+}

@@ -1,0 +1,383 @@
+//! The local variables of frames → short JSON, by a walk over Python's own plain types.
+//!
+//! Never: asks an object of the host anything, not even how it looks: what is no plain data is its type's name. Takes more
+//! than a millisecond or 64 KB for one event; the innermost frames are looked at first.
+
+use std::io::Write as _;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crashvault::event::{is_forbidden_key, limits};
+use crashvault::host::FrameWriter;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyCFunction, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList,
+    PyModule, PySet, PyString, PyTuple, PyType,
+};
+
+use super::frames::{Code, Place};
+use crate::{raw, text, value};
+
+/// Variables of one frame.
+const VARIABLES_MAX: usize = 10;
+/// Names of one frame that are looked at to find them.
+const NAMES_MAX: usize = 200;
+/// Entries of one container.
+const ITEMS_MAX: usize = 10;
+/// Containers within containers.
+const DEPTH_MAX: usize = 3;
+/// One text, and one key, in bytes.
+const TEXT_BYTES_MAX: usize = 256;
+const KEY_BYTES_MAX: usize = 64;
+/// One variable, all of one event, in bytes.
+const VARIABLE_BYTES_MAX: usize = 4 * 1024;
+const EVENT_BYTES_MAX: usize = 64 * 1024;
+/// All variables of one event.
+const TIME_MAX: Duration = Duration::from_millis(1);
+/// Values between two looks at the clock.
+const VALUES_PER_LOOK: u32 = 16;
+
+/// What is left of one event's bounds.
+#[derive(Debug)]
+pub struct Budget {
+    ends_at: Option<Instant>,
+    bytes_left: usize,
+    values_seen: u32,
+    is_spent: bool,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            ends_at: None,
+            bytes_left: EVENT_BYTES_MAX,
+            values_seen: 0,
+            is_spent: false,
+        }
+    }
+}
+
+impl Budget {
+    /// Whether something was left out for want of time or room.
+    pub fn is_spent(&self) -> bool {
+        self.is_spent
+    }
+
+    fn look_at_clock(&mut self) {
+        let now = Instant::now();
+        self.is_spent |= now > *self.ends_at.get_or_insert(now + TIME_MAX);
+    }
+
+    fn count_value(&mut self) {
+        self.values_seen += 1;
+        if self.values_seen.is_multiple_of(VALUES_PER_LOOK) {
+            self.look_at_clock();
+        }
+    }
+}
+
+/// The variables of some frames, read and not yet written.
+#[derive(Debug, Default)]
+pub struct Locals {
+    json: Vec<u8>,
+    variables: Vec<Variable>,
+}
+
+#[derive(Debug)]
+struct Variable {
+    frame: usize,
+    name: String,
+    json: Range<usize>,
+}
+
+impl Locals {
+    /// Reads those of `places`, which stand outermost first.
+    pub fn read(places: &[(Place<'_>, Arc<Code>)], budget: &mut Budget) -> Self {
+        let mut locals = Self::default();
+        for (at, (place, code)) in places.iter().enumerate().rev() {
+            if budget.is_spent {
+                break;
+            }
+            budget.look_at_clock();
+            locals.read_frame(at, place, code, budget);
+        }
+        locals
+    }
+
+    fn read_frame(&mut self, at: usize, place: &Place<'_>, code: &Code, budget: &mut Budget) {
+        let Some(variables) = variables(&place.frame) else {
+            return;
+        };
+        let first = self.variables.len();
+        raw::entries(&variables, NAMES_MAX, |name, value| {
+            let is_full = self.variables.len() - first >= VARIABLES_MAX || budget.is_spent;
+            let Ok(name) = name.cast_exact::<PyString>() else {
+                return;
+            };
+            if is_full || (code.is_module && is_furniture(&value)) {
+                return;
+            }
+            let name = text::head(name, limits::TAG_KEY_BYTES_MAX);
+            // `__name__` and its like, and the nameless variables of comprehensions.
+            if name.starts_with('.') || (name.starts_with("__") && name.ends_with("__")) {
+                return;
+            }
+            self.read_variable(at, name, &value, budget);
+        });
+    }
+
+    fn read_variable(
+        &mut self,
+        frame: usize,
+        name: String,
+        value: &Bound<'_, PyAny>,
+        budget: &mut Budget,
+    ) {
+        let start = self.json.len();
+        let mut writer = Writer {
+            json: &mut self.json,
+            end_max: start + VARIABLE_BYTES_MAX,
+            budget,
+        };
+        match is_forbidden_key(&name) {
+            true => writer.text(limits::FILTERED),
+            false => writer.write(value, 0),
+        }
+        let json = start..self.json.len();
+        match budget.bytes_left.checked_sub(name.len() + json.len()) {
+            Some(left) => {
+                budget.bytes_left = left;
+                self.variables.push(Variable { frame, name, json });
+            }
+            None => {
+                budget.is_spent = true;
+                self.json.truncate(start);
+            }
+        }
+    }
+
+    /// Writes those of one frame.
+    pub fn write(&self, frame: usize, writer: &mut FrameWriter<'_, '_>) {
+        for variable in &self.variables {
+            if variable.frame == frame {
+                let json = &self.json[variable.json.clone()];
+                writer.variable(&variable.name, json.len(), |buffer| {
+                    buffer.extend_from_slice(json);
+                });
+            }
+        }
+    }
+}
+
+/// The variables of a frame, as Python shows them: a dictionary, or (from 3.13 on) a view that makes one.
+fn variables<'py>(frame: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
+    let py = frame.py();
+    let variables = frame.getattr(intern!(py, "f_locals")).ok()?;
+    match variables.cast_into_exact::<PyDict>() {
+        Ok(variables) => Some(variables),
+        Err(other) => {
+            let other = other.into_inner();
+            let ty = value::type_name(&other.get_type());
+            // A class's body may lie in an object of the host, which is not asked.
+            if ty != (None, "FrameLocalsProxy".to_owned()) {
+                return None;
+            }
+            let made = py.get_type::<PyDict>().call1((other,)).ok()?;
+            made.cast_into_exact().ok()
+        }
+    }
+}
+
+/// What a module is furnished with, rather than what it works on.
+fn is_furniture(value: &Bound<'_, PyAny>) -> bool {
+    value.cast::<PyModule>().is_ok()
+        || value.cast::<PyType>().is_ok()
+        || value.cast::<PyFunction>().is_ok()
+        || value.cast::<PyCFunction>().is_ok()
+}
+
+struct Writer<'w> {
+    json: &'w mut Vec<u8>,
+    end_max: usize,
+    budget: &'w mut Budget,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, value: &Bound<'_, PyAny>, depth: usize) {
+        self.budget.count_value();
+        if let Ok(text) = value.cast_exact::<PyString>() {
+            return self.string(text, TEXT_BYTES_MAX);
+        }
+        if value.is_none() {
+            return self.json.extend_from_slice(b"null");
+        }
+        if let Ok(int) = value.cast_exact::<PyInt>() {
+            return match int.extract::<i64>() {
+                Ok(number) => self.number(number),
+                Err(_) => self.mark(value),
+            };
+        }
+        if let Ok(flag) = value.cast_exact::<PyBool>() {
+            let text: &[u8] = if flag.is_true() { b"true" } else { b"false" };
+            return self.json.extend_from_slice(text);
+        }
+        if let Ok(number) = value.cast_exact::<PyFloat>() {
+            return self.float(number.value());
+        }
+        if let Ok(bytes) = value.cast_exact::<PyBytes>() {
+            return self.bytes(bytes.as_bytes());
+        }
+        if !self.container(value, depth) {
+            self.mark(value);
+        }
+    }
+
+    fn container(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> bool {
+        if let Ok(dict) = value.cast_exact::<PyDict>() {
+            self.dict(dict, depth);
+        } else if let Ok(list) = value.cast_exact::<PyList>() {
+            self.items(list.len(), list.iter(), depth);
+        } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+            self.items(tuple.len(), tuple.iter(), depth);
+        } else if let Ok(set) = value.cast_exact::<PySet>() {
+            self.set(value, set.len(), depth);
+        } else if let Ok(set) = value.cast_exact::<PyFrozenSet>() {
+            self.set(value, set.len(), depth);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn set(&mut self, set: &Bound<'_, PyAny>, length: usize, depth: usize) {
+        if let Ok(items) = set.try_iter() {
+            self.items(length, items.map_while(Result::ok), depth);
+        }
+    }
+
+    fn items<'py>(
+        &mut self,
+        length: usize,
+        items: impl Iterator<Item = Bound<'py, PyAny>>,
+        depth: usize,
+    ) {
+        if length > 0 && depth >= DEPTH_MAX {
+            return self.text(CUT);
+        }
+        self.json.push(b'[');
+        let mut names_secret = false;
+        for (at, item) in items.take(ITEMS_MAX).enumerate() {
+            self.comma(at);
+            if self.is_full() {
+                self.text(CUT);
+                break;
+            }
+            // Headers and the like come as pairs.
+            match names_secret {
+                true => self.text(limits::FILTERED),
+                false => self.write(&item, depth + 1),
+            }
+            let name = (at == 0 && length == 2).then(|| item.cast_exact::<PyString>());
+            names_secret = name
+                .and_then(Result::ok)
+                .is_some_and(|name| is_forbidden_key(&text::head(name, KEY_BYTES_MAX)));
+        }
+        self.left_out(length);
+        self.json.push(b']');
+    }
+
+    fn dict(&mut self, dict: &Bound<'_, PyDict>, depth: usize) {
+        if !dict.is_empty() && depth >= DEPTH_MAX {
+            return self.text(CUT);
+        }
+        self.json.push(b'{');
+        let mut at = 0;
+        raw::entries(dict, ITEMS_MAX, |key, value| {
+            if self.is_full() {
+                return;
+            }
+            self.comma(at);
+            at += 1;
+            let is_forbidden = self.key(&key);
+            self.json.push(b':');
+            match is_forbidden {
+                true => self.text(limits::FILTERED),
+                false => self.write(&value, depth + 1),
+            }
+        });
+        if dict.len() > at {
+            self.comma(at);
+            self.text("…");
+            self.json.push(b':');
+            self.text(&format!("{} more", dict.len() - at));
+        }
+        self.json.push(b'}');
+    }
+
+    /// Whether what stands under it is not to be kept.
+    fn key(&mut self, key: &Bound<'_, PyAny>) -> bool {
+        if let Ok(key) = key.cast_exact::<PyString>() {
+            let key = text::head(key, KEY_BYTES_MAX);
+            self.text(&limits::cut(&key, KEY_BYTES_MAX));
+            return is_forbidden_key(&key);
+        }
+        // What is no text is written as the text of its JSON.
+        let start = self.json.len();
+        self.write(key, DEPTH_MAX);
+        let written = self.json.split_off(start);
+        let written = String::from_utf8_lossy(&written).into_owned();
+        self.text(written.trim_matches('"'));
+        false
+    }
+
+    fn left_out(&mut self, length: usize) {
+        if length > ITEMS_MAX {
+            self.comma(1);
+            self.text(&format!("… {} more", length - ITEMS_MAX));
+        }
+    }
+
+    fn comma(&mut self, at: usize) {
+        if at > 0 {
+            self.json.push(b',');
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.budget.is_spent || self.json.len() >= self.end_max
+    }
+
+    fn string(&mut self, text: &Bound<'_, PyString>, bytes_max: usize) {
+        let text = text::head(text, bytes_max);
+        self.text(&limits::cut(&text, bytes_max));
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        let head = &bytes[..bytes.len().min(TEXT_BYTES_MAX + 1)];
+        self.text(&limits::cut(&String::from_utf8_lossy(head), TEXT_BYTES_MAX));
+    }
+
+    fn number(&mut self, number: i64) {
+        let _ = write!(self.json, "{number}");
+    }
+
+    fn float(&mut self, number: f64) {
+        match serde_json::Number::from_f64(number) {
+            Some(number) => self.json.extend_from_slice(number.to_string().as_bytes()),
+            None => self.text(&number.to_string()),
+        }
+    }
+
+    fn mark(&mut self, value: &Bound<'_, PyAny>) {
+        self.text(&value::type_mark(value));
+    }
+
+    fn text(&mut self, text: &str) {
+        // Writing to memory cannot fail, nor can a text as JSON.
+        let _ = serde_json::to_writer(&mut *self.json, text);
+    }
+}
+
+const CUT: &str = limits::CUT_MARK;

@@ -1,0 +1,53 @@
+//! The few calls of Python's C interface that its Rust face does not offer as they are needed here.
+//!
+//! Enters: objects under the interpreter's lock. Leaves: new references, or nothing.
+//!
+//! Never: runs code of the host, or keeps an error that Python set.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+
+/// The first `chars_max` characters, whatever a subclass of `str` says it has.
+pub fn head<'py>(text: &Bound<'py, PyString>, chars_max: usize) -> Bound<'py, PyString> {
+    let chars_max = ffi::Py_ssize_t::try_from(chars_max).unwrap_or(ffi::Py_ssize_t::MAX);
+    // SAFETY: `text` is a str, which both calls take, and the lock is held.
+    let length = unsafe { ffi::PyUnicode_GetLength(text.as_ptr()) };
+    if length <= chars_max {
+        return text.clone();
+    }
+    // SAFETY: as above; the answer is a new reference to a str, or null with an error set, which is taken.
+    let cut = unsafe {
+        let cut = ffi::PyUnicode_Substring(text.as_ptr(), 0, chars_max);
+        Bound::from_owned_ptr_or_err(text.py(), cut)
+    };
+    match cut.map(Bound::cast_into::<PyString>) {
+        Ok(Ok(cut)) => cut,
+        _ => PyString::new(text.py(), ""),
+    }
+}
+
+/// The first entries of a dictionary, as many as `into` has room for, as they lie in it: a subclass is not asked.
+pub fn entries<'py>(
+    dict: &Bound<'py, PyDict>,
+    count_max: usize,
+    mut each: impl FnMut(Bound<'py, PyAny>, Bound<'py, PyAny>),
+) {
+    let mut position: ffi::Py_ssize_t = 0;
+    for _ in 0..count_max {
+        let mut key = std::ptr::null_mut();
+        let mut value = std::ptr::null_mut();
+        // SAFETY: `dict` is a dict, the pointers are to places that live, and the lock is held. `each` may run code of
+        // the host that changes the dictionary: the position is checked against its size at every call.
+        let (key, value) = unsafe {
+            if ffi::PyDict_Next(dict.as_ptr(), &mut position, &mut key, &mut value) == 0 {
+                return;
+            }
+            (
+                Bound::from_borrowed_ptr(dict.py(), key),
+                Bound::from_borrowed_ptr(dict.py(), value),
+            )
+        };
+        each(key, value);
+    }
+}

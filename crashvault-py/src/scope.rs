@@ -1,0 +1,508 @@
+//! What every event of a task or thread carries: tags, user, contexts, extra, breadcrumbs.
+//!
+//! The scope lies in a context variable. Tasks begin with their creator's and threads with none; whoever first changes one
+//! that another task or thread made gets a copy of its own, so that nothing leaks to a sibling.
+
+use std::cell::RefCell;
+
+use crashvault::host::is_installed;
+use crashvault::{Breadcrumb, Durability, ScopeHandle, Timestamp, User};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyTuple, PyWeakrefReference};
+
+use crate::{raw, text, value};
+use crashvault::event::limits;
+
+/// The scope of the running context.
+static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    let variable = VARIABLE.get_or_try_init(py, || {
+        let variable = py.import("contextvars")?.getattr("ContextVar")?;
+        let options = PyDict::new(py);
+        options.set_item("default", py.None())?;
+        PyResult::Ok(
+            variable
+                .call(("crashvault_scope",), Some(&options))?
+                .unbind(),
+        )
+    })?;
+    Ok(variable.bind(py))
+}
+
+fn current(py: Python<'_>) -> Option<Bound<'_, Scope>> {
+    let scope = variable(py).ok()?.call_method0(intern!(py, "get")).ok()?;
+    scope.cast_into().ok()
+}
+
+/// Who changes a scope in its place.
+enum Owner {
+    Thread(std::thread::ThreadId),
+    Task(Py<PyWeakrefReference>),
+    /// Nobody: it is copied at each change.
+    Nobody,
+}
+
+/// What the running code belongs to.
+enum Runner<'py> {
+    Thread(std::thread::ThreadId),
+    Task(Bound<'py, PyAny>),
+    /// A callback of an event loop, or a task of a library that is not known here.
+    Other,
+}
+
+impl<'py> Runner<'py> {
+    fn current(py: Python<'py>) -> Self {
+        let imported = |name| {
+            let modules = py
+                .import(intern!(py, "sys"))
+                .ok()?
+                .getattr(intern!(py, "modules"))
+                .ok()?;
+            modules.cast_into::<PyDict>().ok()?.get_item(name).ok()?
+        };
+        if imported(intern!(py, "trio")).is_some() {
+            return Self::Other;
+        }
+        let thread = Self::Thread(std::thread::current().id());
+        let Some(asyncio) = imported(intern!(py, "_asyncio")) else {
+            return thread;
+        };
+        let in_loop = asyncio.call_method0(intern!(py, "_get_running_loop"));
+        let Some(in_loop) = in_loop.ok().filter(|in_loop| !in_loop.is_none()) else {
+            return thread;
+        };
+        let task = imported(intern!(py, "asyncio")).and_then(|asyncio| {
+            asyncio
+                .call_method1(intern!(py, "current_task"), (in_loop,))
+                .ok()
+        });
+        match task.filter(|task| !task.is_none()) {
+            Some(task) => Self::Task(task),
+            None => Self::Other,
+        }
+    }
+
+    fn owns(&self, owner: &Owner) -> bool {
+        match (self, owner) {
+            (Self::Thread(own), Owner::Thread(of)) => own == of,
+            (Self::Task(own), Owner::Task(of)) => {
+                of.bind(own.py()).call0().is_ok_and(|of| of.is(own))
+            }
+            _ => false,
+        }
+    }
+
+    fn owner(&self) -> Owner {
+        match self {
+            Self::Thread(thread) => Owner::Thread(*thread),
+            Self::Task(task) => match PyWeakrefReference::new(task) {
+                Ok(task) => Owner::Task(task.unbind()),
+                Err(_) => Owner::Nobody,
+            },
+            Self::Other => Owner::Nobody,
+        }
+    }
+}
+
+/// The scope of the running context, for the running code alone.
+fn own(py: Python<'_>) -> Option<Bound<'_, Scope>> {
+    let runner = Runner::current(py);
+    let present = current(py);
+    if let Some(present) = &present
+        && let Ok(scope) = present.try_borrow()
+        && runner.owns(&scope.owner)
+    {
+        drop(scope);
+        return Some(present.clone());
+    }
+    let handle = match &present {
+        Some(present) => Some(present.try_borrow().ok()?.handle.clone()?),
+        None => None,
+    };
+    let scope = Scope {
+        handle: Some(handle.unwrap_or_default()),
+        owner: runner.owner(),
+    };
+    let scope = Bound::new(py, scope).ok()?;
+    variable(py)
+        .ok()?
+        .call_method1(intern!(py, "set"), (&scope,))
+        .ok()?;
+    Some(scope)
+}
+
+/// Changes the scope of the running code, if anything is installed.
+fn change(py: Python<'_>, change: impl FnOnce(&mut crashvault::Scope)) {
+    if !is_installed() {
+        return;
+    }
+    if let Some(scope) = own(py)
+        && let Ok(mut scope) = scope.try_borrow_mut()
+    {
+        scope.change(change);
+    }
+}
+
+thread_local! {
+    /// The scope of the capture that is being made.
+    static LENT: RefCell<Option<Py<Scope>>> = const { RefCell::new(None) };
+}
+
+/// Lends the scope of the capture that is being made to the engine; at the moment it is read no code of the host runs.
+fn lend(read: &mut dyn FnMut(&mut crashvault::Scope)) {
+    let lent = LENT.try_with(|lent| {
+        let lent = lent.try_borrow().ok()?;
+        Python::try_attach(|py| Some(lent.as_ref()?.clone_ref(py))).flatten()
+    });
+    let Some(scope) = lent.ok().flatten() else {
+        return;
+    };
+    Python::try_attach(|py| {
+        if let Ok(mut scope) = scope.bind(py).try_borrow_mut()
+            && let Some(handle) = &mut scope.handle
+        {
+            read(handle.scope());
+        }
+        drop(scope);
+    });
+}
+
+/// Once, when the engine is installed.
+pub fn lend_to_engine() {
+    crashvault::host::lend_scopes(lend);
+}
+
+/// Runs a capture in the scope of the running code.
+pub fn with_current<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
+    let exchange = |scope| LENT.try_with(|lent| lent.replace(scope)).ok().flatten();
+    let before = exchange(current(py).map(Bound::unbind));
+    let result = work();
+    drop(exchange(before));
+    result
+}
+
+/// What events captured in it carry. `new_scope()` makes one, `global_scope()` is the one below all others.
+///
+/// Limits: 200 tags of 200 bytes, 50 contexts of 8 KB, 128 KB of extra, 100 breadcrumbs within 32 KB; what passes them is cut
+/// or left out visibly. Values under forbidden keys (password, token, authorization …) never reach the disk.
+#[pyclass(module = "crashvault")]
+pub struct Scope {
+    /// `None` of the global one, which is the engine's.
+    handle: Option<ScopeHandle>,
+    owner: Owner,
+}
+
+impl Scope {
+    fn change(&mut self, change: impl FnOnce(&mut crashvault::Scope)) {
+        match &mut self.handle {
+            Some(handle) => {
+                change(handle.scope());
+                handle.show();
+            }
+            None => crashvault::configure_global_scope(change),
+        }
+    }
+
+    fn add(&mut self, crumb: Breadcrumb) {
+        match &mut self.handle {
+            Some(handle) => handle.scope().add_breadcrumb(crumb),
+            None => crashvault::configure_global_scope(|scope| scope.add_breadcrumb(crumb)),
+        }
+    }
+}
+
+/// A context manager whose block has a copy of the scope.
+#[pyclass(module = "crashvault")]
+#[derive(Default)]
+pub struct NewScope {
+    before: Option<Py<PyAny>>,
+}
+
+#[pymethods]
+impl NewScope {
+    fn __enter__<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, Scope>> {
+        let variable = variable(py)?;
+        let before = variable.call_method0(intern!(py, "get"))?;
+        let handle = before.cast::<Scope>().ok().and_then(|before| {
+            let before = before.try_borrow().ok()?;
+            before.handle.clone()
+        });
+        let scope = Scope {
+            handle: Some(handle.unwrap_or_default()),
+            owner: Runner::current(py).owner(),
+        };
+        let scope = Bound::new(py, scope)?;
+        variable.call_method1(intern!(py, "set"), (&scope,))?;
+        self.before = Some(before.unbind());
+        Ok(scope)
+    }
+
+    #[pyo3(signature = (*_raised))]
+    fn __exit__(&mut self, py: Python<'_>, _raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
+        if let Some(before) = self.before.take() {
+            variable(py)?.call_method1(intern!(py, "set"), (&before,))?;
+            let before = before.bind(py).cast::<Scope>().ok();
+            match before.and_then(|before| before.try_borrow_mut().ok()) {
+                Some(mut before) => before.change(|_| ()),
+                None => ScopeHandle::default().show(),
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// A copy of the scope for the block of a `with`: what is set in it ends with it.
+#[pyfunction]
+pub fn new_scope() -> NewScope {
+    NewScope::default()
+}
+
+/// The scope below those of all tasks and threads.
+#[pyfunction]
+pub fn global_scope() -> Scope {
+    Scope {
+        handle: None,
+        owner: Owner::Nobody,
+    }
+}
+
+/// The W3C `traceparent` to pass on to what is called or started; `None` without a trace.
+#[pyfunction]
+pub fn traceparent(py: Python<'_>) -> Option<String> {
+    with_current(py, crashvault::traceparent)
+}
+
+fn short_name(value: &Bound<'_, PyAny>) -> String {
+    match value.cast::<PyString>() {
+        Ok(text) => text::head(text, limits::NAME_BYTES_MAX),
+        Err(_) => value::short_text(value),
+    }
+}
+
+fn tag(scope: &mut crashvault::Scope, key: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) {
+    let key = short_name(key);
+    match value.filter(|value| !value.is_none()) {
+        None => scope.remove_tag(&key),
+        Some(value) => scope.set_tag(key, value::short_text(value)),
+    }
+}
+
+fn of_user(given: &Bound<'_, PyAny>) -> Option<User> {
+    let mut user = User::default();
+    for (key, value) in value::object(given)? {
+        let text = match &value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Null => continue,
+            other => other.to_string(),
+        };
+        match key.as_str() {
+            "id" => user.id = Some(text),
+            "email" => user.email = Some(text),
+            "username" => user.username = Some(text),
+            "ip_address" => user.ip_address = Some(text),
+            _ => {
+                user.other.insert(key, value);
+            }
+        }
+    }
+    Some(user)
+}
+
+/// How much captures wait for, by its name.
+pub fn of_durability(value: &Bound<'_, PyAny>) -> Option<Durability> {
+    match text::text(value, 16)?.as_str() {
+        "process" => Some(Durability::Process),
+        "data" => Some(Durability::Data),
+        "async" => Some(Durability::Async),
+        _ => None,
+    }
+}
+
+/// One set of setters, as functions of the module and as methods of a scope.
+macro_rules! setters {
+    ($(
+        $(#[doc = $doc:literal])*
+        fn $name:ident($scope:ident, $($argument:ident $(= $default:expr)?),*) $work:block
+    )*) => {
+        $(
+            $(#[doc = $doc])*
+            #[pyfunction]
+            #[pyo3(signature = ($($argument $(= $default)?),*))]
+            pub fn $name(py: Python<'_>, $($argument: Given<'_>),*) {
+                change(py, |$scope| $work);
+            }
+        )*
+
+        #[pymethods]
+        impl Scope {
+            $(
+                $(#[doc = $doc])*
+                #[pyo3(signature = ($($argument $(= $default)?),*))]
+                fn $name(&mut self, $($argument: Given<'_>),*) {
+                    self.change(|$scope| $work);
+                }
+            )*
+
+            /// Forgets everything.
+            fn clear(&mut self) {
+                self.change(crashvault::Scope::clear);
+            }
+
+            /// Adds a breadcrumb; the oldest give way.
+            #[expect(clippy::too_many_arguments, reason = "each is a keyword in Python")]
+            #[pyo3(signature = (message=None, *, category=None, level=None, r#type=None, data=None, timestamp=None))]
+            fn add_breadcrumb(
+                &mut self,
+                message: Given<'_>,
+                category: Given<'_>,
+                level: Given<'_>,
+                r#type: Given<'_>,
+                data: Given<'_>,
+                timestamp: Given<'_>,
+            ) {
+                self.add(crumb([message, category, r#type], level, data, timestamp));
+            }
+        }
+    };
+}
+
+/// What was given for an argument; `None` in Python and nothing are one.
+type Given<'py> = Option<Bound<'py, PyAny>>;
+
+setters! {
+    /// Sets a tag; `None` removes it. Numbers and flags become texts.
+    fn set_tag(scope, key, value = None) {
+        if let Some(key) = key {
+            tag(scope, &key, value.as_ref());
+        }
+    }
+    /// Sets tags from a dictionary.
+    fn set_tags(scope, tags) {
+        if let Some(tags) = tags.as_ref().and_then(|tags| tags.cast::<PyDict>().ok()) {
+            raw::entries(tags, limits::TAGS_MAX, |key, value| tag(scope, &key, Some(&value)));
+        }
+    }
+    /// Sets the user (`id`, `email`, `username`, `ip_address` and what else there is); `None` removes it.
+    fn set_user(scope, user) {
+        scope.set_user(user.and_then(|user| of_user(&user)));
+    }
+    /// Sets a context: structured data under a name. `None` removes it.
+    fn set_context(scope, name, value = None) {
+        if let Some(name) = name.map(|name| short_name(&name)) {
+            match value {
+                Some(value) => scope.set_context(name, value::json(&value)),
+                None => scope.remove_context(&name),
+            }
+        }
+    }
+    /// Sets one entry of free data.
+    fn set_extra(scope, key, value = None) {
+        if let Some(key) = key {
+            let value = value.map_or(serde_json::Value::Null, |value| value::json(&value));
+            scope.set_extra(short_name(&key), value);
+        }
+    }
+    /// Sets the level of errors and messages captured here; `None` leaves it to them again. Fatal ones stay fatal.
+    fn set_level(scope, level = None) {
+        scope.set_level(text::level(level.as_ref()));
+    }
+    /// Groups events by these texts; `"{{ default }}"` stands for what they would be grouped by.
+    fn set_fingerprint(scope, parts = None) {
+        let parts = parts.map_or(serde_json::Value::Null, |parts| value::json(&parts));
+        let part = |part: &serde_json::Value| match part {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let parts = match &parts {
+            serde_json::Value::Null => Vec::new(),
+            serde_json::Value::Array(parts) => parts.iter().map(part).collect(),
+            other => vec![part(other)],
+        };
+        scope.set_fingerprint(parts);
+    }
+    /// Names the route, job or operation.
+    fn set_transaction(scope, name) {
+        if let Some(name) = name {
+            scope.set_transaction(short_name(&name));
+        }
+    }
+    /// How much captures here wait for: `"process"`, `"data"` or `"async"`; `None` leaves it to `install()` again.
+    fn set_durability(scope, durability = None) {
+        scope.set_durability(durability.and_then(|durability| of_durability(&durability)));
+    }
+    /// Takes up the trace of a caller from the W3C `traceparent` that it sent; one that is not valid changes nothing.
+    fn set_traceparent(scope, traceparent) {
+        if let Some(traceparent) = traceparent.and_then(|given| text::text(&given, 256)) {
+            scope.set_traceparent(&traceparent);
+        }
+    }
+    /// Begins a trace of its own.
+    fn start_trace(scope,) {
+        scope.start_trace();
+    }
+}
+
+/// Adds a breadcrumb to the scope of the running code; the oldest give way.
+#[pyfunction]
+#[pyo3(signature = (message=None, *, category=None, level=None, r#type=None, data=None, timestamp=None))]
+pub fn add_breadcrumb(
+    py: Python<'_>,
+    message: Given<'_>,
+    category: Given<'_>,
+    level: Given<'_>,
+    r#type: Given<'_>,
+    data: Given<'_>,
+    timestamp: Given<'_>,
+) {
+    if !is_installed() {
+        return;
+    }
+    let crumb = crumb([message, category, r#type], level, data, timestamp);
+    if let Some(scope) = own(py)
+        && let Ok(mut scope) = scope.try_borrow_mut()
+    {
+        scope.add(crumb);
+    }
+}
+
+fn crumb(
+    texts: [Given<'_>; 3],
+    level: Given<'_>,
+    data: Given<'_>,
+    timestamp: Given<'_>,
+) -> Breadcrumb {
+    let text = |given: Given<'_>| {
+        given.map(|given| match given.cast::<PyString>() {
+            Ok(text) => text::head(text, limits::BREADCRUMB_TEXT_BYTES_MAX),
+            Err(_) => value::short_text(&given),
+        })
+    };
+    let [message, category, ty] = texts;
+    let mut crumb = Breadcrumb::default();
+    crumb.message = text(message);
+    crumb.category = text(category);
+    crumb.ty = text(ty);
+    crumb.level = text::level(level.as_ref());
+    crumb.data = match data.map(|data| value::json(&data)) {
+        Some(serde_json::Value::Object(data)) => data,
+        Some(other) if !other.is_null() => [("value".to_owned(), other)].into_iter().collect(),
+        _ => Default::default(),
+    };
+    crumb.timestamp = timestamp.and_then(|timestamp| moment(&timestamp));
+    crumb
+}
+
+/// Seconds since the epoch, RFC 3339, or a `datetime`.
+fn moment(given: &Bound<'_, PyAny>) -> Option<Timestamp> {
+    if let Some(text) = text::text(given, 64) {
+        return Timestamp::parse(&text);
+    }
+    let seconds = given.extract::<f64>().ok().or_else(|| {
+        let seconds = given.call_method0(intern!(given.py(), "timestamp")).ok()?;
+        seconds.extract().ok()
+    });
+    Timestamp::from_secs_f64(seconds?)
+}

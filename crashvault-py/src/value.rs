@@ -1,0 +1,240 @@
+//! Data that the host hands over (contexts, extra, users, breadcrumbs, events) ↔ JSON.
+//!
+//! Enters: dictionaries, lists and what lies in them. Leaves: JSON of a bounded size, and back.
+//!
+//! Never: asks an object of the host how it looks, unless its type is of Python's own library; follows a cycle for ever;
+//! fails: what cannot be told is its type's name.
+
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString,
+    PyTuple, PyType,
+};
+use serde_json::{Map, Value};
+
+use crate::{raw, text};
+
+/// Values in one that is handed over, at most; a record has no room for more.
+const VALUES_MAX: usize = 20_000;
+/// Nesting, as deep as the engine keeps it.
+const DEPTH_MAX: usize = crashvault::event::limits::JSON_DEPTH_MAX;
+/// One text, in bytes: the longest entry that the engine keeps.
+const TEXT_BYTES_MAX: usize = crashvault::event::limits::EXTRA_ITEM_BYTES_MAX;
+/// Whole numbers are written out up to this many bits.
+const INT_BITS_MAX: u64 = 1024;
+
+const CUT: &str = crashvault::event::limits::CUT_MARK;
+
+/// Modules whose objects say what they are by their text, and run no code of the host for it.
+const TOLD_BY_TEXT: &[&str] = &[
+    "datetime",
+    "decimal",
+    "fractions",
+    "ipaddress",
+    "pathlib",
+    "uuid",
+    "zoneinfo",
+];
+
+/// The value as JSON.
+pub fn json(value: &Bound<'_, PyAny>) -> Value {
+    Reader { left: VALUES_MAX }.read(value, 0)
+}
+
+/// The entries of a dictionary as a JSON object; nothing of anything else.
+pub fn object(value: &Bound<'_, PyAny>) -> Option<Map<String, Value>> {
+    match json(value.cast::<PyDict>().ok()?) {
+        Value::Object(map) => Some(map),
+        _ => None,
+    }
+}
+
+/// The value as a short text: of a text itself, of anything else as its JSON.
+pub fn short_text(value: &Bound<'_, PyAny>) -> String {
+    match json(value) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// `<module.Type>`, by the type that an object really has.
+pub fn type_mark(value: &Bound<'_, PyAny>) -> String {
+    let (module, name) = type_name(&value.get_type());
+    match module {
+        Some(module) => format!("<{module}.{name}>"),
+        None => format!("<{name}>"),
+    }
+}
+
+/// A type's module, unless it is a built-in one, and its name; no metaclass is asked.
+pub fn type_name(ty: &Bound<'_, PyType>) -> (Option<String>, String) {
+    let py = ty.py();
+    let of_type = |name: &str| -> Option<String> {
+        let slots = py.get_type::<PyType>();
+        let slots = slots.getattr(pyo3::intern!(py, "__dict__")).ok()?;
+        let slot = slots.get_item(name).ok()?;
+        let value = slot
+            .call_method1(pyo3::intern!(py, "__get__"), (ty,))
+            .ok()?;
+        text::text(&value, 200)
+    };
+    let module = of_type("__module__").filter(|module| module != "builtins");
+    (
+        module,
+        of_type("__qualname__").unwrap_or_else(|| "object".into()),
+    )
+}
+
+struct Reader {
+    left: usize,
+}
+
+impl Reader {
+    fn read(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Value {
+        if self.left == 0 || depth > DEPTH_MAX {
+            return CUT.into();
+        }
+        self.left -= 1;
+        if value.is_none() {
+            return Value::Null;
+        }
+        if let Ok(text) = value.cast::<PyString>() {
+            return text::head(text, TEXT_BYTES_MAX).into();
+        }
+        if let Ok(flag) = value.cast::<PyBool>() {
+            return flag.is_true().into();
+        }
+        if let Ok(int) = value.cast::<PyInt>() {
+            return int_json(int);
+        }
+        if let Ok(float) = value.cast::<PyFloat>() {
+            return float_json(float.value());
+        }
+        self.read_container(value, depth)
+            .unwrap_or_else(|| told(value))
+    }
+
+    fn read_container(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Option<Value> {
+        if let Ok(dict) = value.cast::<PyDict>() {
+            let mut map = Map::new();
+            raw::entries(dict, self.left, |key, value| {
+                let key = match self.read(&key, DEPTH_MAX) {
+                    Value::String(text) => text,
+                    other => other.to_string(),
+                };
+                let value = self.read(&value, depth + 1);
+                map.insert(key, value);
+            });
+            return Some(map.into());
+        }
+        if let Ok(list) = value.cast::<PyList>() {
+            return Some(self.read_items(list.iter(), depth));
+        }
+        if let Ok(tuple) = value.cast::<PyTuple>() {
+            return Some(self.read_items(tuple.iter(), depth));
+        }
+        let is_set =
+            value.is_exact_instance_of::<PySet>() || value.is_exact_instance_of::<PyFrozenSet>();
+        if is_set {
+            let items = value.try_iter().ok()?.map_while(Result::ok);
+            return Some(self.read_items(items, depth));
+        }
+        if let Ok(bytes) = value.cast::<PyBytes>() {
+            return Some(bytes_json(bytes.as_bytes()));
+        }
+        if let Ok(bytes) = value.cast::<PyByteArray>() {
+            return Some(bytes_json(&bytes.to_vec()));
+        }
+        None
+    }
+
+    fn read_items<'py>(
+        &mut self,
+        items: impl Iterator<Item = Bound<'py, PyAny>>,
+        depth: usize,
+    ) -> Value {
+        let mut list = Vec::new();
+        for item in items {
+            list.push(self.read(&item, depth + 1));
+            if self.left == 0 {
+                break;
+            }
+        }
+        list.into()
+    }
+}
+
+fn int_json(int: &Bound<'_, PyInt>) -> Value {
+    if let Ok(number) = int.extract::<i64>() {
+        return number.into();
+    }
+    if let Ok(number) = int.extract::<u64>() {
+        return number.into();
+    }
+    let py = int.py();
+    let slot = |name: &str| {
+        let slot = py.get_type::<PyInt>().getattr(name).ok()?;
+        slot.call1((int,)).ok()
+    };
+    let bits = slot("bit_length").and_then(|bits| bits.extract::<u64>().ok());
+    match bits {
+        Some(bits) if bits <= INT_BITS_MAX => slot("__repr__")
+            .and_then(|text| text::text(&text, TEXT_BYTES_MAX))
+            .into(),
+        _ => "<int of many digits>".into(),
+    }
+}
+
+fn float_json(number: f64) -> Value {
+    match serde_json::Number::from_f64(number) {
+        Some(number) => number.into(),
+        None => number.to_string().into(),
+    }
+}
+
+fn bytes_json(bytes: &[u8]) -> Value {
+    let head = &bytes[..bytes.len().min(TEXT_BYTES_MAX)];
+    String::from_utf8_lossy(head).into_owned().into()
+}
+
+/// What is no plain data: its text where that is of Python's own making, else the name of its type.
+fn told(value: &Bound<'_, PyAny>) -> Value {
+    let (module, _) = type_name(&value.get_type());
+    let module = module.unwrap_or_default();
+    // The types of paths have moved into a package of their own.
+    let module = module.split('.').next().unwrap_or_default();
+    if TOLD_BY_TEXT.contains(&module)
+        && let Ok(text) = value.str()
+    {
+        return text::head(&text, TEXT_BYTES_MAX).into();
+    }
+    type_mark(value).into()
+}
+
+/// JSON as Python has it.
+pub fn python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Null => py.None().into_bound(py),
+        Value::Bool(flag) => PyBool::new(py, *flag).to_owned().into_any(),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => number.into_pyobject(py)?.into_any(),
+            (None, Some(number)) => number.into_pyobject(py)?.into_any(),
+            _ => PyFloat::new(py, number.as_f64().unwrap_or(f64::NAN)).into_any(),
+        },
+        Value::String(text) => PyString::new(py, text).into_any(),
+        Value::Array(items) => {
+            let list = PyList::empty(py);
+            for item in items {
+                list.append(python(py, item)?)?;
+            }
+            list.into_any()
+        }
+        Value::Object(map) => {
+            let dict = PyDict::new(py);
+            for (key, value) in map {
+                dict.set_item(key, python(py, value)?)?;
+            }
+            dict.into_any()
+        }
+    })
+}

@@ -1,0 +1,474 @@
+//! What a vault tells of itself, and of what was done to it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::issue::{Activity, Issue};
+use crate::record::{Moment, Rows, mirror, record};
+
+record! {
+    /// What draining did.
+    DrainReport(events_new, waiting_count) {
+        /// Events that are in the vault now and were not before.
+        events_new: u64,
+        /// Events that had been there already.
+        events_known: u64,
+        /// Events that still wait because time was up, the vault is read-only, or another process is draining.
+        waiting_count: u64,
+        /// Damaged places in the journal that were passed over.
+        torn_count: u64,
+        /// Bytes of those places.
+        torn_bytes: u64,
+        /// Files of the journal that were removed.
+        segments_removed: u64,
+        /// What is wrong with files of the journal that could not be read; they were left as they are.
+        faults: Rows<String>,
+        /// Whether another process is draining; then nothing was done here.
+        is_elsewhere: bool,
+    }
+}
+
+impl From<crashvault::DrainReport> for DrainReport {
+    fn from(report: crashvault::DrainReport) -> Self {
+        Self {
+            events_new: report.events_new,
+            events_known: report.events_known,
+            waiting_count: report.waiting_count,
+            torn_count: report.torn_count,
+            torn_bytes: report.torn_bytes,
+            segments_removed: report.segments_removed,
+            faults: Rows(report.faults.iter().map(ToString::to_string).collect()),
+            is_elsewhere: report.is_elsewhere,
+        }
+    }
+}
+
+mirror! {
+    /// What a rebuild made.
+    RebuildReport(event_count, issue_count) of crashvault::RebuildReport {
+        /// Events that were read.
+        event_count: u64,
+        /// Issues there are now.
+        issue_count: u64,
+    }
+}
+
+record! {
+    /// A setting of the vault.
+    Setting(key, value, source) {
+        /// Its name in ``vault.toml``.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// Where the value came from.
+        source: String,
+    }
+}
+
+impl From<crashvault::Setting> for Setting {
+    fn from(setting: crashvault::Setting) -> Self {
+        Self {
+            key: setting.key,
+            value: setting.value,
+            source: setting.source.to_string(),
+        }
+    }
+}
+
+mirror! {
+    /// What a vault holds and has lost. Bytes are bytes on disk.
+    VaultStatus(directory, issue_count, event_count, waiting_count) of crashvault::VaultStatus {
+        /// The vault's directory.
+        directory: PathBuf,
+        /// The vault's id, 32 hex digits.
+        vault_id: String,
+        /// The store's format.
+        format: u32,
+        /// Whether it cannot be written.
+        is_read_only: bool,
+        /// Events in the store.
+        event_count: u64,
+        /// Issues in the store.
+        issue_count: u64,
+        /// Projects in the store.
+        project_count: u64,
+        /// Events in the journal that are not in the store yet.
+        waiting_count: u64,
+        /// Programs that have the journal open now.
+        writers_alive: u64,
+        /// Captures thinned out of floods (a lower bound).
+        throttled_count: u64,
+        /// Captures left out by a sample rate (a lower bound).
+        sampled_count: u64,
+        /// Events that a ``before_send`` dropped (a lower bound).
+        refused_count: u64,
+        /// Captures that could not be written (a lower bound).
+        lost_count: u64,
+        /// Why captures are being lost, and what to do.
+        last_failure: Option<String>,
+        /// Damaged places that were passed over in the journal.
+        torn_count: u64,
+        /// Journal files or frames that this version cannot read; they are kept.
+        unreadable_count: u64,
+        /// Bytes of ``vault.db`` with its log.
+        store_bytes: u64,
+        /// Bytes of ``journal/``.
+        journal_bytes: u64,
+        /// Bytes that ``symbols/`` keeps alive.
+        symbols_bytes: u64,
+        /// Bytes of ``attachments/``.
+        attachments_bytes: u64,
+        /// Bytes of ``archive/``.
+        archive_bytes: u64,
+        /// Bytes of ``store_bytes`` that the next events fill first.
+        store_free_bytes: u64,
+        /// Bytes of ``store_bytes`` that are payloads.
+        payload_bytes: u64,
+        /// Bytes that the file system has left; ``None`` where it does not say.
+        disk_free_bytes: Option<u64>,
+        /// Whether that is too little: events stay in the journal until there is room.
+        is_disk_full: bool,
+        /// The settings and where each came from.
+        settings: Rows<Setting>,
+    }
+}
+
+record! {
+    /// What there is, counted.
+    Stats(issues, events) {
+        /// How many issues have each status, of all statuses.
+        issues: BTreeMap<String, u64>,
+        /// How many events have each level, of all levels, without those that left.
+        events: BTreeMap<String, u64>,
+        /// How many events each hour had, by its start, with those that left; oldest first, without hours that had none.
+        hours: Rows<(Moment, u64)>,
+    }
+}
+
+impl From<crashvault::Tally> for Stats {
+    fn from(tally: crashvault::Tally) -> Self {
+        let issues = tally.issues.iter();
+        let events = tally.events.iter();
+        Self {
+            issues: issues
+                .map(|(status, count)| (status.name().to_owned(), *count))
+                .collect(),
+            events: events
+                .map(|(level, count)| (level.name().to_owned(), *count))
+                .collect(),
+            hours: Rows(hours(tally.hours).into()),
+        }
+    }
+}
+
+pub fn hours(hours: Vec<(crashvault::Timestamp, u64)>) -> Vec<(Moment, u64)> {
+    hours
+        .into_iter()
+        .map(|(hour, count)| (hour.into(), count))
+        .collect()
+}
+
+record! {
+    /// One thing that ``Vault.doctor`` looked at.
+    Finding(severity, what, advice) {
+        /// ``fine``, ``notice`` or ``problem``.
+        severity: String,
+        /// What was found.
+        what: String,
+        /// What to do; empty if nothing.
+        advice: String,
+    }
+}
+
+impl From<crashvault::Finding> for Finding {
+    fn from(finding: crashvault::Finding) -> Self {
+        Self {
+            severity: finding.severity.to_string(),
+            what: finding.what,
+            advice: finding.advice,
+        }
+    }
+}
+
+mirror! {
+    /// Where the bytes of a vault are: bytes on disk, unless said otherwise.
+    SpaceReport(store_bytes, journal_bytes) of crashvault::SpaceReport {
+        /// Each table of ``vault.db`` with its indexes, largest first.
+        tables: Rows<(String, u64)>,
+        /// ``vault.db`` with its log.
+        store_bytes: u64,
+        /// Bytes of ``store_bytes`` that the next events fill first.
+        store_free_bytes: u64,
+        /// Bytes of all payloads as stored; what they share left out.
+        payload_bytes: u64,
+        /// Contents of attachments.
+        attachments_bytes: u64,
+        /// Archives of old issues.
+        archive_bytes: u64,
+        /// Events that are not in the store yet.
+        journal_bytes: u64,
+        /// Programs kept for their symbols.
+        symbols_bytes: u64,
+        /// What the file system has left; ``None`` where it does not say.
+        disk_free_bytes: Option<u64>,
+    }
+}
+
+mirror! {
+    /// A search that was saved under a name.
+    SavedSearch(name, query) of crashvault::SavedSearch {
+        /// The name; ``@name`` in a query stands for the search.
+        name: String,
+        /// The query.
+        query: String,
+    }
+}
+
+mirror! {
+    /// A value that events of an issue have.
+    ValueCount(key, value, count) of crashvault::ValueCount {
+        /// The attribute's name, or the tag's key.
+        key: String,
+        /// Whether ``key`` is a tag's.
+        is_tag: bool,
+        /// The value.
+        value: String,
+        /// How many of the issue's events have it.
+        count: u64,
+    }
+}
+
+record! {
+    /// An issue that has a variant like one of another issue's, though not so that they were found to be one.
+    RelatedIssue(issue, score) {
+        /// The issue.
+        issue: Issue,
+        /// How alike the two variants are, from 0 to 1.
+        score: f64,
+        /// Its variant.
+        variant: String,
+        /// The variant of the issue that was asked for.
+        is_like: String,
+    }
+}
+
+impl From<crashvault::RelatedIssue> for RelatedIssue {
+    fn from(related: crashvault::RelatedIssue) -> Self {
+        Self {
+            issue: related.issue.into(),
+            score: related.score,
+            variant: related.variant.to_string(),
+            is_like: related.is_like.to_string(),
+        }
+    }
+}
+
+mirror! {
+    /// What issues have in common, the best first.
+    CausesFound(causes, issue_count) of crashvault::CausesFound {
+        /// The candidates.
+        causes: Rows<Cause>,
+        /// How many issues were looked at.
+        issue_count: usize,
+        /// Whether more issues fit than were looked at.
+        is_cut: bool,
+    }
+}
+
+mirror! {
+    /// A candidate for the one cause of several issues.
+    Cause(score, project, facts) of crashvault::Cause {
+        /// From 0 to 1; for comparing candidates, no probability.
+        score: f64,
+        /// The project of the issues.
+        project: String,
+        /// What they share, the strongest first; at most 8.
+        facts: Rows<SharedFact>,
+        /// The issues that have the first fact, seen most first.
+        issues: Rows<Issue>,
+    }
+}
+
+record! {
+    /// Something that issues share.
+    SharedFact(kind, key, value, score) {
+        /// ``function``, ``module``, ``release`` or ``tag``.
+        kind: &'static str,
+        /// The key of a tag.
+        key: Option<String>,
+        /// The function, the module, the release, the tag's value.
+        value: String,
+        /// From 0 to 1, as ``Cause.score``.
+        score: f64,
+        /// How many issues have it.
+        issue_count: usize,
+        /// How many issues of the project were looked at.
+        project_count: usize,
+        /// The share of these issues' events that have it; 1 of functions and modules.
+        share_inside: f64,
+        /// The same of the project's other issues.
+        share_outside: f64,
+        /// How much commoner it is inside than in all of the project.
+        lift: f64,
+    }
+}
+
+impl From<crashvault::SharedFact> for SharedFact {
+    fn from(fact: crashvault::SharedFact) -> Self {
+        Self {
+            kind: fact.kind.name(),
+            key: fact.key,
+            value: fact.value,
+            score: fact.score,
+            issue_count: fact.issue_count,
+            project_count: fact.project_count,
+            share_inside: fact.share_inside,
+            share_outside: fact.share_outside,
+            lift: fact.lift,
+        }
+    }
+}
+
+record! {
+    /// What a regrouping changes, or would change.
+    Regrouping(merges, splits, variant_count) {
+        /// Issues that become part of another, the most alike first.
+        merges: Rows<RegroupedMerge>,
+        /// Variants that leave their issue, those with the most events first.
+        splits: Rows<RegroupedSplit>,
+        /// How many variants were compared.
+        variant_count: u64,
+        /// What was recorded of it; empty of a plan.
+        activities: Rows<Activity>,
+    }
+}
+
+impl From<(crashvault::Regrouping, Vec<crashvault::Activity>)> for Regrouping {
+    fn from((regrouping, activities): (crashvault::Regrouping, Vec<crashvault::Activity>)) -> Self {
+        Self {
+            merges: Rows::of(regrouping.merges),
+            splits: Rows::of(regrouping.splits),
+            variant_count: regrouping.variant_count,
+            activities: Rows::of(activities),
+        }
+    }
+}
+
+mirror! {
+    /// An issue that becomes part of another.
+    RegroupedMerge(issue, into, score) of crashvault::RegroupedMerge {
+        /// The issue that becomes part.
+        issue: Issue,
+        /// The older issue that it becomes part of, which keeps its number.
+        into: Issue,
+        /// How alike two variants of them are, from 0 to 1.
+        score: f64,
+        /// How many of its variants are compared.
+        variant_count: u64,
+    }
+}
+
+record! {
+    /// Variants of one issue that leave it together.
+    RegroupedSplit(issue, to, event_count) {
+        /// The issue that they leave.
+        issue: Issue,
+        /// The issue that they go to; ``None``: one of their own.
+        to: Option<Issue>,
+        /// The variants' keys.
+        variants: Rows<String>,
+        /// How many events of them are here.
+        event_count: u64,
+    }
+}
+
+impl From<crashvault::RegroupedSplit> for RegroupedSplit {
+    fn from(split: crashvault::RegroupedSplit) -> Self {
+        Self {
+            issue: split.issue.into(),
+            to: split.to.map(Issue::from),
+            variants: Rows(split.variants.iter().map(ToString::to_string).collect()),
+            event_count: split.event_count,
+        }
+    }
+}
+
+record! {
+    /// Why a variant joined an issue.
+    Join(variant, reason) {
+        /// The variant's key, 32 hex digits.
+        variant: String,
+        /// The id of the issue it belongs to from then on.
+        issue: String,
+        /// The project of both.
+        project: String,
+        /// Why, in a word: ``rule``, ``fingerprint``, ``stack``, ``type``, ``message``, ``similar``, ``note`` or ``report``.
+        reason: String,
+        /// What the key was made of, for people.
+        parts: Rows<String>,
+        /// The version of the algorithm that decided.
+        algorithm: u32,
+        /// When it was decided.
+        joined_at: Moment,
+    }
+}
+
+impl From<crashvault::Join> for Join {
+    fn from(join: crashvault::Join) -> Self {
+        Self {
+            variant: join.variant.to_string(),
+            issue: join.issue.to_string(),
+            project: join.project,
+            reason: join.reason,
+            parts: join.parts.into(),
+            algorithm: join.algorithm,
+            joined_at: join.joined_at.into(),
+        }
+    }
+}
+
+mirror! {
+    /// What left a vault.
+    PruneReport(events_removed, bytes_freed) of crashvault::PruneReport {
+        /// Events that left, or would.
+        events_removed: u64,
+        /// Attachments that left with them.
+        attachments_removed: u64,
+        /// Bytes that the disk got back; of a dry run an estimate.
+        bytes_freed: u64,
+        /// Whether this is all.
+        is_complete: bool,
+    }
+}
+
+mirror! {
+    /// What ``Vault.collect_garbage`` removed.
+    GarbageReport(bytes_freed) of crashvault::GarbageReport {
+        /// Contents of attachments that no event and no archive names.
+        attachments_removed: u64,
+        /// Names and values that no event has any more.
+        texts_removed: u64,
+        /// Stacks that no event has any more.
+        stacks_removed: u64,
+        /// Dictionaries that no payload needs any more.
+        dictionaries_removed: u64,
+        /// Half-written files of processes that were killed.
+        temporaries_removed: u64,
+        /// Bytes that the disk got back.
+        bytes_freed: u64,
+        /// Archives that cannot be read. As long as there are any, no attachment is removed: they may name it.
+        archives_unreadable: u64,
+    }
+}
+
+mirror! {
+    /// What ``Vault.empty`` removed.
+    EmptyReport(issues_removed, events_removed) of crashvault::EmptyReport {
+        /// Issues that were deleted.
+        issues_removed: u64,
+        /// Their events.
+        events_removed: u64,
+        /// Bytes that the disk got back.
+        bytes_freed: u64,
+    }
+}
