@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::run::{self, Run, cargo};
-use crate::totals::Totals;
+use crate::totals::{self, Totals};
 
 /// What the binding promises to run on.
 const IS_NEW_ENOUGH: &str = "import sys; sys.exit(sys.version_info < (3, 9))";
@@ -22,7 +22,14 @@ const CAN_MAKE_ENVIRONMENTS: &str = "import ensurepip, venv";
 
 const PACKAGE: &str = "crashvault-py/python/crashvault";
 const TESTS: &str = "crashvault-py/tests";
+const MANIFEST: &str = "crashvault-py/Cargo.toml";
+/// What extensions of Python are built for; maturin would write a file of its own, and cargo build all anew.
+const CONFIG: &str = "crashvault-py/pyo3.cfg";
+const INSTALLED: &str = "crashvault-py/tests/installed.py";
 const REQUIREMENTS: &str = "crashvault-py/tests/requirements.txt";
+/// The programs that measure, and what they compare with.
+const PEERS: &str = "bench/peers/python";
+const BEHAVIOUR: &str = "tests/behaviour/python/main.py";
 
 /// With all that the tests are built with: only the extension itself is left to build.
 pub const WITH_THE_TESTS: [&str; 4] = ["build", "--workspace", "--lib", "--tests"];
@@ -98,6 +105,12 @@ impl Environment {
     pub fn module(&self, name: &str) -> Command {
         let mut command = self.command();
         command.args(["-m", name]);
+        command
+    }
+
+    pub fn script(&self, path: &str, package: &Path) -> Command {
+        let mut command = self.command();
+        command.arg(path).env("PYTHONPATH", package);
         command
     }
 }
@@ -181,8 +194,14 @@ pub fn library(profile: &str) -> PathBuf {
         .join(format!("{before}_crashvault{after}"))
 }
 
-/// All stages of the binding, as [`WITH_THE_TESTS`] or [`ALONE`]. Returns how many failed stages are told by their failed tests.
-pub fn stages(run: &mut Run, totals: &mut Totals, cargo_build: &[&str]) -> u64 {
+/// All stages of the binding, as [`WITH_THE_TESTS`] or [`ALONE`]; with the number of cases that Rust played, Python must know as many. Returns how many
+/// failed stages are told by their failed tests.
+pub fn stages(
+    run: &mut Run,
+    totals: &mut Totals,
+    cargo_build: &[&str],
+    rust_cases: Option<u64>,
+) -> u64 {
     let environment = match Environment::of_tests() {
         Ok(environment) => environment,
         Err(missing) => {
@@ -207,7 +226,12 @@ pub fn stages(run: &mut Run, totals: &mut Totals, cargo_build: &[&str]) -> u64 {
     types.arg("--config-file=crashvault-py/pyproject.toml");
     types.arg("--cache-dir").arg(directory().join("mypy"));
     run.stage("types of the Python package", types.arg(PACKAGE));
-    pytest(run, totals, &environment, &package)
+    if let Some(wheel) = wheel(run, &environment, "dev", &directory().join("wheels")) {
+        try_wheel(run, &wheel);
+    }
+    let mut told = pytest(run, totals, &environment, &package);
+    told += behaviour(run, totals, &environment, &package, rust_cases);
+    told
 }
 
 fn build(run: &mut Run, cargo_build: &[&str], package: &Path) -> bool {
@@ -269,6 +293,112 @@ fn counted(
     };
     run.record(name, start.elapsed(), well);
     u64::from(!well && totals.failed > failed)
+}
+
+fn behaviour(
+    run: &mut Run,
+    totals: &mut Totals,
+    python: &Environment,
+    package: &Path,
+    rust_cases: Option<u64>,
+) -> u64 {
+    let mut cases = None;
+    let mut command = python.script(BEHAVIOUR, package);
+    let told = counted(
+        run,
+        totals,
+        "behaviour in Python",
+        &mut command,
+        |totals, line| {
+            totals.add_line(line);
+            cases = totals::behaviour_cases("python", line).or(cases);
+        },
+    );
+    if rust_cases.is_some() && cases != rust_cases {
+        eprintln!("error: Rust knows {rust_cases:?} behaviour cases, Python {cases:?}");
+        run.record("as many cases in Python as in Rust", Duration::ZERO, false);
+    }
+    told
+}
+
+/// Builds a wheel with a profile of cargo's into a directory, which then holds no other.
+pub fn wheel(run: &mut Run, python: &Environment, profile: &str, place: &Path) -> Option<PathBuf> {
+    for old in wheels(place) {
+        let _ = fs::remove_file(old);
+    }
+    let mut maturin = python.module("maturin");
+    maturin.args(["build", "--profile", profile, "--manifest-path", MANIFEST]);
+    maturin.arg("--out").arg(place);
+    maturin.env("CARGO_TARGET_DIR", run::target_directory());
+    maturin.env("PYO3_CONFIG_FILE", canonical_root().join(CONFIG));
+    let well = run.stage(
+        &format!("wheel of the Python package ({profile})"),
+        &mut maturin,
+    );
+    wheels(place).pop().filter(|_| well)
+}
+
+fn wheels(place: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "whl"))
+        .collect()
+}
+
+/// As cargo writes it: by another name of the same file everything would be built anew.
+fn canonical_root() -> PathBuf {
+    fs::canonicalize(run::root()).unwrap_or_else(|_| run::root().to_owned())
+}
+
+/// Installs a wheel where nothing else is, not even a compiler on PATH, and tries it there.
+pub fn try_wheel(run: &mut Run, wheel: &Path) -> bool {
+    const NAME: &str = "the wheel, installed without Rust";
+    let Some(python) = interpreter() else {
+        run.record(NAME, Duration::ZERO, false);
+        return false;
+    };
+    let environment = Environment {
+        home: directory().join("wheel"),
+    };
+    let _ = fs::remove_dir_all(&environment.home);
+    let mut venv = Command::new(&python);
+    venv.args(["-m", "venv"]).arg(&environment.home);
+    let mut pip = environment.module("pip");
+    pip.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-index",
+    ]);
+    pip.arg(wheel);
+    if ends_well(&mut venv)
+        .and_then(|()| ends_well(&mut pip))
+        .is_none()
+    {
+        run.record(NAME, Duration::ZERO, false);
+        return false;
+    }
+    let mut installed = environment.command();
+    installed.arg(INSTALLED).arg(environment.home.join("vault"));
+    installed.env(
+        "PATH",
+        environment.python().parent().unwrap_or(Path::new("")),
+    );
+    run.stage(NAME, &mut installed)
+}
+
+/// A program that measures, with the package built for release.
+///
+/// # Errors
+/// What is missing, in words.
+pub fn bench(script: &str) -> Result<Command, String> {
+    let environment = Environment::with("peers", &format!("{PEERS}/requirements.txt"))?;
+    let mut build = cargo(&["build", "--release", "--package", "crashvault-py"]);
+    ends_well(&mut build).ok_or("the extension (cargo cannot build it)")?;
+    let package = directory().join("released");
+    lay_out(&library("release"), &package).map_err(|error| error.to_string())?;
+    Ok(environment.script(&format!("{PEERS}/{script}"), &package))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::check;
 use crate::python;
 use crate::run::{self, Run, cargo, for_each_line};
-use crate::totals::Totals;
+use crate::totals::{self, Totals};
 use crate::usage::{self, Answer, Usage};
 
 /// Names the file to which a test adds one line `skipped: …` when it leaves something out.
@@ -101,8 +101,9 @@ fn tests(run: &mut Run) -> Totals {
     let build = ["test", "--workspace", "--no-run"];
     if run.stage("build of the tests", &mut cargo(&build)) {
         let log = fresh_skip_log(run);
-        told += run_tests(run, &mut totals, &log);
-        told += python::stages(run, &mut totals, &python::WITH_THE_TESTS);
+        let mut cases = None;
+        told += run_tests(run, &mut totals, &mut cases, &log);
+        told += python::stages(run, &mut totals, &python::WITH_THE_TESTS, cases);
         count_skips(run, &log, run::in_ci());
     }
     account(run, &mut totals, told);
@@ -111,7 +112,7 @@ fn tests(run: &mut Run) -> Totals {
 
 fn python_tests(run: &mut Run) -> Totals {
     let mut totals = Totals::default();
-    let told = python::stages(run, &mut totals, &python::ALONE);
+    let told = python::stages(run, &mut totals, &python::ALONE, None);
     account(run, &mut totals, told);
     totals
 }
@@ -126,14 +127,18 @@ fn account(run: &Run, totals: &mut Totals, told: u64) {
 const TESTS: &str = "start and end of the test programs";
 
 /// Returns 1 if the stage failed and its failed tests say so.
-fn run_tests(run: &mut Run, totals: &mut Totals, log: &Path) -> u64 {
+fn run_tests(run: &mut Run, totals: &mut Totals, cases: &mut Option<u64>, log: &Path) -> u64 {
     run::announce("tests");
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.env(SKIP_LOG, log);
     // The names of the test programs are read from these lines.
     command.env("CARGO_TERM_COLOR", "never");
     let start = Instant::now();
-    let (well, programs) = match stream(&mut command, |line| totals.add_line(line)) {
+    let each = |line: &str| {
+        totals.add_line(line);
+        *cases = totals::behaviour_cases("rust", line).or(*cases);
+    };
+    let (well, programs) = match stream(&mut command, each) {
         Ok((status, programs)) => (status.success(), programs),
         Err(error) => {
             eprintln!("error: cannot run cargo test: {error}");

@@ -1,6 +1,6 @@
 //! What test programs counted.
 //!
-//! Enters: the lines that they print. Leaves: [`Totals`].
+//! Enters: the lines that they print. Leaves: [`Totals`], and what a language's behaviour runner has played.
 //!
 //! Never: judges a test.
 
@@ -14,7 +14,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// A line of a Rust test program: `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    /// A line of a Rust test program or of a behaviour runner: `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     pub fn add_line(&mut self, line: &str) {
         let Some(rest) = line.trim_start().strip_prefix("test result: ") else {
             return;
@@ -59,6 +59,14 @@ impl std::fmt::Display for Totals {
         } = self;
         write!(out, "{passed} passed, {failed} failed, {skipped} skipped")
     }
+}
+
+/// How many cases a language's behaviour runner knew, from its line `behaviour LANGUAGE: N run, M skipped`.
+pub fn behaviour_cases(language: &str, line: &str) -> Option<u64> {
+    let rest = line.trim().strip_prefix("behaviour ")?;
+    let rest = rest.strip_prefix(language)?.strip_prefix(": ")?;
+    let (run, skipped) = rest.strip_suffix(" skipped")?.split_once(" run, ")?;
+    Some(run.parse::<u64>().ok()? + skipped.parse::<u64>().ok()?)
 }
 
 #[cfg(test)]
@@ -140,5 +148,16 @@ mod tests {
             skipped: 2,
         };
         assert_eq!(totals.to_string(), "10 passed, 0 failed, 2 skipped");
+    }
+
+    #[test]
+    fn the_cases_of_a_language_are_read() {
+        let line = "behaviour python: 112 run, 3 skipped\n";
+        assert_eq!(behaviour_cases("python", line), Some(115));
+        assert_eq!(behaviour_cases("rust", line), None);
+        assert_eq!(
+            behaviour_cases("python", "behaviour python: some run"),
+            None
+        );
     }
 }
