@@ -111,6 +111,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("crashvault-core", &["crashvault-core"]),
     ("crashvault-notify", &["crashvault-core"]),
     ("crashvault-cli", &["crashvault-core", "crashvault-notify"]),
+    ("crashvault-py", &["crashvault-core"]),
     ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
     ("rust-actix", &["crashvault-core"]),
     ("rust-axum", &["crashvault-core"]),

@@ -59,9 +59,9 @@ mod _crashvault {
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};
     #[pymodule_export]
     use crate::scope::{
-        NewScope, Scope, add_breadcrumb, global_scope, new_scope, set_context, set_durability,
-        set_extra, set_fingerprint, set_level, set_tag, set_tags, set_traceparent, set_transaction,
-        set_user, start_trace, traceparent,
+        NewScope, Scope, add_breadcrumb, clear_scope, global_scope, new_scope, set_context,
+        set_durability, set_extra, set_fingerprint, set_level, set_tag, set_tags, set_traceparent,
+        set_transaction, set_user, start_trace, traceparent,
     };
     #[pymodule_export]
     use crate::vault::reports::{
