@@ -111,7 +111,10 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("crashvault-core", &["crashvault-core"]),
     ("crashvault-notify", &["crashvault-core"]),
     ("crashvault-cli", &["crashvault-core", "crashvault-notify"]),
-    ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
+    (
+        "crashvault-tests",
+        &["crashvault-core", "crashvault-notify", "crashvault-cli"],
+    ),
     ("rust-actix", &["crashvault-core"]),
     ("rust-axum", &["crashvault-core"]),
     ("rust-panic", &["crashvault-core"]),

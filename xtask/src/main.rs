@@ -21,7 +21,7 @@ cargo xtask COMMAND
 Commands:
   check              formatting, lints (also of the engine without its default features), documentation
   test [--install]   check, then all tests; ends with the slowest stages and the totals
-                     --install: first install rustfmt, clippy, cargo-deny and shells where they are missing
+                     --install: first install rustfmt, clippy, cargo-deny, shells and Bugsink where they are missing
   bench NAME [--json] [FLAGS]
                      one benchmark beside its peers (bench/peers); FLAGS go to the benchmark
                      --json: the last line is one JSON object, else a table is printed
