@@ -250,7 +250,7 @@ fn check_whole(stored: &BTreeMap<String, StoredEvent>, shown: &[Value]) {
         }
         assert_eq!(shown["type"].as_str(), last.ty.as_deref());
         let frames = last.stacktrace.iter().flat_map(|stack| &stack.frames);
-        let own = frames.filter(|frame| frame.in_app == Some(true)).last();
+        let own = frames.rev().find(|frame| frame.in_app == Some(true));
         if let Some(function) = own.and_then(|frame| frame.function.as_deref()) {
             assert_eq!(shown["function"], function);
         }
