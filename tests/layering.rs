@@ -112,7 +112,10 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("crashvault-notify", &["crashvault-core"]),
     ("crashvault-cli", &["crashvault-core", "crashvault-notify"]),
     ("crashvault-py", &["crashvault-core"]),
-    ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
+    (
+        "crashvault-tests",
+        &["crashvault-core", "crashvault-notify", "crashvault-cli"],
+    ),
     ("rust-actix", &["crashvault-core"]),
     ("rust-axum", &["crashvault-core"]),
     ("rust-panic", &["crashvault-core"]),

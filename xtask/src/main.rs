@@ -25,7 +25,8 @@ Commands:
   check              formatting, lints (also of the engine without its default features), documentation
   test [--install] [--python]
                      check, then all tests, those of Python too; ends with the slowest stages and the totals
-                     --install: first install rustfmt, clippy, cargo-deny, shells and python3-venv where they are missing
+                     --install: first install rustfmt, clippy, cargo-deny, shells, Python's venv and Bugsink
+                     where they are missing
                      --python: the tests of the Python binding alone
   bench NAME [--json] [FLAGS]
                      one benchmark beside its peers (bench/peers); FLAGS go to the benchmark

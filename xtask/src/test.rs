@@ -32,6 +32,7 @@ pub fn command(flags: &[String]) -> Result<Answer, Usage> {
     }
     if installs || run::in_ci() {
         install_system_packages();
+        install_bugsink();
     }
     let totals = if has("--python") {
         python_tests(&mut run)
@@ -91,6 +92,23 @@ fn install_system_packages() {
     words.extend(&missing);
     if !(apt(&words) || apt(&["update"]) && apt(&words)) {
         println!("cannot install {}", missing.join(" and "));
+    }
+}
+
+/// The collector that reports are tried with, in an environment of its own. Without it its test is skipped.
+fn install_bugsink() {
+    const PACKAGE: &str = "bugsink==2.6.1";
+    let home = run::target_directory().join("bugsink");
+    if home.join("bin/bugsink-manage").is_file() || !run::on_path("python3") {
+        return;
+    }
+    run::announce("install Bugsink, which reports are tried with");
+    let works = |command: &mut Command| command.status().is_ok_and(|status| status.success());
+    let made = works(Command::new("python3").args(["-m", "venv"]).arg(&home));
+    let pip = home.join("bin/pip");
+    let pip_options = ["install", "--quiet", "--disable-pip-version-check", PACKAGE];
+    if !(made && works(Command::new(pip).args(pip_options))) {
+        println!("cannot install {PACKAGE}");
     }
 }
 
