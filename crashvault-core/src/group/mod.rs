@@ -420,7 +420,10 @@ pub(super) const PLACEHOLDERS: [&str; 10] = [
 /// The first `{{ name }}` that nothing is known by, or that does not end.
 pub(super) fn unknown_placeholder(part: &str) -> Option<&str> {
     let found = part.match_indices("{{").map(|(at, _)| &part[at..]);
-    let names = found.map(|found| placeholder(found).map_or(found, |(name, _)| name));
+    let names = found.filter_map(|found| match placeholder(found) {
+        Some((name, _)) => Some(name),
+        None => Some(found).filter(|found| !found[2..].trim().is_empty()),
+    });
     names.into_iter().find(|name| {
         let is_tag = name
             .strip_prefix("tags.")
