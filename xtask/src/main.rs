@@ -25,8 +25,9 @@ Commands:
   bench NAME [--json] [FLAGS]
                      one benchmark beside its peers (bench/peers); FLAGS go to the benchmark
                      --json: the last line is one JSON object, else a table is printed
-  fuzz NAME [--seconds N] [--seed N]
-                     mutated inputs until the time is over (60 seconds), or one fails: parse
+  fuzz NAME [--seconds N] [--seed N] [--corpus FOLDER] [--input FILE]
+                     mutated inputs until the time is over (60 seconds), or one fails: parse, event, query, journal, export
+                     --corpus: the files of a folder are seeds too; --input: one file alone
   help               this text
 
 Variables:
