@@ -80,10 +80,7 @@ pub fn move_event(place: &Place, moved: &Move, screen: &mut Screen) -> Result<Do
 
 pub fn related(place: &Place, related: &Related, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, Wait::default(), screen)?.vault;
-    let (issue, asked) = reading::find(&vault, &related.issue)?;
-    if asked.is_none() {
-        reading::tell_merged(&related.issue, &issue, screen);
-    }
+    let (issue, _) = reading::find(&vault, &related.issue, screen)?;
     let found = vault.related(&IssueRef::Id(issue.id))?;
     if screen.json {
         let found = found.iter().map(|related| {
@@ -237,7 +234,7 @@ fn regrouped(regrouping: &Regrouping, is_applied: bool) -> Value {
 
 /// The name as it was given, so that one of a merged issue is told; that of the issue where it was an event's id.
 fn named(vault: &Vault, reference: &IssueRef) -> Result<IssueRef, Stop> {
-    let (issue, asked) = reading::find(vault, reference)?;
+    let (issue, asked) = reading::look_up(vault, reference)?;
     Ok(match asked {
         Some(_) => IssueRef::Id(issue.id),
         None => reference.clone(),

@@ -247,3 +247,25 @@ fn a_regrouping_is_told_and_done_when_asked_to() {
             .unwrap()
     );
 }
+
+#[track_caller]
+fn check_told(words: &[&str]) {
+    let place = vault();
+    place.ok(&["merge", "1", "2"]);
+    let ran = place.ok(words);
+    let told = ran.stderr.matches("note: #2 was merged into #1").count();
+    assert_eq!(told, 1, "{words:?}: {}", ran.stderr);
+}
+
+#[test]
+fn every_command_says_where_a_merged_number_leads() {
+    check_told(&["purge", "2", "--yes"]);
+    check_told(&["events", "--issue", "2"]);
+    check_told(&["why", "2"]);
+    check_told(&["related", "2"]);
+    check_told(&["share", "2"]);
+    check_told(&["set-title", "2", "no room"]);
+    check_told(&["group-rules", "test", "2"]);
+    check_told(&["attachment", "list", "2"]);
+    check_told(&["export", "--issue", "2"]);
+}
