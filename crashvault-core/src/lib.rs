@@ -140,9 +140,10 @@ pub use trace::Trace;
 pub use vault::{
     Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, EmptyReport, Finding,
     GarbageReport, GroupRulesTried, GroupingTried, IgnoreUntil, NewAttachment, PruneReport,
-    PruneRule, READER_DRAIN_MAX, RegroupedMerge, RegroupedSplit, Regrouping, RescueReport,
-    RestoreReport, SETTINGS, SavedSearch, Setting, SettingForm, SettingSource, Severity,
-    SpaceReport, SymbolsAdded, SymbolsKind, Vault, VaultOptions, VaultStatus, Webhook, WebhookKind,
+    PruneRule, READER_DRAIN_MAX, RegroupedMerge, RegroupedSplit, RegroupedVariant, Regrouping,
+    RescueReport, RestoreReport, SETTINGS, SavedSearch, Setting, SettingForm, SettingSource,
+    Severity, SpaceReport, SymbolsAdded, SymbolsKind, Vault, VaultOptions, VaultStatus, Webhook,
+    WebhookKind,
 };
 #[cfg(feature = "v1")]
 pub use vault::{V1Options, V1Report};
