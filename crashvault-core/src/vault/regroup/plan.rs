@@ -191,6 +191,7 @@ impl<'p> Plan<'p> {
         let linked: HashSet<IssueId> = together.map(|(_, other)| *other).collect();
         let left: HashSet<IssueId> = self.links.apart.iter().map(|(_, to)| *to).collect();
         let mut own: HashMap<u64, IssueId> = HashMap::new();
+        let mut taken: HashSet<IssueId> = HashSet::new();
         let mut splits: BTreeMap<(IssueId, u64), RegroupedSplit> = BTreeMap::new();
         let mut unmerged: HashSet<Place> = HashSet::new();
         for (unit, count) in &self.units {
@@ -212,7 +213,8 @@ impl<'p> Plan<'p> {
                 None => match own.get(&group) {
                     Some(target) => *target,
                     None => {
-                        let target = self.own_issue(unit, &own);
+                        let target = self.own_issue(unit, &taken);
+                        taken.insert(target);
                         own.insert(group, target);
                         target
                     }
@@ -291,11 +293,9 @@ impl<'p> Plan<'p> {
     }
 
     /// The issue that a unit gets which goes to none that is shown.
-    fn own_issue(&self, unit: &Unit, taken: &HashMap<u64, IssueId>) -> IssueId {
+    fn own_issue(&self, unit: &Unit, taken: &HashSet<IssueId>) -> IssueId {
         let would_be = &self.survey.variants[unit.would_be];
-        let is_free = |issue: &IssueId| {
-            !self.mains.contains_key(issue) && taken.values().all(|taken| taken != issue)
-        };
+        let is_free = |issue: &IssueId| !self.mains.contains_key(issue) && !taken.contains(issue);
         let founded = match &would_be.known {
             // What it founded was merged, or it is there without an event.
             Some(known) if unit.is == unit.would_be => known.joined,
