@@ -31,6 +31,7 @@ pub(crate) use explain::{Sides, comparison};
 pub(crate) use join::{BEARERS_MAX, Known, Match, Placing, names, place, related};
 #[cfg(feature = "v1")]
 pub(crate) use legacy::LegacyFingerprint;
+pub(crate) use legacy::REASON as LEGACY;
 pub(crate) use legacy::legacy_fingerprint;
 pub use lines::TraceLine;
 pub use memory::Grouper;
@@ -56,6 +57,8 @@ pub(crate) const ALGORITHM: u32 = 2;
 pub(crate) const PART_BYTES_MAX: usize = 512;
 /// What decided about a key that was made of a stack.
 const STACK: &str = "stack";
+/// What decided where a rule did.
+pub(crate) const RULE: &str = "rule";
 /// What decided about a variant that joined those that it is like.
 pub(crate) const SIMILAR: &str = "similar";
 /// What a part begins with that is an exception's words.
@@ -100,7 +103,7 @@ fn ruled(event: &Event, rule: &GroupRule, default: Key) -> Grouping {
     let key = match (rule.fingerprint.as_slice(), template) {
         ([], None) => default,
         ([], Some(template)) => Key {
-            reason: "rule",
+            reason: RULE,
             parts: vec![format!("{MESSAGE}{template}")],
         },
         (parts, None) => fingerprint_key(event, parts, &default, None),
@@ -110,7 +113,7 @@ fn ruled(event: &Event, rule: &GroupRule, default: Key) -> Grouping {
     };
     // The rule's name is shown and not hashed: renaming a rule moves no event.
     let grouping = Key {
-        reason: "rule",
+        reason: RULE,
         ..key
     }
     .grouping(Some(format!("rule {}", rule.id)));
