@@ -1234,8 +1234,8 @@ class Vault:
     def drain(self, seconds: float | None = None) -> DrainReport:
         """Moves what waits in the journal into the vault: all of it, or for at most so many ``seconds``.
 
-        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere
-        for a minute. Of a read-only vault the report says how many wait.
+        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that gets nowhere.
+        Ctrl-C ends it; what came in stays. Of a read-only vault the report says how many wait.
         """
     def issues(
         self,
