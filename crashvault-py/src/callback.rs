@@ -5,19 +5,19 @@
 use crashvault::event::Flaw;
 use crashvault::{Breadcrumb, Clock, Event, Timestamp};
 use pyo3::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
-use crate::{interrupt, value};
+use crate::{interrupt, record, value};
 
 /// What a callable made of a value: `None` where it wants it dropped; what it did wrong.
-fn call(callable: &Py<PyAny>, given: &Value) -> Result<Option<Value>, String> {
+fn call(callable: &Py<PyAny>, given: &Value) -> Result<Option<Map<String, Value>>, String> {
     let called = Python::try_attach(|py| {
-        let argument = value::python(py, given).map_err(|error| error.to_string())?;
+        let argument = record::to_object(py, given).map_err(|error| error.to_string())?;
         let answer = interrupt::answer(py, callable.bind(py).call1((argument,)));
         match answer {
             Ok(answer) if answer.is_none() => Ok(None),
             Ok(answer) => match value::object(&answer) {
-                Some(answer) => Ok(Some(Value::Object(answer))),
+                Some(answer) => Ok(Some(answer)),
                 None => Err(format!(
                     "it returned a {} and no dict",
                     value::type_mark(&answer)
@@ -33,22 +33,13 @@ fn call(callable: &Py<PyAny>, given: &Value) -> Result<Option<Value>, String> {
 }
 
 pub fn before_send(callable: Py<PyAny>) -> impl Fn(Event) -> Option<Event> + Send + Sync {
-    move |mut event| {
-        let kept_as_it_was = |mut event: Event, why: String| {
+    move |mut event| match call(&callable, &event.to_value()) {
+        Ok(None) => None,
+        Ok(Some(changed)) => Some(Event::from_object(changed)),
+        Err(why) => {
             let flaw = format!("{why}; the event is kept as it was");
             event.flaws.push(Flaw::new("before_send", flaw));
             Some(event)
-        };
-        match call(&callable, &event.to_value()) {
-            Ok(None) => None,
-            Ok(Some(changed)) => match Event::from_json(changed.to_string().as_bytes()) {
-                Ok(changed) => Some(changed),
-                Err(error) => kept_as_it_was(event, error.to_string()),
-            },
-            Err(why) => {
-                event = kept_as_it_was(event, why)?;
-                Some(event)
-            }
         }
     }
 }
@@ -61,9 +52,9 @@ pub fn before_breadcrumb(
         let mut event = Event::new();
         event.breadcrumbs.push(crumb);
         let given = event.to_value()["breadcrumbs"]["values"][0].clone();
-        let changed = call(&callable, &given).ok()??;
-        let event = json!({"breadcrumbs": [changed]}).to_string();
-        Event::from_json(event.as_bytes()).ok()?.breadcrumbs.pop()
+        let changed = Value::Object(call(&callable, &given).ok()??);
+        let event = Map::from_iter([("breadcrumbs".to_owned(), vec![changed].into())]);
+        Event::from_object(event).breadcrumbs.pop()
     }
 }
 

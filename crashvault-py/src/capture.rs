@@ -4,21 +4,23 @@
 
 mod frames;
 mod locals;
+mod mark;
 mod thrown;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crashvault::event::limits;
-use crashvault::host::{Capture, Site, is_listening};
-use crashvault::{EventId, Level};
+use crashvault::host::{self, Capture, Site, is_listening};
+use crashvault::{Event, EventId, Level};
 use pyo3::exceptions::PyBaseException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use crate::own::Own;
 use crate::text::{self, Shown};
-use crate::{interrupt, scope};
+use crate::{interrupt, scope, value};
 use thrown::{Mechanism, Thrown};
 
 /// The id as 32 hexadecimal digits; `None` where nothing was kept.
@@ -37,7 +39,7 @@ const NOWHERE: Site<'static> = Site {
 
 /// Captures an exception with its traceback and all that it came from; it is on disk when this returns.
 #[pyfunction]
-#[pyo3(signature = (error=None, *, level=None, mechanism=None, handled=None, fatal=None))]
+#[pyo3(signature = (error=None, *, level=None, mechanism=None, handled=None, fatal=None, logger=None))]
 pub fn capture_exception(
     py: Python<'_>,
     error: Option<Bound<'_, PyAny>>,
@@ -45,6 +47,7 @@ pub fn capture_exception(
     mechanism: Option<Bound<'_, PyAny>>,
     handled: Option<Bound<'_, PyAny>>,
     fatal: Option<Bound<'_, PyAny>>,
+    logger: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Option<String>> {
     if !is_listening() {
         return Ok(None);
@@ -52,6 +55,12 @@ pub fn capture_exception(
     let Some(error) = exception(py, error) else {
         return Ok(None);
     };
+    // What is noticed by itself (a hook, an integration, a decorator) is often noticed by several on its way out.
+    if mechanism.is_some()
+        && let Some(id) = mark::read(&error)
+    {
+        return Ok(Some(id));
+    }
     let is = |flag: Option<Bound<'_, PyAny>>, default: bool| {
         flag.map_or(default, |flag| flag.is_truthy().unwrap_or(default))
     };
@@ -68,12 +77,17 @@ pub fn capture_exception(
     };
     let thread_name = thread_name(py);
     capture.thread_name = thread_name.as_deref();
-    let thrown = Thrown::new(error);
+    let logger = logger.and_then(|name| text::text(&name, limits::NAME_BYTES_MAX));
+    let thrown = Thrown::new(error.clone());
     let id = scope::with_current(py, || {
         capture.capture(&|kind| thrown.kind(kind), &|event| {
+            if let Some(logger) = &logger {
+                event.logger(logger);
+            }
             thrown.write(event, mechanism, WANTS_LOCALS.load(Ordering::Relaxed));
         })
     });
+    mark::write(&error, id);
     told(id)
 }
 
@@ -84,11 +98,7 @@ fn exception<'py>(
 ) -> Option<Bound<'py, PyBaseException>> {
     let given = match given.filter(|given| !given.is_none()) {
         Some(given) => given,
-        None => py
-            .import(intern!(py, "sys"))
-            .ok()?
-            .call_method0(intern!(py, "exc_info"))
-            .ok()?,
+        None => Own::of(py).ok()?.exc_info(py).ok()?,
     };
     // As `sys.exc_info()` gives it.
     let given = match given.cast::<PyTuple>() {
@@ -111,7 +121,7 @@ pub fn capture_message(
     }
     let message = match message.cast::<PyString>() {
         Ok(message) => text::head(message, limits::MESSAGE_BYTES_MAX),
-        Err(_) => crate::value::short_text(&message),
+        Err(_) => value::short_text(&message),
     };
     let message = Shown(Cow::Owned(message));
     let caller = Caller::of(py);
@@ -127,6 +137,61 @@ pub fn capture_message(
     told(id)
 }
 
+/// Captures what a logger says, at the place in the source that its record names.
+#[pyfunction]
+pub fn capture_log(
+    py: Python<'_>,
+    message: Bound<'_, PyAny>,
+    level: Option<Bound<'_, PyAny>>,
+    logger: Bound<'_, PyAny>,
+    file: Bound<'_, PyAny>,
+    line: u32,
+) -> PyResult<Option<String>> {
+    if !is_listening() {
+        return Ok(None);
+    }
+    let texts = [
+        text::text(&message, limits::MESSAGE_BYTES_MAX),
+        text::text(&logger, limits::NAME_BYTES_MAX),
+        text::text(&file, limits::NAME_BYTES_MAX),
+    ];
+    let [message, logger, file] = texts.map(Option::unwrap_or_default);
+    let mut capture = Capture::at(Site {
+        file: &file,
+        line,
+        column: 0,
+    });
+    capture.level = text::level(level.as_ref()).unwrap_or(Level::Error);
+    let thread_name = thread_name(py);
+    capture.thread_name = thread_name.as_deref();
+    let id = scope::with_current(py, || {
+        capture.capture(&|kind| kind.text(&message), &|event| {
+            event.message(&message);
+            event.logger(&logger);
+        })
+    });
+    told(id)
+}
+
+/// Captures an event that the program built itself, in the shape of Sentry's payload; what it leaves open comes from the scope
+/// and the process. An `event_id` in it is kept.
+#[pyfunction]
+pub fn capture_event(py: Python<'_>, event: Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    if !is_listening() {
+        return Ok(None);
+    }
+    let Some(mut payload) = value::object(&event) else {
+        return Ok(None);
+    };
+    let platform = payload.entry("platform");
+    platform.or_insert_with(|| "python".into());
+    let event = Event::from_object(payload);
+    let caller = Caller::of(py);
+    let site = caller.as_ref().map_or(NOWHERE, Caller::site);
+    let id = scope::with_current(py, || host::capture_event(event, site));
+    told(id)
+}
+
 /// The call that a function of ours was called by.
 struct Caller {
     file: String,
@@ -135,11 +200,7 @@ struct Caller {
 
 impl Caller {
     fn of(py: Python<'_>) -> Option<Self> {
-        let frame = py
-            .import(intern!(py, "sys"))
-            .ok()?
-            .call_method1(intern!(py, "_getframe"), (0,))
-            .ok()?;
+        let frame = Own::of(py).ok()?.frame(py).ok()?;
         let code = frame.getattr(intern!(py, "f_code")).ok()?;
         let file = code.getattr(intern!(py, "co_filename")).ok()?;
         let line = frame.getattr(intern!(py, "f_lineno")).ok()?;
@@ -160,13 +221,7 @@ impl Caller {
 
 /// The name that `threading` has for the thread, where it has been imported and knows it.
 fn thread_name(py: Python<'_>) -> Option<String> {
-    let modules = py
-        .import(intern!(py, "sys"))
-        .ok()?
-        .getattr(intern!(py, "modules"))
-        .ok()?;
-    let threading = modules.cast_into::<pyo3::types::PyDict>().ok()?;
-    let threading = threading.get_item(intern!(py, "threading")).ok()??;
+    let threading = Own::of(py).ok()?.imported(py, intern!(py, "threading"))?;
     let ident = threading.call_method0(intern!(py, "get_ident")).ok()?;
     let active = threading.getattr(intern!(py, "_active")).ok()?;
     let active = active.cast_into::<pyo3::types::PyDict>().ok()?;

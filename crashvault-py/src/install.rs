@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde_json::Value;
 
+use crate::own::Own;
+use crate::record::mirror;
 use crate::{callback, capture, raw, scope, text, value};
 
 /// What `install()` tells: where the vault is and how it goes.
@@ -126,6 +128,8 @@ pub fn install(
         });
     }
     let options = options.unwrap_or_default();
+    // Now, while modules can be imported.
+    Own::of(py)?;
     scope::lend_to_engine();
     let installed = py.detach(|| options.install());
     if installed.is_first() {
@@ -190,4 +194,40 @@ pub fn flush(py: Python<'_>) -> bool {
 #[pyfunction]
 pub fn close(py: Python<'_>) {
     py.detach(crashvault::close);
+}
+
+mirror! {
+    /// How capturing goes in this process, since ``install()`` or since the fork; all zero before.
+    Health(captured_count, lost_count) of crashvault::Health {
+        /// Events on disk (or, with ``durability="async"``, about to be).
+        captured_count: u64,
+        /// Captures thinned out of floods.
+        throttled_count: u64,
+        /// Captures left out by the sample rate.
+        sampled_count: u64,
+        /// Events that ``before_send`` dropped.
+        refused_count: u64,
+        /// Events that could not be written.
+        lost_count: u64,
+        /// Why the last one was lost, and what to do.
+        last_failure: Option<String>,
+    }
+}
+
+/// How capturing goes in this process.
+#[pyfunction]
+pub fn health(py: Python<'_>) -> Health {
+    py.detach(crashvault::health).into()
+}
+
+/// The process ends now, or becomes another program: it leaves the mark of a good end.
+#[pyfunction]
+pub fn note_end() {
+    crashvault::host::note_end();
+}
+
+/// It stays.
+#[pyfunction]
+pub fn note_stay() {
+    crashvault::host::note_stay();
 }

@@ -22,6 +22,8 @@ record! {
         project: String,
         /// ``open``, ``resolved`` or ``ignored``.
         status: &'static str,
+        /// Since when, where something was decided about that.
+        since: Option<Moment>,
         /// The worst level seen: ``debug``, ``info``, ``warning``, ``error`` or ``fatal``.
         level: &'static str,
         /// Its own title, else the first line of its newest event.
@@ -80,6 +82,7 @@ impl From<crashvault::Issue> for Issue {
             number: issue.number,
             project: issue.project,
             status: issue.status.name(),
+            since: issue.state.since.map(Moment::from),
             level: issue.level.name(),
             title: issue.title,
             culprit: issue.culprit,

@@ -12,6 +12,7 @@ mod event;
 mod install;
 mod interrupt;
 mod issue;
+mod own;
 mod raw;
 mod record;
 mod scope;
@@ -19,24 +20,48 @@ mod text;
 mod value;
 mod vault;
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
+
+/// The interpreter that this library serves: one of a process, as objects of two must not meet.
+static INTERPRETER: AtomicI64 = AtomicI64::new(-1);
+
+fn serve_this_interpreter() -> PyResult<()> {
+    let own = raw::interpreter();
+    match INTERPRETER.compare_exchange(-1, own, Ordering::Relaxed, Ordering::Relaxed) {
+        Err(served) if served != own => Err(PyImportError::new_err(
+            "crashvault serves one interpreter of a process, and another one has imported it already \
+             (under mod_wsgi: WSGIApplicationGroup %{GLOBAL})",
+        )),
+        _ => Ok(()),
+    }
+}
 
 /// The extension module; `crashvault/__init__.py` is its face.
 #[pymodule]
 mod _crashvault {
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::serve_this_interpreter()
+    }
+
     #[pymodule_export]
-    use crate::capture::{capture_exception, capture_message};
+    use crate::capture::{capture_event, capture_exception, capture_log, capture_message};
     #[pymodule_export]
     use crate::event::{Added, Attachment, EventsFound, Followed, StoredEvent};
     #[pymodule_export]
-    use crate::install::{Installed, close, flush, install};
+    use crate::install::{Health, Installed, close, flush, health, install, note_end, note_stay};
     #[pymodule_export]
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};
     #[pymodule_export]
     use crate::scope::{
-        NewScope, Scope, add_breadcrumb, global_scope, new_scope, set_context, set_durability,
-        set_extra, set_fingerprint, set_level, set_tag, set_tags, set_traceparent, set_transaction,
-        set_user, start_trace, traceparent,
+        NewScope, Scope, add_breadcrumb, clear_scope, global_scope, new_scope, set_context,
+        set_durability, set_extra, set_fingerprint, set_level, set_tag, set_tags, set_traceparent,
+        set_transaction, set_user, start_trace, traceparent,
     };
     #[pymodule_export]
     use crate::vault::reports::{

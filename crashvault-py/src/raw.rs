@@ -4,6 +4,7 @@
 //!
 //! Never: runs code of the host, or keeps an error that Python set.
 
+use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -50,4 +51,30 @@ pub fn entries<'py>(
         };
         each(key, value);
     }
+}
+
+/// The traceback of an exception.
+pub fn traceback<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: `error` is an exception, and the lock is held; the answer is a new reference, or null without an error.
+    unsafe {
+        Bound::from_owned_ptr_or_opt(error.py(), ffi::PyException_GetTraceback(error.as_ptr()))
+    }
+}
+
+/// What it was raised from.
+pub fn cause<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: as in `traceback`.
+    unsafe { Bound::from_owned_ptr_or_opt(error.py(), ffi::PyException_GetCause(error.as_ptr())) }
+}
+
+/// What was being handled when it was raised.
+pub fn context<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: as in `traceback`.
+    unsafe { Bound::from_owned_ptr_or_opt(error.py(), ffi::PyException_GetContext(error.as_ptr())) }
+}
+
+/// The number of the interpreter that is running; 0 is the main one.
+pub fn interpreter() -> i64 {
+    // SAFETY: the lock is held, so there is a current interpreter.
+    unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) }
 }

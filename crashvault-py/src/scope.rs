@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyWeakrefReference};
 
+use crate::own::Own;
 use crate::{raw, text, value};
 use crashvault::event::limits;
 
@@ -55,14 +56,7 @@ enum Runner<'py> {
 
 impl<'py> Runner<'py> {
     fn current(py: Python<'py>) -> Self {
-        let imported = |name| {
-            let modules = py
-                .import(intern!(py, "sys"))
-                .ok()?
-                .getattr(intern!(py, "modules"))
-                .ok()?;
-            modules.cast_into::<PyDict>().ok()?.get_item(name).ok()?
-        };
+        let imported = |name: &Bound<'py, PyString>| Own::of(py).ok()?.imported(py, name);
         if imported(intern!(py, "trio")).is_some() {
             return Self::Other;
         }
@@ -346,6 +340,20 @@ macro_rules! setters {
                 }
             )*
 
+            /// Takes up the trace of a caller; false, and nothing is changed, where its `traceparent` is not valid.
+            fn set_traceparent(&mut self, traceparent: Given<'_>) -> bool {
+                let mut is_valid = false;
+                self.change(|scope| is_valid = take_up(scope, traceparent));
+                is_valid
+            }
+
+            /// Begins a trace of its own, and says the `traceparent` to pass on.
+            fn start_trace(&mut self) -> Option<String> {
+                let mut begun = None;
+                self.change(|scope| begun = begin_trace(scope));
+                begun
+            }
+
             /// Forgets everything.
             fn clear(&mut self) {
                 self.change(crashvault::Scope::clear);
@@ -433,16 +441,38 @@ setters! {
     fn set_durability(scope, durability = None) {
         scope.set_durability(durability.and_then(|durability| of_durability(&durability)));
     }
-    /// Takes up the trace of a caller from the W3C `traceparent` that it sent; one that is not valid changes nothing.
-    fn set_traceparent(scope, traceparent) {
-        if let Some(traceparent) = traceparent.and_then(|given| text::text(&given, 256)) {
-            scope.set_traceparent(&traceparent);
-        }
-    }
-    /// Begins a trace of its own.
-    fn start_trace(scope,) {
-        scope.start_trace();
-    }
+}
+
+/// Takes up the trace of a caller from the W3C `traceparent` that it sent. False, and nothing is changed, where it is not valid.
+#[pyfunction]
+pub fn set_traceparent(py: Python<'_>, traceparent: Given<'_>) -> bool {
+    let mut is_valid = false;
+    change(py, |scope| is_valid = take_up(scope, traceparent));
+    is_valid
+}
+
+fn take_up(scope: &mut crashvault::Scope, traceparent: Given<'_>) -> bool {
+    let traceparent = traceparent.and_then(|given| text::text(&given, 256));
+    traceparent.is_some_and(|traceparent| scope.set_traceparent(&traceparent))
+}
+
+/// Begins a trace of its own, and says the `traceparent` to pass on; `None` where nothing is installed.
+#[pyfunction]
+pub fn start_trace(py: Python<'_>) -> Option<String> {
+    let mut begun = None;
+    change(py, |scope| begun = begin_trace(scope));
+    begun
+}
+
+fn begin_trace(scope: &mut crashvault::Scope) -> Option<String> {
+    scope.start_trace();
+    scope.traceparent()
+}
+
+/// Forgets everything that the scope of the running code holds.
+#[pyfunction]
+pub fn clear_scope(py: Python<'_>) {
+    change(py, crashvault::Scope::clear);
 }
 
 /// Adds a breadcrumb to the scope of the running code; the oldest give way.

@@ -18,6 +18,21 @@ pub fn head(text: &Bound<'_, PyString>, bytes_max: usize) -> String {
     text.to_string_lossy().into_owned()
 }
 
+/// Shows the text as far as `bytes_max` bytes need it, without a copy where that can be had.
+pub fn with_head<T>(
+    text: &Bound<'_, PyString>,
+    bytes_max: usize,
+    show: impl FnOnce(&str) -> T,
+) -> T {
+    let text = raw::head(text, bytes_max + 1);
+    if let Ok(bytes) = text.encode_utf8()
+        && let Ok(text) = std::str::from_utf8(bytes.as_bytes())
+    {
+        return show(text);
+    }
+    show(&text.to_string_lossy())
+}
+
 /// What is a text, as far as `bytes_max` bytes need it.
 pub fn text(value: &Bound<'_, PyAny>, bytes_max: usize) -> Option<String> {
     Some(head(value.cast::<PyString>().ok()?, bytes_max))

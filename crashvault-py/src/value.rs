@@ -12,6 +12,7 @@ use pyo3::types::{
 };
 use serde_json::{Map, Value};
 
+use crate::own::Own;
 use crate::{raw, text};
 
 /// Values in one that is handed over, at most; a record has no room for more.
@@ -20,6 +21,8 @@ const VALUES_MAX: usize = 20_000;
 const DEPTH_MAX: usize = crashvault::event::limits::JSON_DEPTH_MAX;
 /// One text, in bytes: the longest entry that the engine keeps.
 const TEXT_BYTES_MAX: usize = crashvault::event::limits::EXTRA_ITEM_BYTES_MAX;
+/// The name of a type or a module, in bytes.
+const NAME_BYTES_MAX: usize = crashvault::event::limits::NAME_BYTES_MAX;
 /// Whole numbers are written out up to this many bits.
 const INT_BITS_MAX: u64 = 1024;
 
@@ -68,21 +71,13 @@ pub fn type_mark(value: &Bound<'_, PyAny>) -> String {
 
 /// A type's module, unless it is a built-in one, and its name; no metaclass is asked.
 pub fn type_name(ty: &Bound<'_, PyType>) -> (Option<String>, String) {
-    let py = ty.py();
-    let of_type = |name: &str| -> Option<String> {
-        let slots = py.get_type::<PyType>();
-        let slots = slots.getattr(pyo3::intern!(py, "__dict__")).ok()?;
-        let slot = slots.get_item(name).ok()?;
-        let value = slot
-            .call_method1(pyo3::intern!(py, "__get__"), (ty,))
-            .ok()?;
-        text::text(&value, 200)
+    let Ok(own) = Own::of(ty.py()) else {
+        return (None, "object".into());
     };
-    let module = of_type("__module__").filter(|module| module != "builtins");
-    (
-        module,
-        of_type("__qualname__").unwrap_or_else(|| "object".into()),
-    )
+    let text = |value: PyResult<Bound<'_, PyAny>>| text::text(&value.ok()?, NAME_BYTES_MAX);
+    let module = text(own.module_of(ty)).filter(|module| module != "builtins");
+    let name = text(own.name_of(ty));
+    (module, name.unwrap_or_else(|| "object".into()))
 }
 
 struct Reader {
@@ -164,7 +159,7 @@ impl Reader {
     }
 }
 
-fn int_json(int: &Bound<'_, PyInt>) -> Value {
+pub fn int_json(int: &Bound<'_, PyInt>) -> Value {
     if let Ok(number) = int.extract::<i64>() {
         return number.into();
     }
@@ -209,32 +204,4 @@ fn told(value: &Bound<'_, PyAny>) -> Value {
         return text::head(&text, TEXT_BYTES_MAX).into();
     }
     type_mark(value).into()
-}
-
-/// JSON as Python has it.
-pub fn python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
-    Ok(match value {
-        Value::Null => py.None().into_bound(py),
-        Value::Bool(flag) => PyBool::new(py, *flag).to_owned().into_any(),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => number.into_pyobject(py)?.into_any(),
-            (None, Some(number)) => number.into_pyobject(py)?.into_any(),
-            _ => PyFloat::new(py, number.as_f64().unwrap_or(f64::NAN)).into_any(),
-        },
-        Value::String(text) => PyString::new(py, text).into_any(),
-        Value::Array(items) => {
-            let list = PyList::empty(py);
-            for item in items {
-                list.append(python(py, item)?)?;
-            }
-            list.into_any()
-        }
-        Value::Object(map) => {
-            let dict = PyDict::new(py);
-            for (key, value) in map {
-                dict.set_item(key, python(py, value)?)?;
-            }
-            dict.into_any()
-        }
-    })
 }

@@ -571,11 +571,7 @@ impl Engine {
     }
 
     /// Writes an event that the host built; it passes `before_send` and takes the scope's data where it has none.
-    pub(super) fn capture_event(
-        &'static self,
-        mut event: Event,
-        location: &Location<'_>,
-    ) -> EventId {
+    pub(super) fn capture_event(&'static self, mut event: Event, site: Site<'_>) -> EventId {
         let is_fatal = event.level == Level::Fatal;
         let title = event.title();
         let draft = Draft {
@@ -588,7 +584,7 @@ impl Engine {
             fill: &|_, _| Stack::Written,
             above_scopes: None,
         };
-        let Some((state, now)) = self.admit(&draft, location.into()) else {
+        let Some((state, now)) = self.admit(&draft, site) else {
             return EventId::NIL;
         };
         event.timestamp.get_or_insert(now);

@@ -40,7 +40,8 @@ pub use super::local::lent::ScopeSource;
 pub use super::process::Language;
 use super::{Options, Scope, ScopeHandle, engine as engines, local};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
-use crate::event::{EventId, Level, is_forbidden_key, limits};
+use crate::event::{Event, EventId, Level, is_forbidden_key, limits};
+use crate::journal::Mark;
 
 impl Language {
     /// `platform` as in the event payload (`python`, `node`, `ruby` …), `sdk` by name (`crashvault.python`).
@@ -123,10 +124,29 @@ pub fn vault() -> Option<PathBuf> {
     engines::installed().and_then(|engine| engine.wiring.home.clone())
 }
 
-/// The process is about to end, or to become another program, on purpose: it leaves its mark, as by a normal exit. Later
-/// captures are still kept.
+/// The process is about to end, or to become another program, on purpose and past everything that runs at an end
+/// (`_exit`, `exec`): it leaves its mark. Captures are still kept.
 pub fn note_end() {
-    engines::note_exit();
+    put_mark(Mark::Ended);
+}
+
+/// It did not: the program that it wanted to become could not be started.
+pub fn note_stay() {
+    put_mark(Mark::None);
+}
+
+fn put_mark(mark: Mark) {
+    if let Some(place) = engines::place() {
+        place.put_mark(mark);
+    }
+}
+
+/// Captures an event that the program built itself at `site`, as [`capture_event`](crate::capture_event).
+pub fn capture_event(event: Event, site: Site<'_>) -> EventId {
+    match engine().filter(|_| !local::is_guarded()) {
+        Some(engine) => engine.capture_event(event, site),
+        None => EventId::NIL,
+    }
 }
 
 /// An event to be captured.
@@ -455,6 +475,14 @@ impl FrameWriter<'_, '_> {
             self.0.keyed_with(tag, name, bytes_max, put);
         }
         true
+    }
+
+    /// A local variable whose name and JSON hold nothing forbidden: whoever read it has seen to that. Left out where it does
+    /// not fit.
+    pub fn clean_variable(&mut self, name: &str, json: &[u8]) {
+        if self.0.room() > 2 + limits::TAG_KEY_BYTES_MAX + json.len() {
+            self.0.keyed(FramePart::Variable as u8, name, json);
+        }
     }
 
     fn name(&mut self, part: FramePart, text: &str) {

@@ -210,7 +210,7 @@ pub fn capture_event(event: Event) -> EventId {
     let Some(engine) = engine() else {
         return EventId::NIL;
     };
-    engine.capture_event(event, Location::caller())
+    engine.capture_event(event, Location::caller().into())
 }
 
 /// Captures the error of a result on its way.

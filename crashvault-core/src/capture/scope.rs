@@ -152,6 +152,11 @@ impl Scope {
         self.changed();
     }
 
+    /// The W3C `traceparent` to pass on, if this scope has a trace; [`traceparent`](crate::traceparent) also asks the global one.
+    pub fn traceparent(&self) -> Option<String> {
+        self.trace.map(|trace| trace.to_string())
+    }
+
     /// Adds a breadcrumb now, if `before_breadcrumb` lets it through; the oldest give way.
     pub fn add_breadcrumb(&mut self, crumb: Breadcrumb) {
         if let Some(admitted) = super::Admitted::new(crumb) {

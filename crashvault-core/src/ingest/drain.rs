@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::ending::{self, Ending};
-use super::{Origin, Walk, threads};
+use super::{Origin, Walk, named, threads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Flaw, Image, wire};
 use crate::journal::{self, Flags, Kind, Scan, SegmentFile};
@@ -440,7 +440,9 @@ impl Drain<'_> {
                 if whole.is_some_and(|whole| is_among(sources, whole)) {
                     continue;
                 }
-                let (event, images) = self.whole_event(sources, source, &frame);
+                let (mut event, images) = self.whole_event(sources, source, &frame);
+                let language = &source.base.platform;
+                named::read(&mut event, language, &mut self.walk.symbolizer);
                 let origin = Origin {
                     received_at: self.now,
                     process: source.scan.header.identity.process,

@@ -12,6 +12,7 @@ mod ending;
 mod last_words;
 #[cfg(feature = "minidump")]
 pub(crate) mod minidump;
+mod named;
 mod text;
 mod threads;
 

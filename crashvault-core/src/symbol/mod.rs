@@ -116,6 +116,15 @@ impl Symbolizer {
         disown_start_shim(&mut trace.frames);
     }
 
+    /// Shows the source of a frame that came with its file and line, unless the file changed after `not_after`.
+    pub(crate) fn show_source(&mut self, frame: &mut Frame, not_after: Timestamp) {
+        if let (Some(path), Some(line)) = (frame.abs_path.as_deref(), frame.lineno)
+            && let Some(context) = self.sources.context(path, line, not_after)
+        {
+            context.fill(frame);
+        }
+    }
+
     /// Resolves every frame that has an address and no function, and adds to `event.images` the images its frames lie in.
     ///
     /// Addresses are return addresses, so the call is one byte before them; a frame whose `addr_mode` is `exact` (where a
@@ -318,9 +327,7 @@ impl Walk<'_> {
         let built = binaries::mtime_ns(image).map(Timestamp::from_nanos);
         let not_after = built.map_or(timestamp, |built| built.min(timestamp));
         if let Some(context) = self.symbolizer.sources.context(path, line, not_after) {
-            frame.pre_context = context.before;
-            frame.context_line = Some(context.line);
-            frame.post_context = context.after;
+            context.fill(frame);
         }
     }
 }

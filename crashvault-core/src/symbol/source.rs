@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::file::{RegularFile, mtime_ns};
+use crate::event::Frame;
 use crate::event::limits::cut;
 use crate::time::Timestamp;
 
@@ -26,6 +27,14 @@ pub(super) struct SourceContext {
     pub before: Vec<String>,
     pub line: String,
     pub after: Vec<String>,
+}
+
+impl SourceContext {
+    pub fn fill(self, frame: &mut Frame) {
+        frame.pre_context = self.before;
+        frame.context_line = Some(self.line);
+        frame.post_context = self.after;
+    }
 }
 
 /// Source files, read once.

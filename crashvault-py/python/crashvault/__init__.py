@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._capture import install
+from ._capture import capture_errors, install
 from ._crashvault import (
     Activity,
     Added,
@@ -23,6 +23,7 @@ from ._crashvault import (
     Finding,
     Followed,
     GarbageReport,
+    Health,
     ImportReport,
     Installed,
     Issue,
@@ -48,11 +49,14 @@ from ._crashvault import (
     Vault,
     VaultStatus,
     add_breadcrumb,
+    capture_event,
     capture_exception,
     capture_message,
+    clear_scope,
     close,
     flush,
     global_scope,
+    health,
     new_scope,
     open,
     set_context,
@@ -108,6 +112,7 @@ __all__ = [
     "Finding",
     "Followed",
     "GarbageReport",
+    "Health",
     "ImportReport",
     "Installed",
     "InternalError",
@@ -140,11 +145,15 @@ __all__ = [
     "Vault",
     "VaultStatus",
     "add_breadcrumb",
+    "capture_errors",
+    "capture_event",
     "capture_exception",
     "capture_message",
+    "clear_scope",
     "close",
     "flush",
     "global_scope",
+    "health",
     "install",
     "new_scope",
     "open",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any, Callable, Dict, Mapping, Optional, Union
-
 from . import _crashvault
-from ._crashvault import Installed
 
-__all__ = ["install"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from types import TracebackType
+    from typing import Any, Callable, Dict, Mapping, Optional, Type, TypeVar, Union, overload
 
-Hook = Callable[[Dict[str, Any]], Optional[Dict[str, Any]]]
+    from ._crashvault import Installed
+
+    Hook = Callable[[Dict[str, Any]], Optional[Dict[str, Any]]]
+    F = TypeVar("F", bound=Callable[..., Any])
+
+__all__ = ["capture_errors", "install"]
 
 
 def install(
     *,
-    vault: Union[str, "os.PathLike[str]", None] = None,
+    vault: Union[str, os.PathLike[str], None] = None,
     project: Optional[str] = None,
     release: Optional[str] = None,
     environment: Optional[str] = None,
@@ -76,7 +81,7 @@ def install(
         TypeError, ValueError: An option is not what it should be. A vault that cannot be written raises nothing: the note
             says so, and captures return ``None``.
     """
-    installed = _crashvault.install(
+    given = dict(
         vault=vault,
         project=project,
         release=release,
@@ -96,8 +101,157 @@ def install(
         before_breadcrumb=before_breadcrumb,
         clock=clock,
     )
+    installed = _crashvault.install(**given)
+    given.update(hooks=hooks, logging=logging, warnings=warnings, integrations=integrations)
     if installed.is_first:
         from . import _hooks
 
-        _hooks.start(hooks=hooks, logging=logging, warnings=warnings, integrations=integrations)
+        _hooks.start(given)
     return installed
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def capture_errors(function: F) -> F: ...
+    @overload
+    def capture_errors(
+        function: None = None, *, reraise: bool = True, level: Union[str, int, None] = None
+    ) -> Capturing: ...
+
+
+def capture_errors(
+    function: Optional[Callable[..., Any]] = None,
+    *,
+    reraise: bool = True,
+    level: Union[str, int, None] = None,
+) -> Any:
+    """Captures the exceptions that leave a function or a block.
+
+    As a decorator of functions, coroutines, generators and asynchronous generators, or as a context manager (also of
+    ``async with``)::
+
+        @crashvault.capture_errors
+        def pay(order): ...
+
+        with crashvault.capture_errors(reraise=False):
+            best_effort()
+
+    Args:
+        function: What is decorated, where it stands without parentheses.
+        reraise: Whether the exception goes on its way afterwards; without it a function returns ``None`` instead.
+        level: The level of the events; ``"error"`` if it is missing.
+
+    ``KeyboardInterrupt``, ``SystemExit`` and their kind (what is no ``Exception``) are left alone. An exception that passes
+    several of these, or a hook afterwards, is one event.
+    """
+    capturing = Capturing(reraise, level)
+    return capturing if function is None else capturing(function)
+
+
+class Capturing:
+    """What ``capture_errors()`` gives: a decorator and context manager."""
+
+    __slots__ = ("_level", "_reraise")
+
+    def __init__(self, reraise: bool, level: Union[str, int, None]) -> None:
+        self._reraise = reraise
+        self._level = level
+
+    def __enter__(self) -> Capturing:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        _crashvault.capture_exception(error, level=self._level, mechanism="capture_errors")
+        return not self._reraise
+
+    async def __aenter__(self) -> Capturing:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> bool:
+        return self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: F) -> F:
+        """Decorates ``function``."""
+        # Only here: a program that decorates nothing need not import it.
+        from functools import update_wrapper
+
+        code = getattr(function, "__code__", None)
+        flags = getattr(code, "co_flags", 0)
+        for flag, wrap in _WRAPPERS:
+            if flags & flag:
+                break
+        else:
+            wrap = _wrap_function
+        wrapped: Any = update_wrapper(wrap(self, function), function)
+        return wrapped  # type: ignore[no-any-return]
+
+
+def _wrap_function(capturing: Capturing, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with capturing:
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+def _wrap_generator(capturing: Capturing, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with capturing:
+            return (yield from function(*args, **kwargs))
+
+    return wrapper
+
+
+def _wrap_coroutine(capturing: Capturing, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with capturing:
+            return await function(*args, **kwargs)
+
+    return wrapper
+
+
+def _wrap_async_generator(
+    capturing: Capturing, function: Callable[..., Any]
+) -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        generator = function(*args, **kwargs)
+        step = generator.__anext__()
+        with capturing:
+            while True:
+                try:
+                    item = await step
+                except StopAsyncIteration:
+                    return
+                # There is no `yield from` for these: what the caller sends or throws is handed on by hand.
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    await generator.aclose()
+                    raise
+                except BaseException as thrown:
+                    step = generator.athrow(thrown)
+                else:
+                    step = generator.asend(sent)
+
+    return wrapper
+
+
+# By the flags of code objects (`inspect` names them CO_GENERATOR and so on, and takes long to import).
+_WRAPPERS = (
+    (0x20, _wrap_generator),
+    (0x80, _wrap_coroutine),
+    (0x200, _wrap_async_generator),
+)

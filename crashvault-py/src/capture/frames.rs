@@ -3,11 +3,13 @@
 //! What a code object says of itself is asked once and kept.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crashvault::event::{is_forbidden_key, limits};
 use crashvault::host::{ExceptionWriter, FrameWriter};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
 
 use super::locals::{Budget, Locals};
 use crate::text;
@@ -17,6 +19,8 @@ const CODES_MAX: usize = 4096;
 /// Names and paths, in bytes: what the engine keeps of them.
 const NAME_BYTES_MAX: usize = 200;
 const PATH_BYTES_MAX: usize = 4096;
+/// Names of variables that are known of one function.
+const NAMES_MAX: usize = 200;
 /// Frames of one stack that are kept at each of its ends.
 pub const FRAMES_AT_ENDS: usize = 50;
 
@@ -118,8 +122,41 @@ pub struct Code {
     module: Option<String>,
     filename: String,
     abs_path: Option<String>,
+    /// Those of its variables, once somebody asked.
+    names: OnceLock<Vec<Name>>,
     /// While it is here no other object has its address.
-    _object: Py<PyAny>,
+    object: Py<PyAny>,
+}
+
+/// The name of a local variable.
+#[derive(Debug)]
+pub struct Name {
+    /// Where the text object is, which the code holds.
+    address: usize,
+    pub text: Box<str>,
+    pub kind: NameKind,
+}
+
+/// What is to be shown of a variable by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    Plain,
+    /// Its value must not be kept.
+    Forbidden,
+    /// `__name__` and its like, and the nameless variables of comprehensions.
+    Hidden,
+}
+
+impl NameKind {
+    pub fn of(name: &str) -> Self {
+        if name.starts_with('.') || (name.starts_with("__") && name.ends_with("__")) {
+            return Self::Hidden;
+        }
+        match is_forbidden_key(name) {
+            true => Self::Forbidden,
+            false => Self::Plain,
+        }
+    }
 }
 
 static CODES: Mutex<Option<HashMap<usize, Arc<Code>>>> = Mutex::new(None);
@@ -151,6 +188,31 @@ impl Code {
         }
     }
 
+    /// The name of a variable, if the code itself holds this text.
+    pub fn name(&self, text: &Bound<'_, PyString>) -> Option<&Name> {
+        let names = self.names.get_or_init(|| self.read_names(text.py()));
+        let address = text.as_ptr() as usize;
+        names.iter().find(|name| name.address == address)
+    }
+
+    fn read_names(&self, py: Python<'_>) -> Vec<Name> {
+        let lists = ["co_varnames", "co_cellvars", "co_freevars"];
+        let lists = lists.into_iter().filter_map(|list| {
+            let list = self.object.bind(py).getattr(list).ok()?;
+            list.cast_into::<PyTuple>().ok()
+        });
+        let names = lists.flat_map(|list| list.iter().collect::<Vec<_>>());
+        let names = names.take(NAMES_MAX).filter_map(|name| {
+            let text: Box<str> = text::text(&name, limits::TAG_KEY_BYTES_MAX)?.into();
+            Some(Name {
+                address: name.as_ptr() as usize,
+                kind: NameKind::of(&text),
+                text,
+            })
+        });
+        names.collect()
+    }
+
     fn read(place: &Place<'_>) -> Self {
         let py = place.code.py();
         let said = |name: &str, bytes_max| {
@@ -178,7 +240,8 @@ impl Code {
             module,
             filename,
             abs_path,
-            _object: place.code.clone().unbind(),
+            names: OnceLock::new(),
+            object: place.code.clone().unbind(),
         }
     }
 }

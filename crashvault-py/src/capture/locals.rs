@@ -17,7 +17,7 @@ use pyo3::types::{
     PyModule, PySet, PyString, PyTuple, PyType,
 };
 
-use super::frames::{Code, Place};
+use super::frames::{Code, NameKind, Place};
 use crate::{raw, text, value};
 
 /// Variables of one frame.
@@ -36,6 +36,9 @@ const VARIABLE_BYTES_MAX: usize = 4 * 1024;
 const EVENT_BYTES_MAX: usize = 64 * 1024;
 /// All variables of one event.
 const TIME_MAX: Duration = Duration::from_millis(1);
+/// Room for the variables of a usual event, in bytes and by number.
+const TEXT_BYTES_FIRST: usize = 8 * 1024;
+const VARIABLES_FIRST: usize = 128;
 /// Values between two looks at the clock.
 const VALUES_PER_LOOK: u32 = 16;
 
@@ -81,92 +84,107 @@ impl Budget {
 /// The variables of some frames, read and not yet written.
 #[derive(Debug, Default)]
 pub struct Locals {
-    json: Vec<u8>,
+    /// Names and JSON, one behind the other.
+    text: Vec<u8>,
     variables: Vec<Variable>,
+    /// Which of them are whose.
+    by_frame: Vec<Range<usize>>,
 }
 
 #[derive(Debug)]
 struct Variable {
-    frame: usize,
-    name: String,
+    name: Range<usize>,
     json: Range<usize>,
 }
 
 impl Locals {
     /// Reads those of `places`, which stand outermost first.
     pub fn read(places: &[(Place<'_>, Arc<Code>)], budget: &mut Budget) -> Self {
-        let mut locals = Self::default();
+        let mut locals = Self {
+            text: Vec::with_capacity(TEXT_BYTES_FIRST),
+            variables: Vec::with_capacity(VARIABLES_FIRST),
+            by_frame: vec![0..0; places.len()],
+        };
         for (at, (place, code)) in places.iter().enumerate().rev() {
             if budget.is_spent {
                 break;
             }
             budget.look_at_clock();
-            locals.read_frame(at, place, code, budget);
+            let first = locals.variables.len();
+            locals.read_frame(place, code, budget);
+            locals.by_frame[at] = first..locals.variables.len();
         }
         locals
     }
 
-    fn read_frame(&mut self, at: usize, place: &Place<'_>, code: &Code, budget: &mut Budget) {
+    fn read_frame(&mut self, place: &Place<'_>, code: &Code, budget: &mut Budget) {
         let Some(variables) = variables(&place.frame) else {
             return;
         };
-        let first = self.variables.len();
+        let end = self.variables.len() + VARIABLES_MAX;
         raw::entries(&variables, NAMES_MAX, |name, value| {
-            let is_full = self.variables.len() - first >= VARIABLES_MAX || budget.is_spent;
-            let Ok(name) = name.cast_exact::<PyString>() else {
-                return;
-            };
+            let is_full = self.variables.len() >= end || budget.is_spent;
             if is_full || (code.is_module && is_furniture(&value)) {
                 return;
             }
-            let name = text::head(name, limits::TAG_KEY_BYTES_MAX);
-            // `__name__` and its like, and the nameless variables of comprehensions.
-            if name.starts_with('.') || (name.starts_with("__") && name.ends_with("__")) {
+            let Ok(name) = name.cast_exact::<PyString>() else {
                 return;
+            };
+            match code.name(name) {
+                Some(name) => self.read_variable(&name.text, name.kind, &value, budget),
+                None => text::with_head(name, limits::TAG_KEY_BYTES_MAX, |name| {
+                    let name = limits::head(name, limits::TAG_KEY_BYTES_MAX);
+                    self.read_variable(name, NameKind::of(name), &value, budget);
+                }),
             }
-            self.read_variable(at, name, &value, budget);
         });
     }
 
     fn read_variable(
         &mut self,
-        frame: usize,
-        name: String,
+        name: &str,
+        kind: NameKind,
         value: &Bound<'_, PyAny>,
         budget: &mut Budget,
     ) {
-        let start = self.json.len();
+        if kind == NameKind::Hidden {
+            return;
+        }
+        let start = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        let middle = self.text.len();
         let mut writer = Writer {
-            json: &mut self.json,
-            end_max: start + VARIABLE_BYTES_MAX,
+            json: &mut self.text,
+            end_max: middle + VARIABLE_BYTES_MAX,
             budget,
         };
-        match is_forbidden_key(&name) {
-            true => writer.text(limits::FILTERED),
-            false => writer.write(value, 0),
+        match kind {
+            NameKind::Forbidden => writer.text(limits::FILTERED),
+            _ => writer.write(value, 0),
         }
-        let json = start..self.json.len();
-        match budget.bytes_left.checked_sub(name.len() + json.len()) {
+        let end = self.text.len();
+        match budget.bytes_left.checked_sub(end - start) {
             Some(left) => {
                 budget.bytes_left = left;
-                self.variables.push(Variable { frame, name, json });
+                self.variables.push(Variable {
+                    name: start..middle,
+                    json: middle..end,
+                });
             }
             None => {
                 budget.is_spent = true;
-                self.json.truncate(start);
+                self.text.truncate(start);
             }
         }
     }
 
     /// Writes those of one frame.
     pub fn write(&self, frame: usize, writer: &mut FrameWriter<'_, '_>) {
-        for variable in &self.variables {
-            if variable.frame == frame {
-                let json = &self.json[variable.json.clone()];
-                writer.variable(&variable.name, json.len(), |buffer| {
-                    buffer.extend_from_slice(json);
-                });
-            }
+        for variable in &self.variables[self.by_frame[frame].clone()] {
+            let name = &self.text[variable.name.clone()];
+            // It was a text when it was put there.
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            writer.clean_variable(name, &self.text[variable.json.clone()]);
         }
     }
 }
@@ -216,7 +234,7 @@ impl Writer<'_> {
         if let Ok(int) = value.cast_exact::<PyInt>() {
             return match int.extract::<i64>() {
                 Ok(number) => self.number(number),
-                Err(_) => self.mark(value),
+                Err(_) => self.json_value(&value::int_json(int)),
             };
         }
         if let Ok(flag) = value.cast_exact::<PyBool>() {
@@ -282,7 +300,7 @@ impl Writer<'_> {
             let name = (at == 0 && length == 2).then(|| item.cast_exact::<PyString>());
             names_secret = name
                 .and_then(Result::ok)
-                .is_some_and(|name| is_forbidden_key(&text::head(name, KEY_BYTES_MAX)));
+                .is_some_and(|name| text::with_head(name, KEY_BYTES_MAX, is_forbidden_key));
         }
         self.left_out(length);
         self.json.push(b']');
@@ -319,13 +337,14 @@ impl Writer<'_> {
     /// Whether what stands under it is not to be kept.
     fn key(&mut self, key: &Bound<'_, PyAny>) -> bool {
         if let Ok(key) = key.cast_exact::<PyString>() {
-            let key = text::head(key, KEY_BYTES_MAX);
-            self.text(&limits::cut(&key, KEY_BYTES_MAX));
-            return is_forbidden_key(&key);
+            return text::with_head(key, KEY_BYTES_MAX, |key| {
+                self.text(&limits::cut(key, KEY_BYTES_MAX));
+                is_forbidden_key(key)
+            });
         }
         // What is no text is written as the text of its JSON.
         let start = self.json.len();
-        self.write(key, DEPTH_MAX);
+        self.write(key, DEPTH_MAX - 1);
         let written = self.json.split_off(start);
         let written = String::from_utf8_lossy(&written).into_owned();
         self.text(written.trim_matches('"'));
@@ -350,8 +369,9 @@ impl Writer<'_> {
     }
 
     fn string(&mut self, text: &Bound<'_, PyString>, bytes_max: usize) {
-        let text = text::head(text, bytes_max);
-        self.text(&limits::cut(&text, bytes_max));
+        text::with_head(text, bytes_max, |text| {
+            self.text(&limits::cut(text, bytes_max))
+        });
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -368,6 +388,11 @@ impl Writer<'_> {
             Some(number) => self.json.extend_from_slice(number.to_string().as_bytes()),
             None => self.text(&number.to_string()),
         }
+    }
+
+    fn json_value(&mut self, value: &serde_json::Value) {
+        let json = value.to_string();
+        self.json.extend_from_slice(json.as_bytes());
     }
 
     fn mark(&mut self, value: &Bound<'_, PyAny>) {

@@ -10,12 +10,13 @@ use crashvault::host::{EventWriter, ExceptionWriter, Kind, Kinship};
 use pyo3::exceptions::{PyBaseException, PyOSError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyInt, PyList, PyTuple, PyType};
+use pyo3::types::{PyInt, PyList, PyTuple};
 
 use super::frames::{Trace, place};
 use super::locals::Budget;
+use crate::own::{Own, slot};
 use crate::text::{self, Shown};
-use crate::{interrupt, value};
+use crate::{interrupt, raw, value};
 
 /// Who noticed an exception, and whether the program dealt with it.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +53,7 @@ impl<'py> Thrown<'py> {
 
     fn trace(&self) -> &Trace<'py> {
         self.trace
-            .get_or_init(|| Trace::new(slot(&self.error, "__traceback__")))
+            .get_or_init(|| Trace::new(raw::traceback(&self.error)))
     }
 
     /// What tells kinds apart: the type, the instruction that threw, the head of what is said.
@@ -126,24 +127,6 @@ impl<'py> Thrown<'py> {
     }
 }
 
-/// A slot that `BaseException` itself has.
-fn slot<'py>(error: &Bound<'py, PyBaseException>, name: &str) -> Option<Bound<'py, PyAny>> {
-    own(&error.py().get_type::<PyBaseException>(), error, name)
-}
-
-/// What a built-in type's own descriptor says of an object of it.
-fn own<'py>(
-    ty: &Bound<'py, PyType>,
-    object: &Bound<'py, PyBaseException>,
-    name: &str,
-) -> Option<Bound<'py, PyAny>> {
-    let py = ty.py();
-    let slots = ty.getattr(intern!(py, "__dict__")).ok()?;
-    let slot = slots.get_item(name).ok()?;
-    let value = slot.call_method1(intern!(py, "__get__"), (object,)).ok()?;
-    (!value.is_none()).then_some(value)
-}
-
 /// What an exception says of itself, and its notes below that.
 fn said(error: &Bound<'_, PyBaseException>) -> Said {
     let bytes_max = limits::MESSAGE_BYTES_MAX;
@@ -170,11 +153,8 @@ fn said(error: &Bound<'_, PyBaseException>) -> Said {
 }
 
 fn notes(error: &Bound<'_, PyBaseException>) -> Vec<String> {
-    let of_object = slot(error, "__dict__");
-    let notes = of_object.and_then(|of_object| {
-        let of_object = of_object.cast_into::<PyDict>().ok()?;
-        of_object.get_item(intern!(error.py(), "__notes__")).ok()?
-    });
+    let own = Own::of(error.py()).and_then(|own| own.dict_of(error)).ok();
+    let notes = own.and_then(|own| own.get_item(intern!(error.py(), "__notes__")).ok()?);
     let Some(notes) = notes.and_then(|notes| notes.cast_into::<PyList>().ok()) else {
         return Vec::new();
     };
@@ -191,7 +171,7 @@ fn errno(error: &Bound<'_, PyBaseException>) -> Option<i32> {
     if !error.is_instance_of::<PyOSError>() {
         return None;
     }
-    let errno = own(&error.py().get_type::<PyOSError>(), error, "errno")?;
+    let errno = slot(&error.py().get_type::<PyOSError>(), error, "errno")?;
     errno.cast::<PyInt>().ok()?.extract().ok()
 }
 
@@ -209,11 +189,11 @@ impl SyntaxPlace {
         }
         let ty = error.py().get_type::<pyo3::exceptions::PySyntaxError>();
         let number = |name| {
-            let number = own(&ty, error, name)?;
+            let number = slot(&ty, error, name)?;
             number.extract::<u32>().ok().filter(|number| *number > 0)
         };
         Some(Self {
-            file: text::text(&own(&ty, error, "filename")?, 4096)?,
+            file: text::text(&slot(&ty, error, "filename")?, 4096)?,
             line: number("lineno"),
             column: number("offset"),
         })
@@ -311,25 +291,16 @@ fn family<'py>(error: &Bound<'py, PyBaseException>) -> Family<'py> {
 fn cause<'py>(
     error: &Bound<'py, PyBaseException>,
 ) -> Option<(Bound<'py, PyBaseException>, &'static str)> {
-    if let Some(cause) = slot(error, "__cause__") {
+    if let Some(cause) = raw::cause(error) {
         return Some((cause.cast_into().ok()?, "__cause__"));
     }
-    let is_suppressed = slot(error, "__suppress_context__")
-        .is_some_and(|is_suppressed| is_suppressed.is_truthy().unwrap_or(false));
-    if is_suppressed {
+    if Own::of(error.py()).ok()?.suppresses_context(error) {
         return None;
     }
-    Some((slot(error, "__context__")?.cast_into().ok()?, "__context__"))
+    Some((raw::context(error)?.cast_into().ok()?, "__context__"))
 }
 
 /// The exceptions that a group holds.
 fn held<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, PyTuple>> {
-    let py = error.py();
-    let builtins = py.import(intern!(py, "builtins")).ok()?;
-    let group = builtins.getattr(intern!(py, "BaseExceptionGroup")).ok()?;
-    let group = group.cast_into::<PyType>().ok()?;
-    if !error.is_instance(&group).unwrap_or(false) {
-        return None;
-    }
-    own(&group, error, "exceptions")?.cast_into().ok()
+    Own::of(error.py()).ok()?.held(error)?.cast_into().ok()
 }
