@@ -2,7 +2,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, final, overload
+from typing import Any, ClassVar, Literal, final, overload
+
+from _typeshed import SupportsWrite
 
 _Status = Literal["open", "resolved", "ignored"]
 _Level = Literal["debug", "info", "warning", "error", "fatal"]
@@ -32,9 +34,6 @@ _DeedKind = Literal[
 _Path = str | PathLike[str]
 _Time = str | date | datetime | timedelta
 
-class _Writable(Protocol):
-    def write(self, content: Any, /) -> object: ...
-
 _Durability = Literal["process", "data", "async"]
 
 _Data = Mapping[str, object]
@@ -55,35 +54,42 @@ class Installed:
 
 def install(
     *,
-    vault: _Path | None = None,
-    project: str | None = None,
-    release: str | None = None,
-    environment: str | None = None,
-    dist: str | None = None,
-    server_name: str | None = None,
-    tags: dict[str, object] | None = None,
-    sample_rate: float | None = None,
-    max_breadcrumbs: int | None = None,
-    durability: str | None = None,
-    throttle: bool | None = None,
-    drain: bool | None = None,
-    native: bool | None = None,
-    black_box: bool | None = None,
-    locals: bool = True,
-    before_send: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
-    before_breadcrumb: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
-    clock: Callable[[], int] | None = None,
+    vault: Any = None,
+    project: Any = None,
+    release: Any = None,
+    environment: Any = None,
+    dist: Any = None,
+    server_name: Any = None,
+    tags: Any = None,
+    sample_rate: Any = None,
+    max_breadcrumbs: Any = None,
+    durability: Any = None,
+    throttle: Any = None,
+    drain: Any = None,
+    native: Any = None,
+    black_box: Any = None,
+    locals: Any = True,
+    before_send: Any = None,
+    before_breadcrumb: Any = None,
+    clock: Any = None,
 ) -> Installed: ...
 def capture_exception(
     error: BaseException | None = None,
     *,
-    level: str | None = None,
+    level: str | int | None = None,
     mechanism: str | None = None,
     handled: bool | None = None,
     fatal: bool | None = None,
+    logger: str | None = None,
 ) -> str | None: ...
-def capture_message(message: object, level: str | None = None) -> str | None: ...
+def capture_event(event: dict[str, Any]) -> str | None: ...
+def capture_log(message: object, level: str | int | None, logger: str, file: str, line: int) -> str | None: ...
+def capture_message(message: object, level: str | int | None = None) -> str | None: ...
 def flush() -> bool: ...
+def health() -> Health: ...
+def note_end() -> None: ...
+def note_stay() -> None: ...
+def clear_scope() -> None: ...
 def close() -> None: ...
 
 @final
@@ -600,6 +606,33 @@ class GarbageReport:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class Health:
+    """How capturing goes in this process, since ``install()`` or since the fork; all zero before."""
+
+    @property
+    def captured_count(self) -> int:
+        """Events on disk (or, with ``durability="async"``, about to be)."""
+    @property
+    def throttled_count(self) -> int:
+        """Captures thinned out of floods."""
+    @property
+    def sampled_count(self) -> int:
+        """Captures left out by the sample rate."""
+    @property
+    def refused_count(self) -> int:
+        """Events that ``before_send`` dropped."""
+    @property
+    def lost_count(self) -> int:
+        """Events that could not be written."""
+    @property
+    def last_failure(self) -> str | None:
+        """Why the last one was lost, and what to do."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class ImportReport:
     """What an import did."""
 
@@ -639,6 +672,9 @@ class Issue:
     @property
     def status(self) -> _Status:
         """``open``, ``resolved`` or ``ignored``."""
+    @property
+    def since(self) -> datetime | None:
+        """Since when, where something was decided about that."""
     @property
     def level(self) -> _Level:
         """The worst level seen: ``debug``, ``info``, ``warning``, ``error`` or ``fatal``."""
@@ -1234,8 +1270,8 @@ class Vault:
     def drain(self, seconds: float | None = None) -> DrainReport:
         """Moves what waits in the journal into the vault: all of it, or for at most so many ``seconds``.
 
-        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere
-        for a minute. Of a read-only vault the report says how many wait.
+        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that gets nowhere.
+        Ctrl-C ends it; what came in stays. Of a read-only vault the report says how many wait.
         """
     def issues(
         self,
@@ -1454,7 +1490,7 @@ class Vault:
         """Forgets a saved search, and gives back its query."""
     def export(
         self,
-        to: _Path | _Writable,
+        to: _Path | SupportsWrite[Any],
         *,
         format: _ExportFormat | None = None,
         query: str | None = None,
