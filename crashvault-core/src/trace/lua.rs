@@ -50,6 +50,7 @@ fn read(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Tra
         .map(|number| prefix.strip(text.line(number)))
         .collect();
     let message = lines.join("\n");
+    excuse(&mut frames, place_of(&message));
     let value = message_of(&message).trim();
     let value = Some(value).filter(|value| !value.is_empty());
     let trace = Trace {
@@ -59,6 +60,33 @@ fn read(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Tra
         lines: start..at,
     };
     (Some(trace), at)
+}
+
+/// `error(message, 2)` blames the caller, `error(message, 3)` its caller: the place before the message is the one to blame, and
+/// the calls below it are not.
+fn excuse(innermost_first: &mut [Frame], place: Option<&str>) {
+    let is_raised = innermost_first
+        .first()
+        .is_some_and(|frame| frame.function.as_deref() == Some("error"));
+    let Some((file, line)) = place.and_then(|place| place.rsplit_once(':')) else {
+        return;
+    };
+    let line: Option<u64> = line.parse().ok();
+    let is_blamed = |frame: &Frame| frame.lineno == line && frame.filename.as_deref() == Some(file);
+    if let (true, Some(blamed)) = (is_raised, innermost_first.iter().position(is_blamed)) {
+        for frame in &mut innermost_first[..blamed] {
+            frame.in_app = Some(false);
+        }
+    }
+}
+
+/// `a.lua:3` of `lua: a.lua:3: message`.
+fn place_of(message: &str) -> Option<&str> {
+    let before = message[..place_in(message.lines().next()?)?].strip_suffix(": ")?;
+    Some(match before.split_once(": ") {
+        Some((program, place)) if !program.contains(':') => place,
+        _ => before,
+    })
 }
 
 /// Calls that left no frame, those left out, and the names of coroutines.
@@ -201,6 +229,31 @@ mod tests {
             &["?: (error object is a table value) | ? [C]"],
         );
         check("stack traceback:\n\t[C]: in ?\n", &["? | ? [C]"]);
+    }
+
+    #[test]
+    fn calls_below_the_one_to_blame_are_excused() {
+        let excused = |text: &str| {
+            let mut found = Vec::new();
+            find(&Text::new(text), &mut found);
+            let stacks = found.iter().flat_map(|trace| &trace.exceptions);
+            let frames = stacks.flat_map(|exception| &exception.stacktrace);
+            frames
+                .flat_map(|stack| &stack.frames)
+                .filter(|frame| frame.in_app == Some(false))
+                .filter_map(|frame| frame.function.clone())
+                .collect::<Vec<_>>()
+        };
+        let level_2 = PLAIN.replace(
+            "upvalue 'g'\n",
+            "upvalue 'g'\n\tlua/b.lua:4: in local 'h'\n",
+        );
+        assert_eq!(excused(&level_2), ["g", "error"]);
+        assert_eq!(excused(&PLAIN.replace("b.lua:4:", "b.lua:2:")), ["error"]);
+        // Raised by the runtime, or with a message that names another place.
+        let of_runtime = level_2.replace("\t[C]: in function 'error'\n", "");
+        assert_eq!(excused(&of_runtime), [""; 0]);
+        assert_eq!(excused(PLAIN), [""; 0]);
     }
 
     #[test]

@@ -10,6 +10,11 @@ pub(super) const MARKS: &[&str] = &[
     // Python.
     "(most recent call ",
     "\", line ",
+    "= FAILURES =",
+    "= ERRORS =",
+    "__ test",
+    "__ Test",
+    "__ ERROR ",
     // Java.
     "Exception in thread \"",
     // Sanitizers.

@@ -25,7 +25,9 @@ mod marks;
 mod native;
 mod perl;
 mod php;
+mod pytest;
 mod python;
+mod python_rich;
 mod record;
 mod ruby;
 pub(crate) mod rust;
@@ -70,6 +72,7 @@ struct Language {
 /// In the order of trust.
 const LANGUAGES: &[Language] = &[
     Language { find: python::find },
+    Language { find: pytest::find },
     Language { find: java::find },
     Language {
         find: sanitizer::find,
