@@ -17,6 +17,8 @@ pub(super) const MARKS: &[&str] = &[
     "__ ERROR ",
     // Java.
     "Exception in thread \"",
+    "has been detected by the Java Runtime Environment",
+    "insufficient memory for the Java Runtime Environment",
     // Sanitizers.
     "Sanitizer: ",
     "ERROR: libFuzzer: ",
@@ -43,6 +45,8 @@ pub(super) const MARKS: &[&str] = &[
     ".swift:",
     "Fatal error: ",
     "\"faultingThread\"",
+    "Program crashed: ",
+    "Current stack trace:",
     // .NET.
     "Unhandled exception. ",
     "Exception",
@@ -60,7 +64,14 @@ pub(super) const MARKS: &[&str] = &[
     "tack trace",
     "stacktrace]",
     "Parse error: ",
-    // Runtimes of C and C++.
+    // Runtimes of C and C++. Between the two parts of a symbol the digit makes the mark long enough.
+    ") [0x",
+    ")[0x0",
+    ")[0x4",
+    ")[0x5",
+    ")[0x7",
+    ")[0xa",
+    ")[0xf",
     "terminate called ",
     "libc++abi",
     "Assertion ",

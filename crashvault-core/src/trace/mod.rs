@@ -17,6 +17,7 @@ mod escaped;
 mod gdb;
 mod go;
 mod go_caught;
+mod hotspot;
 mod java;
 mod javascript;
 mod kernel;
@@ -33,6 +34,8 @@ mod ruby;
 pub(crate) mod rust;
 mod rust_panic;
 mod sanitizer;
+mod swift;
+mod symbols;
 mod text;
 mod tombstone;
 
@@ -75,6 +78,9 @@ const LANGUAGES: &[Language] = &[
     Language { find: pytest::find },
     Language { find: java::find },
     Language {
+        find: hotspot::find,
+    },
+    Language {
         find: sanitizer::find,
     },
     Language {
@@ -89,6 +95,7 @@ const LANGUAGES: &[Language] = &[
         find: rust_panic::find,
     },
     Language { find: kernel::find },
+    Language { find: swift::find },
     Language { find: apple::find },
     Language { find: csharp::find },
     Language {
@@ -98,6 +105,9 @@ const LANGUAGES: &[Language] = &[
     Language { find: ruby::find },
     Language { find: php::find },
     Language { find: elixir::find },
+    Language {
+        find: symbols::find,
+    },
     Language { find: abort::find },
     Language { find: lua::find },
     Language { find: perl::find },
