@@ -26,6 +26,39 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
         next = end;
         found.extend(trace);
     }
+    let unread = text.places(" near ");
+    let unread = unread.filter_map(|(line, column)| unreadable(text, line, column));
+    super::keep_free(found, unread.collect());
+}
+
+/// A program that cannot be read has no stack: `lua5.4: bad.lua:3: unexpected symbol near 'end'`
+fn unreadable(text: &Text<'_>, line: usize, column: usize) -> Option<Trace> {
+    let printed = text.line(line);
+    let name = printed[..column].rfind("lua")?;
+    // Behind the program's name blanks are of the path.
+    let start = match printed[..name].rfind(": ") {
+        Some(colon) => colon + 2,
+        None => printed[..name].rfind([' ', '\t']).map_or(0, |at| at + 1),
+    };
+    let said = printed[start..].trim_end();
+    let place = place_of(said)?;
+    let message = message_of(said);
+    let near = message.split_once(" near ").map(|(_, near)| near)?;
+    let is_quoted = near.starts_with(['\'', '<', '"']) || near.starts_with("end of file");
+    let (path, number) = place.rsplit_once(':')?;
+    let is_program = path.ends_with(".lua") || said.starts_with("lua");
+    let frame = Frame {
+        abs_path: path.starts_with('/').then(|| path.to_owned()),
+        filename: Some(path.to_owned()),
+        lineno: number.parse().ok(),
+        ..Frame::default()
+    };
+    (is_quoted && is_program).then(|| Trace {
+        language: "lua",
+        exceptions: vec![exception(None, Some(message), vec![frame])],
+        threads: Vec::new(),
+        lines: line..line + 1,
+    })
 }
 
 fn read(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Trace>, usize) {
@@ -275,8 +308,30 @@ mod tests {
     }
 
     #[test]
+    fn programs_that_cannot_be_read_are_told() {
+        let expected = "?: unexpected symbol near 'end' | ? bad.lua:3";
+        for start in ["lua5.4: ", "", "12:01 ERROR "] {
+            check(
+                &format!("{start}bad.lua:3: unexpected symbol near 'end'\n"),
+                &[expected],
+            );
+        }
+        check(
+            "luajit: /srv/a b.lua:3: '=' expected near '<eof>'\n",
+            &["?: '=' expected near '<eof>' | ? /srv/a b.lua:3"],
+        );
+    }
+
+    #[test]
     fn what_is_no_error_is_none() {
-        for text in ["", "stack traceback:", "x\nstack traceback:\nno frame\n"] {
+        for text in [
+            "evaluated near 'x'\n",
+            "lua: near 'x'\n",
+            "see a.lua:3: the bug is near here\n",
+            "",
+            "stack traceback:",
+            "x\nstack traceback:\nno frame\n",
+        ] {
             check(text, &[]);
         }
     }

@@ -35,6 +35,8 @@ pub(super) const MARKS: &[&str] = &[
     "panicked at ",
     " has overflowed its stack",
     "Caused by:",
+    "The application panicked (crashed)",
+    "Location:",
     // The kernel.
     "Call Trace:",
     "Call trace:",
@@ -50,6 +52,7 @@ pub(super) const MARKS: &[&str] = &[
     // .NET.
     "Unhandled exception. ",
     "Exception",
+    " (at ",
     // JavaScript.
     "Node.js v",
     // Dart.
@@ -60,6 +63,18 @@ pub(super) const MARKS: &[&str] = &[
     // Ruby.
     ":in `",
     ":in '",
+    ": syntax error",
+    // Erlang.
+    "Reason for termination",
+    "with exit value:",
+    "exited with reason:",
+    "exception error: ",
+    "exception exit: ",
+    "exception throw: ",
+    // Lists in JSON.
+    "stack\":",
+    "Stack\":",
+    "race\":",
     // PHP.
     "tack trace",
     "stacktrace]",
@@ -88,6 +103,7 @@ pub(super) const MARKS: &[&str] = &[
     "corrupted double-linked list",
     // Lua, Perl.
     "stack traceback:",
+    " near ",
     " line ",
 ];
 

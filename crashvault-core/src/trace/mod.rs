@@ -13,6 +13,7 @@ mod at;
 mod csharp;
 mod dart;
 mod elixir;
+mod erlang;
 mod escaped;
 mod gdb;
 mod go;
@@ -21,6 +22,7 @@ mod hotspot;
 mod java;
 mod javascript;
 mod kernel;
+mod listed;
 mod lua;
 mod marks;
 mod native;
@@ -32,12 +34,14 @@ mod python_rich;
 mod record;
 mod ruby;
 pub(crate) mod rust;
+mod rust_eyre;
 mod rust_panic;
 mod sanitizer;
 mod swift;
 mod symbols;
 mod text;
 mod tombstone;
+mod unity;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -94,10 +98,14 @@ const LANGUAGES: &[Language] = &[
     Language {
         find: rust_panic::find,
     },
+    Language {
+        find: rust_eyre::find,
+    },
     Language { find: kernel::find },
     Language { find: swift::find },
     Language { find: apple::find },
     Language { find: csharp::find },
+    Language { find: unity::find },
     Language {
         find: javascript::find,
     },
@@ -105,6 +113,7 @@ const LANGUAGES: &[Language] = &[
     Language { find: ruby::find },
     Language { find: php::find },
     Language { find: elixir::find },
+    Language { find: erlang::find },
     Language {
         find: symbols::find,
     },
@@ -119,6 +128,7 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Trace> {
     let mut text = Text::new(&text);
     // Before the others, that would take a part of such a line for the whole.
     let mut traces = find_escaped(&text, escaped::values);
+    keep_free(&mut traces, find_listed(&text));
     text.take(traces.iter().map(|trace| trace.lines.clone()));
     find_all(&mut text, &mut traces);
     // Of lines without values the whole, unless the languages found their own there.
@@ -141,6 +151,20 @@ fn find_escaped(text: &Text<'_>, pieces: impl Fn(&str) -> Vec<String>) -> Vec<Tr
         {
             trace.lines = line..line + 1;
             traces.push(trace);
+        }
+    }
+    traces
+}
+
+/// Failures with frames in lists of lines.
+fn find_listed(text: &Text<'_>) -> Vec<Trace> {
+    let mut traces = Vec::new();
+    for list in listed::lists(text) {
+        let mut found = Vec::new();
+        find_all(&mut Text::new(&list.text), &mut found);
+        if let Some(trace) = found.into_iter().find(has_frames) {
+            let lines = list.lines;
+            traces.push(Trace { lines, ..trace });
         }
     }
     traces
