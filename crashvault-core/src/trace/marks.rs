@@ -28,6 +28,8 @@ pub(super) const MARKS: &[&str] = &[
     ", tid: ",
     // Debuggers.
     "frame #0: ",
+    "STACK_TEXT:",
+    "RetAddr",
     // Go.
     "goroutine ",
     "panic.go:",

@@ -42,6 +42,7 @@ mod symbols;
 mod text;
 mod tombstone;
 mod unity;
+mod windbg;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -117,6 +118,7 @@ const LANGUAGES: &[Language] = &[
     Language {
         find: symbols::find,
     },
+    Language { find: windbg::find },
     Language { find: abort::find },
     Language { find: lua::find },
     Language { find: perl::find },

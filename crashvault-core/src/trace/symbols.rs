@@ -84,11 +84,14 @@ fn frame(line: &str) -> Option<Frame> {
     let (before, symbol) = call.trim_end().strip_suffix(')')?.rsplit_once('(')?;
     let before = before.trim_end();
     let begins = |at: usize| before[at..].starts_with(['/', '.']);
-    let blanks = before
+    let mut blanks = before
         .match_indices([' ', '\t'])
         .map(|(blank, _)| blank + 1);
     let mut starts = std::iter::once(0).chain(blanks.clone());
-    let start = starts.find(|&at| begins(at)).or(blanks.last()).unwrap_or(0);
+    let start = starts
+        .find(|&at| begins(at))
+        .or(blanks.next_back())
+        .unwrap_or(0);
     let path = &before[start..];
     let name = symbol.split_once('+').map_or(symbol, |(name, _)| name);
     Some(Frame {
