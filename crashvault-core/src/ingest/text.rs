@@ -86,8 +86,30 @@ fn judge_frames(language: &str, frames: &mut [Frame], rules: &InAppRules) {
     if language == "rust" {
         return symbol::judge_text(frames, rules);
     }
-    for frame in frames {
-        frame.in_app = Some(language::is_in_app(language, frame, rules));
+    for frame in frames.iter_mut() {
+        // The text itself may say of a call that it is not to blame.
+        let is_named = frame.in_app != Some(false);
+        frame.in_app = Some(is_named && language::is_in_app(language, frame, rules));
+    }
+    if language == "native" {
+        leave_out_nameless(frames);
+    }
+}
+
+/// A binary with lines knows all its own code by name; what has none there is assembler, or a library that came without.
+fn leave_out_nameless(frames: &mut [Frame]) {
+    let is_own = |frame: &Frame| frame.in_app == Some(true);
+    if !frames
+        .iter()
+        .any(|frame| is_own(frame) && frame.lineno.is_some())
+    {
+        return;
+    }
+    let nameless = frames
+        .iter_mut()
+        .filter(|frame| frame.function.is_none() && frame.filename.is_none());
+    for frame in nameless {
+        frame.in_app = Some(false);
     }
 }
 

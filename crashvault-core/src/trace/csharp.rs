@@ -183,7 +183,7 @@ impl<'t> Head<'t> {
 }
 
 /// Named as exceptions are.
-fn is_named(name: &str) -> bool {
+pub(super) fn is_named(name: &str) -> bool {
     let name = name.split('`').next().unwrap_or_default();
     let last = name.rsplit(['.', '+']).next().unwrap_or_default();
     last.ends_with("Exception")
@@ -290,7 +290,7 @@ fn split_line(place: &str) -> Option<(&str, u64)> {
 }
 
 /// The class and the method: at the last dot outside of brackets; constructors begin with one.
-fn split_name(name: &str) -> (Option<&str>, &str) {
+pub(super) fn split_name(name: &str) -> (Option<&str>, &str) {
     let mut depth = 0_usize;
     for (at, byte) in name.bytes().enumerate().rev() {
         match byte {

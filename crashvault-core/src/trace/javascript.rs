@@ -226,7 +226,7 @@ fn called(place: &str) -> Option<Frame> {
         .strip_prefix("index ")
         .is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()));
     if is_index || ["<anonymous>", "native", "native code"].contains(&place) {
-        return Some(frame);
+        return Some(of_engine());
     }
     if let Some(origin) = place.strip_prefix("eval at ") {
         // Where the innermost piece of source stands.
@@ -249,10 +249,18 @@ fn called(place: &str) -> Option<Frame> {
     is_script_place(&frame).then_some(frame)
 }
 
+/// A function that the engine brings along, and whatever it calls without a place.
+fn of_engine() -> Frame {
+    Frame {
+        in_app: Some(false),
+        ..Frame::default()
+    }
+}
+
 /// A place alone.
 fn bare(place: &str) -> Option<Frame> {
     if place == "<anonymous>" || place == "native" {
-        return Some(Frame::default());
+        return Some(of_engine());
     }
     let mut frame = Frame::default();
     at::set_place(&mut frame, place);
@@ -707,7 +715,9 @@ fn addressed(line: &str) -> Option<Addressed> {
         let digits = rest.split(' ').next().unwrap_or_default();
         at::set_file(&mut frame, file);
         frame.lineno = digits.parse().ok();
-    } else if place != "[native code]" {
+    } else if place == "[native code]" {
+        frame = of_engine();
+    } else {
         at::set_place(&mut frame, place);
     }
     frame.function = call_name(call).map(str::to_owned);

@@ -13,26 +13,36 @@ mod at;
 mod csharp;
 mod dart;
 mod elixir;
+mod erlang;
 mod escaped;
 mod gdb;
 mod go;
 mod go_caught;
+mod hotspot;
 mod java;
 mod javascript;
 mod kernel;
+mod listed;
 mod lua;
 mod marks;
 mod native;
 mod perl;
 mod php;
+mod pytest;
 mod python;
+mod python_rich;
 mod record;
 mod ruby;
 pub(crate) mod rust;
+mod rust_eyre;
 mod rust_panic;
 mod sanitizer;
+mod swift;
+mod symbols;
 mod text;
 mod tombstone;
+mod unity;
+mod windbg;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -70,7 +80,11 @@ struct Language {
 /// In the order of trust.
 const LANGUAGES: &[Language] = &[
     Language { find: python::find },
+    Language { find: pytest::find },
     Language { find: java::find },
+    Language {
+        find: hotspot::find,
+    },
     Language {
         find: sanitizer::find,
     },
@@ -85,9 +99,14 @@ const LANGUAGES: &[Language] = &[
     Language {
         find: rust_panic::find,
     },
+    Language {
+        find: rust_eyre::find,
+    },
     Language { find: kernel::find },
+    Language { find: swift::find },
     Language { find: apple::find },
     Language { find: csharp::find },
+    Language { find: unity::find },
     Language {
         find: javascript::find,
     },
@@ -95,6 +114,11 @@ const LANGUAGES: &[Language] = &[
     Language { find: ruby::find },
     Language { find: php::find },
     Language { find: elixir::find },
+    Language { find: erlang::find },
+    Language {
+        find: symbols::find,
+    },
+    Language { find: windbg::find },
     Language { find: abort::find },
     Language { find: lua::find },
     Language { find: perl::find },
@@ -106,6 +130,7 @@ pub(crate) fn parse(text: &[u8]) -> Vec<Trace> {
     let mut text = Text::new(&text);
     // Before the others, that would take a part of such a line for the whole.
     let mut traces = find_escaped(&text, escaped::values);
+    keep_free(&mut traces, find_listed(&text));
     text.take(traces.iter().map(|trace| trace.lines.clone()));
     find_all(&mut text, &mut traces);
     // Of lines without values the whole, unless the languages found their own there.
@@ -128,6 +153,20 @@ fn find_escaped(text: &Text<'_>, pieces: impl Fn(&str) -> Vec<String>) -> Vec<Tr
         {
             trace.lines = line..line + 1;
             traces.push(trace);
+        }
+    }
+    traces
+}
+
+/// Failures with frames in lists of lines.
+fn find_listed(text: &Text<'_>) -> Vec<Trace> {
+    let mut traces = Vec::new();
+    for list in listed::lists(text) {
+        let mut found = Vec::new();
+        find_all(&mut Text::new(&list.text), &mut found);
+        if let Some(trace) = found.into_iter().find(has_frames) {
+            let lines = list.lines;
+            traces.push(Trace { lines, ..trace });
         }
     }
     traces

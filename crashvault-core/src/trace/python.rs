@@ -10,13 +10,15 @@
 
 use super::record::begins_a_record;
 use super::text::{Prefix, Text};
-use super::{Trace, exception};
+use super::{Trace, exception, pytest, python_rich};
 use crate::event::{Exception, Frame, Mechanism, Thread};
 
 const HEAD: &str = "Traceback (most recent call last):";
 const GROUP_HEAD: &str = "Exception Group Traceback (most recent call last):";
-const CAUSE: &str = "The above exception was the direct cause of the following exception:";
-const CONTEXT: &str = "During handling of the above exception, another exception occurred:";
+pub(super) const CAUSE: &str =
+    "The above exception was the direct cause of the following exception:";
+pub(super) const CONTEXT: &str =
+    "During handling of the above exception, another exception occurred:";
 
 /// Lines read of one message, and how deep groups are followed.
 const MESSAGE_LINES_MAX: usize = 256;
@@ -66,13 +68,14 @@ fn stack(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Tr
         }
         Some(before) => match before.trim() {
             "" => (None, line),
+            edge if python_rich::is_edge(edge) => python_rich::read(text, line, before),
             ty => notebook(text, line, ty),
         },
         None => (None, line),
     }
 }
 
-fn trace(exceptions: Vec<Exception>, lines: std::ops::Range<usize>) -> Trace {
+pub(super) fn trace(exceptions: Vec<Exception>, lines: std::ops::Range<usize>) -> Trace {
     Trace {
         language: "python",
         exceptions,
@@ -393,7 +396,10 @@ impl<'t> Tracebacks<'t> {
             "The above exception was the direct cause",
             ">>> ",
         ];
-        is_of_log || begins_a_record(line) || starts.iter().any(|start| line.starts_with(start))
+        is_of_log
+            || begins_a_record(line)
+            || pytest::is_heading(line)
+            || starts.iter().any(|start| line.starts_with(start))
     }
 
     fn add(&mut self, exception: Exception) {
@@ -539,14 +545,14 @@ fn frame(file: &str) -> Option<Frame> {
     })
 }
 
-fn is_absolute(path: &str) -> bool {
+pub(super) fn is_absolute(path: &str) -> bool {
     path.starts_with('/')
         || path.starts_with(r"\\")
         || matches!(path.as_bytes(), [_, b':', b'\\' | b'/', ..])
 }
 
 /// `shop.errors.Refused: the message`; `AssertionError` alone.
-fn type_and_message(line: &str) -> Option<(&str, Option<&str>)> {
+pub(super) fn type_and_message(line: &str) -> Option<(&str, Option<&str>)> {
     let line = line.trim_end();
     let (ty, message) = match line.split_once(':') {
         Some((ty, message)) => (ty, Some(message)),

@@ -69,7 +69,7 @@ fn thread_before(before: &str) -> Option<(usize, Thread)> {
     Some((start, thread))
 }
 
-fn trace(
+pub(super) fn trace(
     exceptions: Vec<Exception>,
     thread: Option<Thread>,
     lines: std::ops::Range<usize>,
@@ -107,7 +107,7 @@ fn panic(text: &Text<'_>, line: usize, column: usize) -> Option<Trace> {
     Some(trace(vec![panic], thread, line..end))
 }
 
-fn thrown(ty: Option<&str>, value: &str, outermost_first: Vec<Frame>) -> Exception {
+pub(super) fn thrown(ty: Option<&str>, value: &str, outermost_first: Vec<Frame>) -> Exception {
     let value = Some(value.trim_end()).filter(|value| !value.is_empty());
     Exception {
         stacktrace: (!outermost_first.is_empty()).then(|| Stacktrace {

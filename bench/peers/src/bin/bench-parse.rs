@@ -238,8 +238,11 @@ fn is_top(frame: &Frame, top: &Value) -> bool {
     let file = frame.filename.as_deref().unwrap_or_default();
     let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
     let others = [&frame.abs_path, &frame.package].map(|text| text.as_deref().unwrap_or_default());
-    // Where the function is the same in all programs some name the file.
-    let is_function = |wanted: &str| wanted == whole || wanted == name || names(function, wanted);
+    // Where the function is the same in all programs some name the file, and where it has no name the binary.
+    let is_binary = |wanted: &str| frame.function.is_none() && others.contains(&wanted);
+    let is_function = |wanted: &str| {
+        wanted == whole || wanted == name || is_binary(wanted) || names(function, wanted)
+    };
     let is_file = |wanted: &str| [file, name].contains(&wanted) || others.contains(&wanted);
     top["function"].as_str().is_none_or(is_function)
         && top["file"].as_str().is_none_or(is_file)

@@ -36,6 +36,40 @@ fn a_text_without_a_failure_is_told_by_its_first_lines() {
     assert_eq!(parse_traces(&[0xff, 0, 0xfe]).len(), 1);
 }
 
+/// The calls that are the program's own, innermost first, by function or address.
+fn own_calls(text: &str) -> Vec<String> {
+    let traces = parse_traces(text.as_bytes());
+    let stacks = traces[0].exceptions.iter().flat_map(|e| &e.stacktrace);
+    let frames = stacks.flat_map(|stack| stack.frames.iter().rev());
+    let own = frames.filter(|frame| frame.in_app == Some(true));
+    let name = |frame: &Frame| match &frame.function {
+        Some(function) => function.clone(),
+        None => format!("{:#x}", frame.instruction_addr.unwrap_or_default()),
+    };
+    own.map(name).collect()
+}
+
+#[test]
+fn what_has_no_name_in_a_binary_with_lines_is_not_its_own() {
+    let head = "==1==ERROR: AddressSanitizer: SEGV on unknown address 0x0\n";
+    let nameless = "    #0 0x10  (/srv/shop+0x10)\n";
+    let with_lines = "    #1 0x20 in pay /srv/pay.c:3\n";
+    let without = "    #1 0x20 in pay (/srv/shop+0x20)\n";
+    assert_eq!(own_calls(&[head, nameless, with_lines].concat()), ["pay"]);
+    assert_eq!(
+        own_calls(&[head, nameless, without].concat()),
+        ["0x10", "pay"]
+    );
+}
+
+#[test]
+fn a_text_may_say_that_a_call_is_not_to_blame() {
+    let text = "lua: a.lua:4: no\nstack traceback:\n\t[C]: in function 'error'\n\ta.lua:2: in upvalue 'check'\n\ta.lua:4: in main chunk\n";
+    assert_eq!(own_calls(text), ["main chunk"]);
+    let text = "TypeError: no\n    at Array.map (<anonymous>)\n    at pay (/srv/pay.js:1:2)\n";
+    assert_eq!(own_calls(text), ["pay"]);
+}
+
 #[test]
 fn a_long_text_is_read_as_a_short_one() {
     let filler = "12:00:01 INFO all is well with order 4711 of customer 42\n".repeat(300);
