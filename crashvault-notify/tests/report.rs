@@ -1,6 +1,10 @@
 //! What is sent to a collector, and what is done about its answers.
 
 #[path = "../../tests/collector.rs"]
+#[expect(
+    dead_code,
+    reason = "what else it may be called is asked by other tests"
+)]
 mod collector;
 
 use std::io::{Read, Write};
@@ -759,4 +763,13 @@ fn the_collector_is_strict() {
         &format!("{}{good}\r\nx", HEAD.replace("gzip", "br")),
         "content-encoding",
     );
+}
+
+/// A binding lets go of its host's lock while it waits here.
+#[test]
+fn a_report_may_run_in_any_thread() {
+    let (collector, mut world) = (Collector::start(), World::with(2));
+    let (dsn, options) = (collector.dsn(), world.options());
+    let outcome = std::thread::spawn(move || world.try_report(&dsn, &options).unwrap());
+    assert_eq!(outcome.join().unwrap().sent_count, 2);
 }
