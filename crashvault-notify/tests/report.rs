@@ -236,6 +236,38 @@ fn after_four_tries_it_ends_and_says_when_to_go_on() {
     assert_eq!(world.waited_ms(), [500, 1000, 2000, 8000]);
 }
 
+/// Reports until the first event has failed twelve times; then answers like this.
+fn after_twelve_failures(then: &[Reply]) -> (Collector, World, ReportOutcome) {
+    let collector = Collector::answering(&vec![no(500); 12]);
+    let mut world = World::with(3);
+    while collector.request_count() < 11 {
+        assert_eq!(world.report(&collector).end, ReportEnd::Waiting);
+    }
+    collector.answer(then);
+    let outcome = world.report(&collector);
+    (collector, world, outcome)
+}
+
+#[test]
+fn an_event_that_alone_makes_the_collector_fail_holds_nobody_up_for_ever() {
+    let (collector, _, outcome) = after_twelve_failures(&[]);
+    assert_eq!((outcome.end, outcome.sent_count), (ReportEnd::Done, 2));
+    assert_eq!(outcome.refusals[0].reason, "500: no");
+    // The second one was asked with first.
+    assert_eq!(collector.messages(), ["event 2", "event 2", "event 3"]);
+}
+
+#[test]
+fn a_collector_that_fails_at_every_event_is_waited_for() {
+    let (collector, mut world, outcome) = after_twelve_failures(&[no(500)]);
+    assert_eq!(
+        (outcome.end, outcome.refused_count),
+        (ReportEnd::Waiting, 0)
+    );
+    assert_eq!(world.report(&collector).sent_count, 3);
+    assert_eq!(collector.messages(), messages(1..=3));
+}
+
 #[test]
 fn a_wait_is_never_longer_than_five_minutes() {
     let collector = Collector::start();

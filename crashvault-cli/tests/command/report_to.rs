@@ -451,3 +451,34 @@ fn a_proxy_is_used_but_for_this_machine() {
     let line = asked.join().unwrap();
     assert!(line.contains("errors.example.com"), "{line}");
 }
+
+#[test]
+fn who_watches_waits_for_another_who_reports_there() {
+    let (collector, place) = (Collector::start(), with(&["first"]));
+    let vault = crashvault::Vault::open(place.vault()).unwrap();
+    let destination = format!("http://{}/1", collector.address());
+    let turn = vault.begin_report(&destination).unwrap();
+    place
+        .run(&["report-to", &collector.dsn()])
+        .fails(1, "another process reports");
+    let words = [
+        "report-to",
+        &collector.dsn(),
+        "--watch",
+        "--interval",
+        "0.1",
+    ];
+    let mut running = Running::start(&place, &words);
+    let mut told = std::io::BufReader::new(running.0.stderr.take().unwrap());
+    let mut lines = String::new();
+    while !lines.contains("another process reports to") {
+        assert!(
+            std::io::BufRead::read_line(&mut told, &mut lines).unwrap() > 0,
+            "{lines}"
+        );
+    }
+    drop(turn);
+    until(|| collector.messages().len() == 1);
+    running.signal("-INT");
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+}

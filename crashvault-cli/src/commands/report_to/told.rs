@@ -18,7 +18,7 @@ const TOLD_EVERY: Duration = Duration::from_millis(100);
 /// Tells what happened, and what is to be known of it.
 pub fn tell(outcome: &ReportOutcome, screen: &mut Screen) -> io::Result<()> {
     if screen.json {
-        return screen.value(&value(outcome));
+        return screen.value_line(&value(outcome));
     }
     screen.line(summary(outcome))?;
     screen.flush()?;
