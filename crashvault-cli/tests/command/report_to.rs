@@ -482,3 +482,22 @@ fn who_watches_waits_for_another_who_reports_there() {
     running.signal("-INT");
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_shows_how_far_it_is_and_what_it_waits_for() {
+    let limit = Reply::Refuse(429, &[("Retry-After", "100")], "");
+    let collector = Collector::answering(&[Reply::Take, limit]);
+    let place = with(&["first", "second"]);
+    let command = place.command(&["report-to", &collector.dsn()]);
+    let mut terminal = crate::terminal::Terminal::start(&command, 24);
+    terminal.until("\r1 event sent, waiting until 20");
+    terminal.press(b"\x03");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 1);
+    assert!(
+        seen.contains("\r\u{1b}[KSent 1 event to http://"),
+        "{seen:?}"
+    );
+    assert!(seen.contains("stopped; 1 event waits"), "{seen:?}");
+}
