@@ -72,7 +72,11 @@ fn value(trace: &Trace) -> Value {
 fn exception(exception: &Exception) -> Value {
     let stack = exception.stacktrace.iter();
     let frames: Vec<Value> = stack.flat_map(|stack| &stack.frames).map(frame).collect();
-    json!({"type": exception.ty, "value": exception.value, "frames": frames})
+    let mut value = json!({"type": exception.ty, "value": exception.value, "frames": frames});
+    if exception.is_suppressed() {
+        value["is_suppressed"] = true.into();
+    }
+    value
 }
 
 fn frame(frame: &Frame) -> Value {

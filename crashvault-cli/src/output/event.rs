@@ -217,7 +217,11 @@ fn headline(page: &mut Page, exception: &Exception, is_cause: bool) {
         Some(module) if !ty.is_empty() => format!("{}::{ty}", visible(module)),
         _ => ty.into_owned(),
     };
-    let prefix = if is_cause { "caused by " } else { "" };
+    let prefix = match is_cause {
+        false => "",
+        true if exception.is_suppressed() => "suppressed ",
+        true => "caused by ",
+    };
     let separator = if ty.is_empty() || first.is_empty() {
         ""
     } else {

@@ -53,6 +53,33 @@ fn each_failure_of_a_log_is_one_object_in_a_line() {
 }
 
 #[test]
+fn what_was_suppressed_is_told_from_a_cause() {
+    let place = Place::new();
+    let text = "a.A: x\n\tat a.A.a(A.java:1)\n\tSuppressed: a.B: y\n\t\tat a.B.b(B.java:2)\nCaused by: a.C\n\tat a.C.c(C.java:3)\n";
+    std::fs::write(place.path().join("app.log"), text).unwrap();
+    let log = place.path().join("app.log");
+    let ran = place.ok(&["parse", log.to_str().unwrap(), "--json"]);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told = |index: usize| {
+        let exception = &found["exceptions"][index];
+        (
+            exception["type"].as_str(),
+            exception["is_suppressed"].as_bool(),
+        )
+    };
+    assert_eq!(told(0), (Some("a.C"), None));
+    assert_eq!(told(1), (Some("a.B"), Some(true)));
+    assert_eq!(told(2), (Some("a.A"), None));
+    let ran = place.ok(&["parse", log.to_str().unwrap()]);
+    assert!(
+        ran.stdout.contains("  suppressed a.B: y\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("  caused by a.C\n"), "{}", ran.stdout);
+}
+
+#[test]
 fn people_see_it_as_an_event_shows_it() {
     let place = Place::new();
     std::fs::write(place.path().join("app.log"), LOG).unwrap();

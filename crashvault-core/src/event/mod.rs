@@ -28,6 +28,8 @@ pub use forbidden::{
 };
 pub use id::EventId;
 pub use kind::EventKind;
+#[cfg(feature = "store")]
+pub(crate) use model::SUPPRESSED;
 pub use model::{
     Breadcrumb, Event, Exception, Flaw, Frame, Image, Level, LogEntry, Mechanism, Object,
     Stacktrace, Thread, User,

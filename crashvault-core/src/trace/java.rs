@@ -15,7 +15,7 @@
 use super::at::{self, HEAD_WITHIN, MESSAGE_LINES_MAX};
 use super::text::{Prefix, Text};
 use super::{FRAMES_MAX, Trace, exception};
-use crate::event::{Exception, Frame, Stacktrace, Thread};
+use crate::event::{Exception, Frame, Mechanism, SUPPRESSED, Stacktrace, Thread};
 
 /// Exceptions of one tree.
 const EXCEPTIONS_MAX: usize = 200;
@@ -771,12 +771,16 @@ impl<'a, 't> Walk<'a, 't> {
             if is_tree {
                 let way = node.parent.map(|_| {
                     if node.suppressed {
-                        "suppressed"
+                        SUPPRESSED
                     } else {
                         "chained"
                     }
                 });
                 at::set_parent(&mut read, id, node.parent, way);
+            } else if asides[id] {
+                // Without a tree nothing else tells its own causes from the failure's.
+                let mechanism = read.mechanism.get_or_insert_with(Mechanism::default);
+                mechanism.ty = Some(SUPPRESSED.to_owned());
             }
             exceptions.push((asides[id], read));
         }
@@ -945,6 +949,11 @@ mod tests {
                 "a.Outer: y | a.B::b B.java:2",
             ],
         );
+        let text = "a.Root: x\n\tat a.A.a(A.java:1)\n\tSuppressed: a.Close\n\t\tat a.C.c(C.java:3)\nWrapped by: a.Outer: y\n\tat a.B.b(B.java:2)\n";
+        let mut found = Vec::new();
+        find(&Text::new(text), &mut found);
+        let asides = found[0].exceptions.iter().map(Exception::is_suppressed);
+        assert_eq!(asides.collect::<Vec<_>>(), [false, true, false]);
     }
 
     #[test]

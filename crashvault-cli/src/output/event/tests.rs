@@ -54,6 +54,21 @@ fn a_chain_is_read_from_what_was_thrown_to_its_cause() {
 }
 
 #[test]
+fn what_was_suppressed_is_no_cause() {
+    check(
+        json!({"exception": {"values": [
+            {"type": "Timeout", "mechanism": {"type": "chained", "exception_id": 2, "parent_id": 0}},
+            {"type": "CloseError", "mechanism": {"type": "suppressed", "exception_id": 1, "parent_id": 0}},
+            {"type": "OrderError", "mechanism": {"type": "generic", "exception_id": 0}},
+        ]}}),
+        "
+  OrderError
+  suppressed CloseError
+  caused by Timeout",
+    );
+}
+
+#[test]
 fn all_frames_are_shown_when_asked() {
     let text = page_of(chain(), true);
     assert!(text.contains("    at serde::walk  in /lib/x.so"), "{text}");
