@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crashvault::event::{Stacktrace, Thread};
 use crashvault::{ErrorKind, Event, Exception, Frame, Trace, TraceReader};
 use serde_json::{Value, json};
 
@@ -66,17 +67,35 @@ fn show(trace: Trace, is_whole: bool, screen: &mut Screen) -> io::Result<()> {
 
 fn value(trace: &Trace) -> Value {
     let exceptions: Vec<Value> = trace.exceptions.iter().map(exception).collect();
-    json!({"language": trace.language, "exceptions": exceptions})
+    let mut value = json!({"language": trace.language, "exceptions": exceptions});
+    let threads = trace.threads.iter();
+    let threads: Vec<Value> = threads
+        .filter(|thread| thread.stacktrace.is_some())
+        .map(thread)
+        .collect();
+    if !threads.is_empty() {
+        value["threads"] = threads.into();
+    }
+    value
+}
+
+fn thread(thread: &Thread) -> Value {
+    let frames = frames(thread.stacktrace.as_ref());
+    json!({"id": thread.id, "name": thread.name, "frames": frames})
 }
 
 fn exception(exception: &Exception) -> Value {
-    let stack = exception.stacktrace.iter();
-    let frames: Vec<Value> = stack.flat_map(|stack| &stack.frames).map(frame).collect();
+    let frames = frames(exception.stacktrace.as_ref());
     let mut value = json!({"type": exception.ty, "value": exception.value, "frames": frames});
     if exception.is_suppressed() {
         value["is_suppressed"] = true.into();
     }
     value
+}
+
+fn frames(stack: Option<&Stacktrace>) -> Vec<Value> {
+    let frames = stack.iter().flat_map(|stack| &stack.frames);
+    frames.map(frame).collect()
 }
 
 fn frame(frame: &Frame) -> Value {

@@ -80,6 +80,20 @@ fn what_was_suppressed_is_told_from_a_cause() {
 }
 
 #[test]
+fn a_dump_of_threads_keeps_its_frames() {
+    let place = Place::new();
+    let text = "\"main\" #1 prio=5 tid=0x1 nid=0x2 runnable\n   java.lang.Thread.State: RUNNABLE\n\tat shop.Main.main(Main.java:9)\n\tat shop.App.run(App.java:2)\n";
+    std::fs::write(place.path().join("app.log"), text).unwrap();
+    let log = place.path().join("app.log");
+    let ran = place.ok(&["parse", log.to_str().unwrap(), "--json"]);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(found["exceptions"], Value::Array(Vec::new()));
+    let thread = &found["threads"][0];
+    assert_eq!(thread["name"], "main");
+    assert_eq!(thread["frames"][1]["function"], "main");
+}
+
+#[test]
 fn people_see_it_as_an_event_shows_it() {
     let place = Place::new();
     std::fs::write(place.path().join("app.log"), LOG).unwrap();

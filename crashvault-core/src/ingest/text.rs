@@ -11,7 +11,7 @@ use crate::language::{self, InAppRules};
 use crate::symbol;
 use crate::trace::{self, TRACES_MAX, Trace};
 
-/// Of a text in an event, in bytes; what is behind is not read.
+/// Of a text in an event, in bytes: of a longer one so much is read of how it begins, and of how it ends.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 /// Lines that a text without a failure is told by.
 const LINES_MAX: usize = 20;
@@ -334,10 +334,9 @@ fn told(event: &Event) -> Option<&str> {
 /// The failure that a text ends with, for what comes last ended the program. A text that is only calls is read below
 /// `headline`.
 fn last_trace(text: &str, headline: Option<&str>, rules: &InAppRules) -> Option<Trace> {
-    let text = limits::head(text, TEXT_BYTES_MAX);
     let last = |text: &str| {
-        let traces = trace::parse(text.as_bytes()).into_iter().rev();
-        traces.into_iter().find(has_frames)
+        let traces = ends(text).flat_map(|text| trace::parse(text.as_bytes()));
+        traces.filter(has_frames).max_by_key(weight)
     };
     let below = |head: &str| last(&format!("{head}\n{text}"));
     let bare = || {
@@ -348,6 +347,36 @@ fn last_trace(text: &str, headline: Option<&str>, rules: &InAppRules) -> Option<
     trace.exceptions.truncate(limits::EXCEPTIONS_MAX);
     judge(&mut trace, rules);
     Some(trace)
+}
+
+/// What is read of a text: the whole, or how it begins and how it ends.
+fn ends(text: &str) -> impl Iterator<Item = &str> {
+    let Some(mut start) = text.len().checked_sub(TEXT_BYTES_MAX + 1) else {
+        return [Some(text), None].into_iter().flatten();
+    };
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let line = text[start..]
+        .find('\n')
+        .map_or(start, |end| start + end + 1);
+    let ends = [limits::head(text, TEXT_BYTES_MAX), &text[line..]];
+    ends.map(Some).into_iter().flatten()
+}
+
+/// How much a trace says of why a program ended: an exception, more than one that was passed over, and that more than
+/// where the threads were.
+fn weight(trace: &Trace) -> u8 {
+    let Some(thrown) = trace.exceptions.last() else {
+        return 0;
+    };
+    let mechanism = thrown.mechanism.as_ref();
+    let is_handled = mechanism.and_then(|mechanism| mechanism.handled) == Some(true);
+    match (&thrown.ty, &thrown.value) {
+        (None, None) => 0,
+        _ if is_handled => 1,
+        _ => 2,
+    }
 }
 
 fn has_frames(trace: &Trace) -> bool {

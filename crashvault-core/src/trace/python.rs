@@ -91,6 +91,12 @@ fn failed_thread(line: &str) -> Option<Thread> {
     })
 }
 
+/// Whether the line above a traceback says that the program goes on as if nothing was: while something was destroyed, or a
+/// record was logged.
+fn is_of_what_goes_on(line: &str) -> bool {
+    line.starts_with("Exception ignored ") || line.trim_end() == "--- Logging error ---"
+}
+
 /// An exception in the tree of causes and groups.
 struct Node {
     exception: Exception,
@@ -145,12 +151,20 @@ impl<'t> Tracebacks<'t> {
         let start = tracebacks.cause_without_frames(line, free).unwrap_or(line);
         tracebacks.read_all();
         let end = tracebacks.at;
-        let exceptions = in_order(tracebacks.nodes);
+        let mut exceptions = in_order(tracebacks.nodes);
         let is_failure = exceptions
             .iter()
             .any(|one| one.ty.is_some() || one.stacktrace.is_some());
         let above = line.checked_sub(1).filter(|&above| above >= free);
-        let thread = above.and_then(|above| failed_thread(prefix.strip(text.line(above))));
+        let above = above.map(|above| prefix.strip(text.line(above)));
+        let thread = above.and_then(failed_thread);
+        if above.is_some_and(is_of_what_goes_on)
+            && let Some(thrown) = exceptions.last_mut()
+        {
+            let mechanism = thrown.mechanism.get_or_insert_with(Mechanism::default);
+            mechanism.ty = Some("unraisable".to_owned());
+            mechanism.handled = Some(true);
+        }
         let read = is_failure.then(|| Trace {
             threads: thread.into_iter().collect(),
             ..trace(exceptions, start..end)
@@ -383,7 +397,7 @@ impl<'t> Tracebacks<'t> {
         let starts = [
             HEAD,
             "Exception in thread ",
-            "Exception ignored in",
+            "Exception ignored ",
             "--- Logging error ---",
             "Call stack:",
             "Task exception was never retrieved",

@@ -206,3 +206,66 @@ fn the_last_failure_of_a_text_counts() {
         &["KeyError: 'total' (pay)"],
     );
 }
+
+#[test]
+fn of_a_long_text_both_ends_are_read() {
+    let filler = "all is well\n".repeat(TEXT_BYTES_MAX / 4);
+    let first = PYTHON.replace("'total'", "'first'");
+    for (text, expected) in [
+        (format!("{filler}{PYTHON}"), "KeyError: 'total' (pay)"),
+        (format!("{first}{filler}"), "KeyError: 'first' (pay)"),
+        (
+            format!("{first}{filler}{PYTHON}é"),
+            "KeyError: 'total' (pay)",
+        ),
+    ] {
+        check(json!({ "stacktrace": text }), "python", &[expected]);
+    }
+}
+
+#[test]
+fn a_failure_goes_before_what_was_ignored_behind_it() {
+    let ignored = PYTHON.replace("'total'", "'closed'");
+    for head in [
+        "Exception ignored in: <function Cart.__del__ at 0x7f12>",
+        "Exception ignored while calling deallocator <function Cart.__del__ at 0x7f12>:",
+        "--- Logging error ---",
+    ] {
+        check(
+            json!({ "message": format!("{PYTHON}{head}\n{ignored}") }),
+            "python",
+            &["KeyError: 'total' (pay)"],
+        );
+        check(
+            json!({ "message": format!("{head}\n{ignored}") }),
+            "python",
+            &["KeyError: 'closed' (pay)"],
+        );
+    }
+}
+
+const DUMP: &str = "2026-01-02 10:00:01\nFull thread dump OpenJDK 64-Bit Server VM (17.0.1+12 mixed mode):\n\n\"main\" #1 prio=5 os_prio=0 tid=0x1 nid=0x2 runnable\n   java.lang.Thread.State: RUNNABLE\n\tat shop.Main.main(Main.java:9)\n";
+
+#[test]
+fn a_failure_goes_before_a_dump_of_threads() {
+    let java =
+        "Exception in thread \"main\" shop.NoCart: none\n\tat shop.Cart.total(Cart.java:4)\n";
+    check(
+        json!({ "message": format!("{java}{DUMP}") }),
+        "java",
+        &["shop.NoCart: none (total)"],
+    );
+}
+
+#[test]
+fn a_dump_alone_gives_its_threads() {
+    let event = event(json!({ "message": DUMP }));
+    assert!(event.exceptions.is_empty());
+    let names: Vec<_> = event
+        .threads
+        .iter()
+        .map(|thread| thread.name.as_deref())
+        .collect();
+    assert_eq!(names, [Some("main")]);
+    assert_eq!(event.platform, "java");
+}
