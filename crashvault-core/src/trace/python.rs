@@ -203,6 +203,16 @@ impl<'t> Tracebacks<'t> {
         }
     }
 
+    /// The margin a line has; 0 without one.
+    fn margin(&self, line: usize) -> usize {
+        let line = self.prefix.strip(self.text.line(line));
+        let rest = line.trim_start_matches(' ');
+        match rest.starts_with(['|', '+']) {
+            true => (line.len() - rest.len()) / 2,
+            false => 0,
+        }
+    }
+
     fn read_all(&mut self) {
         let mut margin = 0;
         loop {
@@ -213,10 +223,11 @@ impl<'t> Tracebacks<'t> {
             }
             let is_grouped = margin > 0;
             while let Some((depth, divider)) = self.divider(self.at).filter(|_| is_grouped) {
+                let behind = self.margin(self.at + 1).min(depth.saturating_sub(1));
                 match divider {
                     Divider::Opens => self.open(depth),
                     Divider::Next => self.levels.truncate(depth.max(1)),
-                    Divider::Closes => {}
+                    Divider::Closes => self.levels.truncate(behind.max(1)),
                 }
                 if let (Divider::Next, Some(level)) = (divider, self.levels.last_mut()) {
                     (level.last, level.link) = (None, None);
@@ -225,8 +236,15 @@ impl<'t> Tracebacks<'t> {
                 margin = match divider {
                     Divider::Opens => depth + 1,
                     Divider::Next => depth,
-                    Divider::Closes => 0,
+                    // One line may close several groups; what stands below may go on a chain of any of them.
+                    Divider::Closes => behind,
                 };
+            }
+            // What closed the innermost group may have closed this one.
+            let next = self.margin(self.at);
+            if next < margin {
+                margin = next;
+                self.levels.truncate(margin.max(1));
             }
             if margin <= 1 {
                 self.levels.truncate(1);
@@ -1104,6 +1122,67 @@ mod tests {
                 "6 0 \"exceptions[2]\"",
             ]
         );
+    }
+
+    const CHAINS_IN_GROUP: &str = "  + Exception Group Traceback (most recent call last):
+  |   File \"g.py\", line 12, in <module>
+  |     outer()
+  | ExceptionGroup:  (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Exception Group Traceback (most recent call last):
+    |   File \"g.py\", line 10, in outer
+    | ExceptionGroup: many (1 sub-exception)
+    +-+---------------- 1 ----------------
+      | Traceback (most recent call last):
+      |   File \"g.py\", line 1, in a
+      | ValueError: a
+      +------------------------------------
+    | 
+    | The above exception was the direct cause of the following exception:
+    | 
+    | Traceback (most recent call last):
+    |   File \"g.py\", line 11, in outer
+    | RuntimeError: after
+    +---------------- 2 ----------------
+    | Exception Group Traceback (most recent call last):
+    |   File \"g.py\", line 10, in outer
+    | ExceptionGroup: many (1 sub-exception)
+    +-+---------------- 1 ----------------
+      | ExceptionGroup: deep (1 sub-exception)
+      +-+---------------- 1 ----------------
+        | Traceback (most recent call last):
+        |   File \"g.py\", line 2, in b
+        | ZeroDivisionError: division by zero
+        +------------------------------------
+    | 
+    | During handling of the above exception, another exception occurred:
+    | 
+    | Traceback (most recent call last):
+    |   File \"g.py\", line 13, in outer
+    | KeyError: 'k'
+";
+
+    #[test]
+    fn chains_within_groups_go_on_behind_their_groups() {
+        let expected = [
+            "ZeroDivisionError: division by zero | b g.py:2",
+            "ExceptionGroup: deep (1 sub-exception)",
+            "ExceptionGroup: many (1 sub-exception) | outer g.py:10",
+            "KeyError: 'k' | outer g.py:13",
+            "ValueError: a | a g.py:1",
+            "ExceptionGroup: many (1 sub-exception) | outer g.py:10",
+            "RuntimeError: after | outer g.py:11",
+            "ExceptionGroup:  (2 sub-exceptions) | <module> g.py:12",
+        ];
+        check(CHAINS_IN_GROUP, &expected);
+        let logged: String = CHAINS_IN_GROUP
+            .lines()
+            .map(|line| format!("web-1 | {line}\n"))
+            .collect();
+        check(&logged, &expected);
+        let chain = format!("{CHAINS_IN_GROUP}\n{CAUSE}\n\n{PLAIN}");
+        let expected: Vec<&str> = expected.into_iter().chain([PLAIN_SHOWN]).collect();
+        check(&chain, &expected);
     }
 
     #[test]

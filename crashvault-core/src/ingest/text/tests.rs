@@ -209,13 +209,13 @@ fn the_last_failure_of_a_text_counts() {
 
 #[test]
 fn of_a_long_text_both_ends_are_read() {
-    let filler = "all is well\n".repeat(TEXT_BYTES_MAX / 4);
+    let filler = format!("\n{}", "all is well\n".repeat(TEXT_BYTES_MAX / 4));
     let first = PYTHON.replace("'total'", "'first'");
     for (text, expected) in [
         (format!("{filler}{PYTHON}"), "KeyError: 'total' (pay)"),
         (format!("{first}{filler}"), "KeyError: 'first' (pay)"),
         (
-            format!("{first}{filler}{PYTHON}é"),
+            format!("é\n{first}{filler}{PYTHON}"),
             "KeyError: 'total' (pay)",
         ),
     ] {
