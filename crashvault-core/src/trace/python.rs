@@ -21,6 +21,8 @@ const CONTEXT: &str = "During handling of the above exception, another exception
 /// Lines read of one message, and how deep groups are followed.
 const MESSAGE_LINES_MAX: usize = 256;
 const DEPTH_MAX: usize = 64;
+/// Lines whose stamps are compared.
+const STAMPED_LINES_MAX: usize = 3;
 
 pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     let mut stacks = text.places("(most recent call ").peekable();
@@ -125,6 +127,8 @@ struct Tracebacks<'t> {
     is_prefixed: bool,
     /// Whether the prefix is more than blanks.
     is_logged: bool,
+    /// Whether the log stamps each line anew, so that other numbers begin no other record.
+    is_restless: bool,
     nodes: Vec<Node>,
     levels: Vec<Level>,
 }
@@ -145,9 +149,11 @@ impl<'t> Tracebacks<'t> {
             at: line,
             is_prefixed: !before.is_empty() && prefix.of_line(text.line(line + 1)).is_some(),
             is_logged: !before.trim().is_empty(),
+            is_restless: false,
             nodes: Vec::new(),
             levels: vec![Level::default()],
         };
+        tracebacks.is_restless = tracebacks.has_different_stamps(line);
         let start = tracebacks.cause_without_frames(line, free).unwrap_or(line);
         tracebacks.read_all();
         let end = tracebacks.at;
@@ -389,6 +395,14 @@ impl<'t> Tracebacks<'t> {
         &line[..line.len() - rest.unwrap_or(line).len()]
     }
 
+    /// Whether the stamps of the first lines differ.
+    fn has_different_stamps(&self, first: usize) -> bool {
+        let lines = first..self.text.len().min(first + STAMPED_LINES_MAX);
+        let mut stamps = lines.map(|line| self.stamp(line));
+        let first = stamps.next().unwrap_or_default();
+        stamps.any(|stamp| !stamp.is_empty() && stamp != first)
+    }
+
     /// Whether the line here is one more of the message above.
     fn goes_on(&self, margin: usize, stamp: &str) -> bool {
         let Some(line) = self.content(self.at, margin) else {
@@ -398,7 +412,12 @@ impl<'t> Tracebacks<'t> {
             let next = self.content(self.at + 1, margin).map(str::trim_end);
             return !(line.is_empty() && matches!(next, Some(CAUSE | CONTEXT)));
         }
-        if self.stamp(self.at) != stamp || self.begins_a_record(line) {
+        let here = self.stamp(self.at);
+        let is_stamped_so = match self.is_restless {
+            true => here.is_empty() == stamp.is_empty(),
+            false => here == stamp,
+        };
+        if !is_stamped_so || self.begins_a_record(line) {
             return false;
         }
         let next = self.content(self.at + 1, margin);
@@ -892,6 +911,39 @@ mod tests {
                 prefixed(journal)
             ),
             &[PLAIN_SHOWN],
+        );
+    }
+
+    #[test]
+    fn lines_may_each_have_their_own_time() {
+        let text = format!(
+            "{PLAIN}\n{CAUSE}\n\n{}two\n",
+            PLAIN.trim_end().to_owned() + "\n"
+        );
+        let stamped = |prefix: &dyn Fn(usize) -> String| -> String {
+            let lines = text.lines().enumerate();
+            lines
+                .map(|(number, line)| format!("{}{line}\n", prefix(number)))
+                .collect()
+        };
+        let cri =
+            stamped(&|number| format!("2026-01-02T03:04:05.{:09}Z stderr F ", number * 7_919_000));
+        let expected = [
+            PLAIN_SHOWN,
+            "ZeroDivisionError: division by zero\ntwo | <module> /srv/a b.py:5 | f x.py:2",
+        ];
+        check(&cri, &expected);
+        let trimmed: String = cri
+            .lines()
+            .map(|line| format!("{}\n", line.trim_end()))
+            .collect();
+        check(&trimmed, &expected);
+        let next = "2026-01-02T03:04:06.123456789Z stderr F INFO next\n";
+        check(&format!("{cri}{next}"), &expected);
+        let same = stamped(&|_| "Jan 02 03:04:05 host app[1]: ".to_owned());
+        check(
+            &format!("{same}Jan 02 03:04:06 host app[1]: next\n"),
+            &expected,
         );
     }
 
