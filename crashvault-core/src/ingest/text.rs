@@ -258,6 +258,17 @@ fn read_exceptions(event: &mut Event, rules: &InAppRules) {
         }
         set_platform(&mut event.platform, trace.language);
     }
+    put_causes(event, causes);
+}
+
+/// Puts what led to the exceptions of the event before them; of too many the root and the last.
+fn put_causes(event: &mut Event, mut causes: Vec<Exception>) {
+    let over = causes.len().saturating_sub(limits::EXCEPTIONS_MAX);
+    if over > 0 {
+        causes.drain(1..=over);
+        let why = format!("{over} of the exceptions in its text were left out");
+        event.flaws.push(Flaw::new("exception", why));
+    }
     event.exceptions.splice(0..0, causes);
 }
 
@@ -344,7 +355,6 @@ fn last_trace(text: &str, headline: Option<&str>, rules: &InAppRules) -> Option<
         below(headline).or_else(|| below("Traceback (most recent call last):"))
     };
     let mut trace = last(text).or_else(bare)?;
-    trace.exceptions.truncate(limits::EXCEPTIONS_MAX);
     judge(&mut trace, rules);
     Some(trace)
 }
@@ -388,7 +398,7 @@ fn has_frames(trace: &Trace) -> bool {
 
 /// What the event says of itself comes last, as that what was thrown in the end.
 fn take_over(event: &mut Event, trace: Trace) {
-    event.exceptions.splice(0..0, trace.exceptions);
+    put_causes(event, trace.exceptions);
     if event.threads.is_empty() {
         event.threads = trace.threads;
     }

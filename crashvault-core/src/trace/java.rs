@@ -14,11 +14,9 @@
 
 use super::at::{self, HEAD_WITHIN, MESSAGE_LINES_MAX};
 use super::text::{Prefix, Text};
-use super::{FRAMES_MAX, Trace, exception};
+use super::{EXCEPTIONS_MAX, FRAMES_MAX, Trace, exception};
 use crate::event::{Exception, Frame, Mechanism, SUPPRESSED, Stacktrace, Thread};
 
-/// Exceptions of one tree.
-const EXCEPTIONS_MAX: usize = 200;
 /// Lines of others that may stand between the frames of one stack.
 const STRANGE_LINES_MAX: usize = 3;
 

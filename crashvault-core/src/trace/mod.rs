@@ -42,6 +42,8 @@ use text::Text;
 
 /// Frames read of one stack: the innermost ones.
 const FRAMES_MAX: usize = 1024;
+/// Exceptions of one failure.
+const EXCEPTIONS_MAX: usize = 200;
 /// Failures read from one text.
 pub(crate) const TRACES_MAX: usize = 10_000;
 

@@ -10,7 +10,7 @@
 
 use super::record::begins_a_record;
 use super::text::{Prefix, Text};
-use super::{Trace, exception};
+use super::{EXCEPTIONS_MAX, Trace, exception};
 use crate::event::{Exception, Frame, Mechanism, Thread};
 
 const HEAD: &str = "Traceback (most recent call last):";
@@ -544,6 +544,10 @@ fn in_order(nodes: Vec<Node>) -> Vec<Exception> {
         waiting.extend(below[number].iter().rev().map(|&child| (child, Some(id))));
     }
     ordered.reverse();
+    // Of too many the root and those thrown last say most.
+    if ordered.len() > EXCEPTIONS_MAX {
+        ordered.drain(1..=ordered.len() - EXCEPTIONS_MAX);
+    }
     ordered
 }
 
@@ -1021,6 +1025,29 @@ mod tests {
             &logged,
             &[PLAIN_SHOWN, "K: k\nmore | a x.py:4", "L | b x.py:9"],
         );
+    }
+
+    #[test]
+    fn of_too_many_causes_the_root_and_the_last_are_kept() {
+        let one = |number: usize| {
+            format!(
+                "Traceback (most recent call last):\n  File \"x.py\", line {number}, in f\nE: {number}\n"
+            )
+        };
+        let chain: Vec<String> = (0..EXCEPTIONS_MAX + 50).map(one).collect();
+        let mut found = Vec::new();
+        find(
+            &Text::new(&chain.join(&format!("\n{CONTEXT}\n\n"))),
+            &mut found,
+        );
+        let values: Vec<_> = found[0]
+            .exceptions
+            .iter()
+            .map(|one| one.value.as_deref())
+            .collect();
+        assert_eq!((found.len(), values.len()), (1, EXCEPTIONS_MAX));
+        assert_eq!(values[..2], [Some("0"), Some("51")]);
+        assert_eq!(values.last(), Some(&Some("249")));
     }
 
     #[test]

@@ -269,3 +269,26 @@ fn a_dump_alone_gives_its_threads() {
     assert_eq!(names, [Some("main")]);
     assert_eq!(event.platform, "java");
 }
+
+#[test]
+fn of_a_long_chain_the_root_and_the_thrown_are_kept_and_the_rest_is_told() {
+    let link = "\nDuring handling of the above exception, another exception occurred:\n\n";
+    let chain: Vec<String> = (0..60)
+        .map(|number| PYTHON.replace("'total'", &number.to_string()))
+        .collect();
+    let event = event(json!({ "message": chain.join(link) }));
+    let values: Vec<_> = event
+        .exceptions
+        .iter()
+        .map(|one| one.value.as_deref())
+        .collect();
+    assert_eq!(values.len(), limits::EXCEPTIONS_MAX);
+    assert_eq!(
+        (values[0], values[1], values[49]),
+        (Some("0"), Some("11"), Some("59"))
+    );
+    assert_eq!(
+        event.flaws[0].reason,
+        "10 of the exceptions in its text were left out"
+    );
+}
