@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::event::wire::STACK_TEXT;
-use crate::event::{Event, Exception, Flaw, Frame, Stacktrace, Thread, limits};
+use crate::event::{Event, Exception, Flaw, Frame, Stacktrace, Thread, limits, put_printed};
 use crate::language::{self, InAppRules};
 use crate::symbol;
 use crate::trace::{self, TRACES_MAX, Trace};
@@ -258,18 +258,16 @@ fn read_exceptions(event: &mut Event, rules: &InAppRules) {
         }
         set_platform(&mut event.platform, trace.language);
     }
-    put_causes(event, causes);
+    event.flaws.extend(bound(&mut causes));
+    event.exceptions.splice(0..0, causes);
 }
 
-/// Puts what led to the exceptions of the event before them; of too many the root and the last.
-fn put_causes(event: &mut Event, mut causes: Vec<Exception>) {
-    let over = causes.len().saturating_sub(limits::EXCEPTIONS_MAX);
-    if over > 0 {
-        causes.drain(1..=over);
-        let why = format!("{over} of the exceptions in its text were left out");
-        event.flaws.push(Flaw::new("exception", why));
-    }
-    event.exceptions.splice(0..0, causes);
+/// Of too many exceptions the root and the last are kept.
+fn bound(exceptions: &mut Vec<Exception>) -> Option<Flaw> {
+    let over = exceptions.len().checked_sub(limits::EXCEPTIONS_MAX + 1)?;
+    exceptions.drain(1..=over + 1);
+    let reason = format!("{} of the exceptions in its text were left out", over + 1);
+    Some(Flaw::new("exception", reason))
 }
 
 fn fill_exception(exception: &mut Exception, thrown: Exception, text: String) {
@@ -374,6 +372,9 @@ fn ends(text: &str) -> impl Iterator<Item = &str> {
     ends.map(Some).into_iter().flatten()
 }
 
+/// The weight of what ended a program.
+const FAILURE: u8 = 2;
+
 /// How much a trace says of why a program ended: an exception, more than one that was passed over, and that more than
 /// where the threads were.
 fn weight(trace: &Trace) -> u8 {
@@ -385,7 +386,7 @@ fn weight(trace: &Trace) -> u8 {
     match (&thrown.ty, &thrown.value) {
         (None, None) => 0,
         _ if is_handled => 1,
-        _ => 2,
+        _ => FAILURE,
     }
 }
 
@@ -396,9 +397,14 @@ fn has_frames(trace: &Trace) -> bool {
     stacks.any(|stack| !stack.frames.is_empty())
 }
 
-/// What the event says of itself comes last, as that what was thrown in the end.
-fn take_over(event: &mut Event, trace: Trace) {
-    put_causes(event, trace.exceptions);
+/// What the event says of itself comes last, as that what was thrown in the end; but that a command failed says less than
+/// what it printed.
+fn take_over(event: &mut Event, mut trace: Trace) {
+    let flaw = bound(&mut trace.exceptions);
+    if weight(&trace) < FAILURE || !put_printed(event, &mut trace.exceptions) {
+        event.exceptions.splice(0..0, trace.exceptions);
+    }
+    event.flaws.extend(flaw);
     if event.threads.is_empty() {
         event.threads = trace.threads;
     }

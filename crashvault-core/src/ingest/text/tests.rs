@@ -292,3 +292,36 @@ fn of_a_long_chain_the_root_and_the_thrown_are_kept_and_the_rest_is_told() {
         "10 of the exceptions in its text were left out"
     );
 }
+
+#[test]
+fn what_a_failed_command_printed_is_the_failure() {
+    let failed = |stderr: &str| {
+        let arguments = ["/usr/bin/python3", "shop.py"].map(String::from);
+        let failed = crate::event::FailedCommand::new(arguments, 1).stderr(stderr);
+        let mut event = failed.event();
+        read(&mut event, &InAppRules::default());
+        event
+    };
+    let event = failed(&format!("ready\n{PYTHON}"));
+    assert_eq!(event.title(), "KeyError: 'total'");
+    assert_eq!((event.exceptions.len(), &event.platform[..]), (1, "python"));
+    let tag = |key: &str| event.tags.get(key).map(String::as_str);
+    assert_eq!(
+        (tag("program"), tag("exit_code")),
+        (Some("python3"), Some("1"))
+    );
+    let mut added = Event::new();
+    added.platform = "other".into();
+    added.set_own("stack", PYTHON);
+    read(&mut added, &InAppRules::default());
+    let variant = |event: &Event| crate::group::group(event, &Default::default()).variant;
+    assert_eq!(variant(&event), variant(&added));
+
+    let plain = failed("error: no cart\n");
+    assert_eq!(plain.title(), "CommandFailed: error: no cart");
+    assert_eq!(plain.fingerprint.len(), 3);
+    let ignored = failed(&format!(
+        "error: no cart\nException ignored in: <f>\n{PYTHON}"
+    ));
+    assert_eq!(ignored.title(), "CommandFailed: error: no cart");
+}
