@@ -9,7 +9,7 @@ use crate::event::wire::STACK_TEXT;
 use crate::event::{Event, Exception, Flaw, Frame, Stacktrace, Thread, limits, put_printed};
 use crate::language::{self, InAppRules};
 use crate::symbol;
-use crate::trace::{self, TRACES_MAX, Trace};
+use crate::trace::{self, Trace};
 
 /// Of a text in an event, in bytes: of a longer one so much is read of how it begins, and of how it ends.
 const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -18,6 +18,8 @@ const LINES_MAX: usize = 20;
 
 /// Read at once of a long text, in bytes.
 const WINDOW_BYTES: usize = 4 << 20;
+/// Failures read of one window. More are read in another go.
+const WINDOW_TRACES_MAX: usize = 50_000;
 /// A failure that begins in the last bytes of a window is read again with what follows.
 const OVERLAP_BYTES: usize = 512 << 10;
 
@@ -37,16 +39,15 @@ const OVERLAP_BYTES: usize = 512 << 10;
 /// assert_eq!(traces[0].exceptions[0].value.as_deref(), Some("nothing went wrong"));
 /// ```
 pub fn parse_traces(text: &[u8]) -> Vec<Trace> {
-    let mut traces = judged(text);
+    let mut traces = judged(trace::parse(text));
     if traces.is_empty() {
         traces.push(no_failure(text));
     }
     traces
 }
 
-fn judged(text: &[u8]) -> Vec<Trace> {
+fn judged(mut traces: Vec<Trace>) -> Vec<Trace> {
     let rules = InAppRules::default();
-    let mut traces = trace::parse(text);
     for trace in &mut traces {
         judge(trace, &rules);
     }
@@ -148,10 +149,10 @@ impl<R: Read> TraceReader<R> {
     }
 
     fn read_window(&mut self, is_at_end: bool) {
-        let mut traces = judged(&self.window);
+        let mut traces = judged(trace::parse_some(&self.window, WINDOW_TRACES_MAX));
         let first_line = self.line;
         // More were not looked for.
-        let is_full = traces.len() == TRACES_MAX;
+        let is_full = traces.len() == WINDOW_TRACES_MAX;
         self.is_done = is_at_end && !is_full;
         if is_full {
             let last = traces.last().map_or(0, |last| last.lines.end);

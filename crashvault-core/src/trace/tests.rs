@@ -182,7 +182,7 @@ fn own_texts_are_read_as_they_were_written() {
 }
 
 /// The texts of the corpus, by name.
-fn own_texts() -> Vec<(String, String)> {
+pub(super) fn own_texts() -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(OWN);
     let paths = std::fs::read_dir(folder).expect("the corpus is here");
     let mut paths: Vec<_> = paths

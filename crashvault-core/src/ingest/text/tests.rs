@@ -60,10 +60,10 @@ fn a_window_without_a_line_is_passed_over() {
 #[test]
 fn more_failures_than_are_read_at_once_are_all_read() {
     let text = "Traceback (most recent call last):\n  File \"a\", line 1, in f\nE: 1\n\n";
-    let text = text.repeat(3 * TRACES_MAX);
+    let text = text.repeat(2 * WINDOW_TRACES_MAX);
     assert_eq!(
         traces(TraceReader::new(text.as_bytes())).len(),
-        3 * TRACES_MAX
+        2 * WINDOW_TRACES_MAX
     );
 }
 
