@@ -29,7 +29,7 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     let overflows = text.places(" has overflowed its stack");
     let causes = text
         .places("Caused by:")
-        .filter(|&(line, _)| text.line(line).trim_end().ends_with("Caused by:"));
+        .filter(|&(line, column)| text.line(line)[column..].trim_end() == "Caused by:");
     panics.extend(overflows);
     panics.extend(causes);
     panics.sort_unstable();

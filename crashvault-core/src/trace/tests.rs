@@ -347,3 +347,16 @@ fn twice_the_text_is_twice_the_work() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn many_marks_in_a_line_are_no_more_work() {
+    let mut wrong = Vec::new();
+    for mark in marks::MARKS {
+        let text = format!("{}\n", mark.repeat(20)).repeat(200);
+        let times = asked(&text) / text.len();
+        if times > 100 {
+            wrong.push(format!("{times} {mark}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
