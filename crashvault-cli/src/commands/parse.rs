@@ -26,12 +26,27 @@ pub fn run(parse: &Parse, screen: &mut Screen) -> Result<Done, Stop> {
             screen.value(&value(&trace))?;
             continue;
         }
+        if is_nothing(&trace) {
+            screen.note("no failure was found: the text is empty");
+            continue;
+        }
         if !std::mem::replace(&mut is_first, false) {
             screen.line("")?;
         }
         show(trace, parse.all_frames, screen)?;
     }
     Ok(Done::Well)
+}
+
+/// What an empty text is told as.
+fn is_nothing(trace: &Trace) -> bool {
+    let says = |exception: &Exception| exception.value.is_some() || exception.ty.is_some();
+    trace.threads.is_empty()
+        && !trace.exceptions.iter().any(says)
+        && !trace
+            .exceptions
+            .iter()
+            .any(|exception| exception.stacktrace.is_some())
 }
 
 fn unread(file: &Path, error: &io::Error) -> Failure {

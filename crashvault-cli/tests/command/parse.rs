@@ -94,6 +94,20 @@ fn a_dump_of_threads_keeps_its_frames() {
 }
 
 #[test]
+fn an_empty_text_has_no_failure() {
+    let place = Place::new();
+    std::fs::write(place.path().join("app.log"), "\n").unwrap();
+    let log = place.path().join("app.log");
+    let ran = place.ok(&["parse", log.to_str().unwrap()]);
+    assert_eq!(ran.stdout, "");
+    assert!(
+        ran.stderr.contains("no failure was found"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn people_see_it_as_an_event_shows_it() {
     let place = Place::new();
     std::fs::write(place.path().join("app.log"), LOG).unwrap();

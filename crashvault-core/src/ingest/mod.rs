@@ -14,6 +14,7 @@ mod last_words;
 pub(crate) mod minidump;
 mod text;
 mod threads;
+mod utf16;
 
 pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::utf16::{self, Utf16};
 use crate::event::wire::STACK_TEXT;
 use crate::event::{Event, Exception, Flaw, Frame, Stacktrace, Thread, limits, put_printed};
 use crate::language::{self, InAppRules};
@@ -26,7 +27,7 @@ const OVERLAP_BYTES: usize = 512 << 10;
 /// The failures that a text tells of, such as a log, in its order; whose their frames are is judged by the built-in
 /// rules.
 ///
-/// Never empty: a text without a failure is one of the language `other`, with its first lines as the value of an exception
+/// UTF-16 is read where the text begins with its mark. Never empty: a text without a failure is one of the language `other`, with its first lines as the value of an exception
 /// without a type. At most 10,000 failures are read; [`TraceReader`] reads texts of any length.
 ///
 /// ```
@@ -39,6 +40,7 @@ const OVERLAP_BYTES: usize = 512 << 10;
 /// assert_eq!(traces[0].exceptions[0].value.as_deref(), Some("nothing went wrong"));
 /// ```
 pub fn parse_traces(text: &[u8]) -> Vec<Trace> {
+    let text = &utf16::decoded(text);
     let mut traces = judged(trace::parse(text));
     if traces.is_empty() {
         traces.push(no_failure(text));
@@ -110,6 +112,9 @@ fn judge_frames(language: &str, frames: &mut [Frame], rules: &InAppRules) {
 pub struct TraceReader<R> {
     input: R,
     window: Vec<u8>,
+    /// What the input is decoded by, if it is no UTF-8.
+    utf16: Option<Utf16>,
+    is_begun: bool,
     /// The number of the window's first line.
     line: usize,
     found: std::vec::IntoIter<Trace>,
@@ -125,6 +130,8 @@ impl<R: Read> TraceReader<R> {
         Self {
             input,
             window: Vec::new(),
+            utf16: None,
+            is_begun: false,
             line: 0,
             found: Vec::new().into_iter(),
             has_found: false,
@@ -136,9 +143,7 @@ impl<R: Read> TraceReader<R> {
     /// Reads on until something was found, or there is no more.
     fn read_on(&mut self) -> io::Result<()> {
         while !self.is_done && self.found.len() == 0 {
-            let missing = WINDOW_BYTES.saturating_sub(self.window.len());
-            let mut input = self.input.by_ref().take(missing as u64);
-            let is_at_end = input.read_to_end(&mut self.window)? < missing;
+            let is_at_end = self.fill()?;
             if self.head.is_empty() {
                 let len = self.window.len().min(limits::MESSAGE_BYTES_MAX);
                 self.head = self.window[..len].to_vec();
@@ -146,6 +151,30 @@ impl<R: Read> TraceReader<R> {
             self.read_window(is_at_end);
         }
         Ok(())
+    }
+
+    /// Reads as much as the window holds; whether that was the end.
+    fn fill(&mut self) -> io::Result<bool> {
+        let missing = WINDOW_BYTES.saturating_sub(self.window.len());
+        let mut input = self.input.by_ref().take(missing as u64);
+        if let Some(utf16) = &mut self.utf16 {
+            let mut piece = Vec::new();
+            let read = input.read_to_end(&mut piece)?;
+            utf16.put(&piece, &mut self.window);
+            return Ok(read < missing);
+        }
+        let read = input.read_to_end(&mut self.window)?;
+        if !std::mem::replace(&mut self.is_begun, true) {
+            let piece = std::mem::take(&mut self.window);
+            match Utf16::of(&piece) {
+                Some((mut utf16, rest)) => {
+                    utf16.put(rest, &mut self.window);
+                    self.utf16 = Some(utf16);
+                }
+                None => self.window = piece,
+            }
+        }
+        Ok(read < missing)
     }
 
     fn read_window(&mut self, is_at_end: bool) {

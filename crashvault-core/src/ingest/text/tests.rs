@@ -48,6 +48,19 @@ fn a_long_text_is_read_as_a_short_one() {
 }
 
 #[test]
+fn what_powershell_wrote_is_read() {
+    let filler = "12:00:01 INFO all is well – with order 4711 of customer 42\n".repeat(300);
+    let text = format!("{filler}{PYTHON}").repeat(200);
+    assert!(text.len() > WINDOW_BYTES / 2);
+    let marked = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let bytes: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let found = traces(TraceReader::new(Trickle(&bytes)));
+    assert_eq!(found, parse_traces(&bytes));
+    assert_eq!(found, parse_traces(text.as_bytes()));
+    assert_eq!(found.len(), 200);
+}
+
+#[test]
 fn a_window_without_a_line_is_passed_over() {
     let mut text = vec![b'x'; 2 * WINDOW_BYTES + 10];
     text.push(b'\n');
