@@ -375,7 +375,7 @@ fn told(event: &Event) -> Option<&str> {
 fn last_trace(text: &str, headline: Option<&str>, rules: &InAppRules) -> Option<Trace> {
     let last = |text: &str| {
         let traces = ends(text).flat_map(|text| trace::parse(text.as_bytes()));
-        traces.filter(has_frames).max_by_key(weight)
+        traces.filter(has_calls).max_by_key(weight)
     };
     let below = |head: &str| last(&format!("{head}\n{text}"));
     let bare = || {
@@ -420,11 +420,9 @@ fn weight(trace: &Trace) -> u8 {
     }
 }
 
-fn has_frames(trace: &Trace) -> bool {
-    let exceptions = trace.exceptions.iter().map(|e| e.stacktrace.as_ref());
-    let threads = trace.threads.iter().map(|t| t.stacktrace.as_ref());
-    let mut stacks = exceptions.chain(threads).flatten();
-    stacks.any(|stack| !stack.frames.is_empty())
+fn has_calls(trace: &Trace) -> bool {
+    let mut threads = trace.threads.iter();
+    trace.frames_max() > 0 || threads.any(|thread| thread.stacktrace.is_some())
 }
 
 /// What the event says of itself comes last, as that what was thrown in the end; but that a command failed says less than

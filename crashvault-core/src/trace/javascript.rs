@@ -78,22 +78,14 @@ fn find_at(text: &Text<'_>, found: &mut Vec<Trace>) {
         let walk = Walk::new(text, prefix);
         let trace = match walk.head_above(number, read_until) {
             Some((above, end)) => walk.read(above, end, number),
-            None => walk.headless(number).filter(has_frames),
+            // One line may be anything, more are a stack.
+            None => walk.headless(number).filter(|trace| trace.frames_max() > 1),
         };
         if let Some(trace) = trace {
             read_until = trace.lines.end;
             found.push(trace);
         }
     }
-}
-
-/// One line may be anything, more are a stack.
-fn has_frames(trace: &Trace) -> bool {
-    let mut stacks = trace
-        .exceptions
-        .iter()
-        .filter_map(|e| e.stacktrace.as_ref());
-    stacks.any(|stack| stack.frames.len() > 1)
 }
 
 /// Only what underlines the source.

@@ -146,9 +146,12 @@ fn find_escaped(text: &Text<'_>, max: usize, texts: impl Fn(&str) -> Vec<String>
     traces
 }
 
-fn has_frames(trace: &Trace) -> bool {
-    let mut exceptions = trace.exceptions.iter();
-    exceptions.any(|exception| exception.stacktrace.is_some())
+impl Trace {
+    /// The frames of its exceptions' longest stack.
+    pub(crate) fn frames_max(&self) -> usize {
+        let stacks = self.exceptions.iter().filter_map(|e| e.stacktrace.as_ref());
+        stacks.map(|stack| stack.frames.len()).max().unwrap_or(0)
+    }
 }
 
 fn find_all(text: &mut Text<'_>, traces: &mut Vec<Trace>) {

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::escaped;
 use super::text::Text;
-use super::{Trace, find_all, has_frames};
+use super::{Trace, find_all};
 
 /// A record of a log, which ends whatever is above, between blank lines.
 const WALL: &str = "\n\n2000-01-01 00:00:00 INFO\n\n";
@@ -64,7 +64,7 @@ impl Pieces {
                 }
             }
         }
-        let first = |traces: Vec<Trace>| traces.into_iter().find(has_frames);
+        let first = |traces: Vec<Trace>| traces.into_iter().find(|trace| trace.frames_max() > 0);
         found.into_iter().map(first).collect()
     }
 }

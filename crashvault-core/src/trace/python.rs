@@ -8,6 +8,7 @@
 //! ZeroDivisionError: division by zero
 //! ```
 
+use super::at::is_absolute;
 use super::record::begins_a_record;
 use super::text::{Prefix, Text};
 use super::{EXCEPTIONS_MAX, Trace, exception};
@@ -592,12 +593,6 @@ fn frame(file: &str) -> Option<Frame> {
         lineno: number.parse().ok(),
         ..Frame::default()
     })
-}
-
-fn is_absolute(path: &str) -> bool {
-    path.starts_with('/')
-        || path.starts_with(r"\\")
-        || matches!(path.as_bytes(), [_, b':', b'\\' | b'/', ..])
 }
 
 /// `shop.errors.Refused: the message`; `AssertionError` alone.
