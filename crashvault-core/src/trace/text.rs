@@ -190,10 +190,7 @@ impl<'t> Prefix<'t> {
                 return Some(rest);
             };
             // Collectors of logs take the blanks off the ends of lines.
-            if rest.is_empty()
-                && !shape.starts_with(|c: char| !c.is_whitespace())
-                && shape.trim().is_empty()
-            {
+            if rest.is_empty() && shape.trim().is_empty() {
                 return Some(rest);
             }
             rest = rest.strip_prefix(character)?;
