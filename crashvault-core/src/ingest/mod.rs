@@ -15,6 +15,7 @@ pub(crate) mod minidump;
 mod named;
 mod text;
 mod threads;
+mod utf16;
 
 pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};

@@ -85,7 +85,8 @@ fn find_at(
         let walk = Walk::new(text, prefix, word);
         let trace = match walk.head_above(number, read_until) {
             Some((above, head)) => Some(walk.read(&head, above, above + 1)),
-            None => Some(walk.headless(number)).filter(has_frames),
+            // One line may be anything, more are a stack.
+            None => Some(walk.headless(number)).filter(|trace| trace.frames_max() > 1),
         };
         let Some(trace) = trace else { continue };
         read_until = trace.lines.end;
@@ -102,15 +103,6 @@ fn find_at(
             _ => found.push(trace),
         }
     }
-}
-
-/// One line may be anything, more are a stack.
-fn has_frames(trace: &Trace) -> bool {
-    let mut stacks = trace
-        .exceptions
-        .iter()
-        .filter_map(|e| e.stacktrace.as_ref());
-    stacks.any(|stack| stack.frames.len() > 1)
 }
 
 /// `System.ArgumentException: message`; the message may name inner exceptions.

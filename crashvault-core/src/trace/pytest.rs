@@ -17,7 +17,8 @@
 
 use std::ops::Range;
 
-use super::python::{CAUSE, CONTEXT, is_absolute, trace, type_and_message};
+use super::at::is_absolute;
+use super::python::{CAUSE, CONTEXT, trace, type_and_message};
 use super::text::{Prefix, Text};
 use super::{Frame, Trace, exception};
 use crate::event::Exception;

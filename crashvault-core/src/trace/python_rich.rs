@@ -10,7 +10,8 @@
 //! ZeroDivisionError: division by zero
 //! ```
 
-use super::python::{CAUSE, CONTEXT, is_absolute, trace, type_and_message};
+use super::at::is_absolute;
+use super::python::{CAUSE, CONTEXT, trace, type_and_message};
 use super::record::begins_a_record;
 use super::text::{Prefix, Text};
 use super::{Frame, Trace, exception};
