@@ -3,7 +3,7 @@
 
 use super::native::{set_place, trace, without_signature};
 use super::text::Text;
-use super::{Frame, Trace, exception, rust};
+use super::{Frame, Trace, at, exception};
 use crate::event::Exception;
 
 /// Lines between what the runtime said and the report of a tool on the same abort.
@@ -121,7 +121,7 @@ fn assertion(line: &str) -> Option<Exception> {
     let mut start = 0;
     for (end, _) in before.match_indices(": ") {
         let place = &before[start..end];
-        if rust::split_number(place).1.is_some() {
+        if at::split_number(place).is_some() {
             set_place(&mut frame, place);
             let function = without_signature(
                 before[end + 2..]

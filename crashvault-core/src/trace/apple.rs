@@ -12,7 +12,7 @@
 
 use super::native::{leading_address, leading_number, set_place, thread, without_signature};
 use super::text::{Prefix, Text};
-use super::{FRAMES_MAX, Frame, Trace, exception, rust};
+use super::{FRAMES_MAX, Frame, Trace, at, exception};
 use crate::event::{Exception, Thread};
 use serde_json::Value;
 
@@ -253,7 +253,7 @@ pub(super) fn frame(line: &str) -> Option<Frame> {
     if let Some((before, place)) = symbol
         .strip_suffix(')')
         .and_then(|rest| rest.rsplit_once(" ("))
-        && rust::split_number(place).1.is_some()
+        && at::split_number(place).is_some()
     {
         set_place(&mut frame, place);
         symbol = before;

@@ -345,7 +345,7 @@ fn split_package(name: &str) -> (Option<&str>, &str) {
 fn file_and_line(place: &str) -> Option<&str> {
     let place = place.split(" +0x").next().unwrap_or(place);
     let place = place.split(" fp=0x").next().unwrap_or(place);
-    super::rust::split_number(place).1.map(|_| place)
+    super::at::split_number(place).map(|_| place)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@
 
 use super::native::{address, set_place};
 use super::text::Text;
-use super::{FRAMES_MAX, Frame, Trace, exception, rust};
+use super::{FRAMES_MAX, Frame, Trace, at, exception};
 
 /// Lines from the head of a report to its stack; those on locks are long.
 const HEAD_LINES_MAX: usize = 160;
@@ -317,7 +317,7 @@ fn frame(call: &str) -> Option<Frame> {
             Some(module) => {
                 frame.package = Some(module.split(' ').next().unwrap_or(module).to_owned())
             }
-            None if rust::split_number(word).1.is_some() => set_place(&mut frame, word),
+            None if at::split_number(word).is_some() => set_place(&mut frame, word),
             None => {}
         }
     }

@@ -1,7 +1,7 @@
 //! What the ways of printing native code share: numbered frames, names with signatures, places, addresses. Knows no
 //! report as a whole.
 
-use super::{Frame, Trace, at, rust};
+use super::{Frame, Trace, at};
 use crate::event::{Exception, Stacktrace, Thread};
 use std::ops::Range;
 
@@ -101,7 +101,7 @@ pub(super) fn function_and_place(text: &str) -> (&str, &str) {
 
 /// Whether a word without a folder names a file: it has a line, or an ending.
 fn is_file(word: &str) -> bool {
-    let has_line = rust::split_number(word).1.is_some();
+    let has_line = at::split_number(word).is_some();
     has_line || word == "_asan_rtl_" || (word.contains('.') && !word.contains(['(', '<', ')']))
 }
 

@@ -7,6 +7,7 @@
 //! ```
 
 use super::FRAMES_MAX;
+use super::at::split_number;
 use crate::event::Frame;
 use crate::event::limits::CUT_MARK;
 
@@ -105,10 +106,12 @@ fn without_crate_ids(name: &str) -> String {
 
 /// `path:line` or `path:line:column`; the path itself may hold colons.
 fn set_place(frame: &mut Frame, place: &str) {
-    let (rest, last) = split_number(place);
-    let (path, line, column) = match split_number(rest) {
-        (path, Some(line)) if last.is_some() => (path, Some(line), last),
-        _ => (rest, last, None),
+    let (path, line, column) = match split_number(place) {
+        Some((rest, last)) => match split_number(rest) {
+            Some((path, line)) => (path, Some(line), Some(last)),
+            None => (rest, Some(last), None),
+        },
+        None => (place, None, None),
     };
     if path.is_empty() {
         return;
@@ -116,18 +119,6 @@ fn set_place(frame: &mut Frame, place: &str) {
     frame.filename = Some(path.strip_prefix("./").unwrap_or(path).to_owned());
     frame.abs_path = path.starts_with('/').then(|| path.to_owned());
     (frame.lineno, frame.colno) = (line, column);
-}
-
-pub(super) fn split_number(text: &str) -> (&str, Option<u64>) {
-    match text.rsplit_once(':') {
-        Some((rest, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
-            match number.parse() {
-                Ok(number) => (rest, Some(number)),
-                Err(_) => (text, None),
-            }
-        }
-        _ => (text, None),
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::native::set_place;
 use super::record::begins_a_record;
 use super::rust;
 use super::text::{Prefix, Text};
-use super::{Frame, Trace, exception};
+use super::{Frame, Trace, at, exception};
 use crate::event::{Exception, Stacktrace, Thread};
 
 /// Lines of a message.
@@ -134,7 +134,7 @@ fn older<'t>(
             rest = prefix.strip(text.line(number));
         }
         if let Some((last, place)) = rest.rsplit_once("', ")
-            && rust::split_number(place.trim_end()).1.is_some()
+            && at::split_number(place.trim_end()).is_some()
         {
             message.push_str(last);
             return Some((place.trim_end(), message, number + 1));
@@ -152,7 +152,7 @@ fn newer<'t>(
     line: usize,
     place: &'t str,
 ) -> Option<(&'t str, String, usize)> {
-    rust::split_number(place).1?;
+    at::split_number(place)?;
     let first = line + 1;
     let stripped = |number: usize| prefix.strip(text.line(number)).trim_end();
     let last = text.len().min(first + MESSAGE_LINES_MAX);

@@ -21,7 +21,7 @@ use super::native::{
     without_signature,
 };
 use super::text::{Prefix, Text};
-use super::{FRAMES_MAX, Frame, Trace, abort, exception, rust};
+use super::{FRAMES_MAX, Frame, Trace, abort, at, exception};
 
 /// Lines between the head of a report and its stack, and between its stacks.
 const GAP_LINES_MAX: usize = 64;
@@ -135,7 +135,7 @@ fn undefined(line: &str, column: usize) -> Option<Head<'_>> {
         false => before.rfind([' ', '\t']).map_or(0, |blank| blank + 1),
     };
     let place = &before[start..];
-    let has_line = rust::split_number(place).1.is_some();
+    let has_line = at::split_number(place).is_some();
     if !has_line && place != "<unknown>" {
         return None;
     }

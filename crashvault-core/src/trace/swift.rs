@@ -17,7 +17,7 @@
 use super::apple::{self, fatal_in, trace};
 use super::native::{leading_address, leading_number, set_place, thread};
 use super::text::{Prefix, Text};
-use super::{FRAMES_MAX, Frame, Trace, exception, rust};
+use super::{FRAMES_MAX, Frame, Trace, at, exception};
 
 /// Lines above a report where the runtime may have said why.
 const ABOVE_LINES_MAX: usize = 8;
@@ -30,6 +30,7 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     let crashes = text.places("Program crashed: ");
     let mut places: Vec<_> = crashes.chain(text.places("Current stack trace:")).collect();
     places.sort_unstable();
+    places.dedup_by_key(|&mut (line, _)| line);
     let mut next = 0;
     for (line, column) in places {
         if line < next {
@@ -156,7 +157,7 @@ fn frame(line: &str) -> Option<Frame> {
         None => false,
     };
     if let Some((call, place)) = rest.rsplit_once(" at ")
-        && (rust::split_number(place).1.is_some() || place.contains("<compiler-generated>"))
+        && (at::split_number(place).is_some() || place.contains("<compiler-generated>"))
     {
         set_place(&mut frame, place);
         rest = call;
@@ -195,7 +196,7 @@ fn stack(text: &Text<'_>, line: usize, column: usize, free: usize) -> Option<Tra
 /// `6    shop    0x00005581a2b40d02 pay(_:) + 120 at /src/main.swift:3`
 fn old_frame(line: &str) -> Option<Frame> {
     let (call, place) = match line.rsplit_once(" at ") {
-        Some((call, place)) if rust::split_number(place).1.is_some() => (call, Some(place)),
+        Some((call, place)) if at::split_number(place).is_some() => (call, Some(place)),
         _ => (line, None),
     };
     let mut frame = apple::frame(call)?;
