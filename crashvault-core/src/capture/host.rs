@@ -111,8 +111,12 @@ impl fmt::Debug for AdmittedBreadcrumb {
 }
 
 impl AdmittedBreadcrumb {
-    /// `None` where the hook drops it, and where nothing is installed.
+    /// `None` where the hook drops it, where nothing is installed, and while the host's code is being asked by a capture or a
+    /// hook: a hook that adds breadcrumbs would be asked for ever.
     pub fn new(crumb: Breadcrumb) -> Option<Self> {
+        if local::is_guarded() {
+            return None;
+        }
         Admitted::new(crumb).map(Self)
     }
 
