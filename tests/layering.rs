@@ -111,7 +111,11 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("crashvault-core", &["crashvault-core"]),
     ("crashvault-notify", &["crashvault-core"]),
     ("crashvault-cli", &["crashvault-core", "crashvault-notify"]),
-    ("crashvault-tests", &["crashvault-core", "crashvault-cli"]),
+    ("crashvault-py", &["crashvault-core"]),
+    (
+        "crashvault-tests",
+        &["crashvault-core", "crashvault-notify", "crashvault-cli"],
+    ),
     ("rust-actix", &["crashvault-core"]),
     ("rust-axum", &["crashvault-core"]),
     ("rust-panic", &["crashvault-core"]),

@@ -77,6 +77,15 @@ impl Dsn {
         auth
     }
 
+    /// A text that may have been made of what was sent, without the key.
+    pub(crate) fn hide_key(&self, text: &str) -> String {
+        let hidden = text.replace(&self.key, "…");
+        match &self.secret {
+            Some(secret) => hidden.replace(secret.as_str(), "…"),
+            None => hidden,
+        }
+    }
+
     fn origin(&self) -> String {
         match self.port {
             Some(port) => format!("{}://{}:{port}", self.scheme, self.host),

@@ -100,10 +100,8 @@ fn search(options: &ReportOptions) -> Search {
 }
 
 fn known_cursor(vault: &Vault, destination: &str) -> Result<ReportCursor> {
-    let known = vault.reports()?.into_iter();
-    let found = known
-        .filter(|cursor| cursor.destination == destination)
-        .last();
+    let mut known = vault.reports()?.into_iter();
+    let found = known.find(|cursor| cursor.destination == destination);
     Ok(found.unwrap_or_default())
 }
 

@@ -39,8 +39,7 @@ pub(crate) struct Answer {
 /// Posts envelopes to one place, over connections that are kept.
 pub(crate) struct Sender {
     agent: Agent,
-    url: String,
-    auth: String,
+    dsn: Dsn,
 }
 
 impl Sender {
@@ -64,8 +63,7 @@ impl Sender {
             .timeout_global(Some(time_max));
         Self {
             agent: Agent::new_with_config(config.build()),
-            url: dsn.envelope_url(),
-            auth: dsn.auth(CLIENT),
+            dsn: dsn.clone(),
         }
     }
 
@@ -76,8 +74,8 @@ impl Sender {
     pub(crate) fn post(&self, packed: &[u8]) -> Result<Answer, String> {
         let request = self
             .agent
-            .post(&self.url)
-            .header("X-Sentry-Auth", &self.auth)
+            .post(self.dsn.envelope_url())
+            .header("X-Sentry-Auth", self.dsn.auth(CLIENT))
             .header("Content-Type", "application/x-sentry-envelope")
             .header("Content-Encoding", "gzip");
         let mut response = request
@@ -111,9 +109,12 @@ impl Sender {
             status,
             limits,
             retry_after,
-            location,
+            location: location.map(|location| self.dsn.hide_key(&location)),
             is_of_a_collector: is_empty || value.is_some(),
-            reason: reason(said, value.as_ref(), body.as_deref()),
+            // Bugsink repeats the whole DSN where the key is wrong.
+            reason: self
+                .dsn
+                .hide_key(&reason(said, value.as_ref(), body.as_deref())),
         })
     }
 }

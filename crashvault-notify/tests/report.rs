@@ -417,6 +417,12 @@ fn a_key_that_is_not_known_ends_it() {
 }
 
 #[test]
+fn a_key_that_the_collector_repeats_is_hidden() {
+    const SAID: &str = "{\"detail\": \"no key 0123456789abcdef0123456789abcdef here\"}";
+    check_stops(&[Reply::Refuse(401, &[], SAID)], &["(401: no key … here)"]);
+}
+
+#[test]
 fn who_is_no_collector_ends_it() {
     check_stops(&[no(404)], &["no collector answers", "404"]);
     check_stops(
@@ -656,14 +662,14 @@ fn who_is_told_to_stop_stops_and_goes_on_later() {
 
 #[test]
 fn a_wait_ends_when_it_is_told_to_stop() {
-    let collector = Collector::answering(&[Reply::Refuse(429, &[("Retry-After", "300")], "")]);
+    let collector = Collector::answering(&[Reply::Refuse(429, &[("Retry-After", "60")], "")]);
     let mut world = World::with(1);
     let (begun, asked) = (
         Arc::new(AtomicBool::new(false)),
         Arc::new(AtomicBool::new(false)),
     );
     let (seen, told) = (Arc::clone(&begun), Arc::clone(&asked));
-    // A real wait of five minutes, which nobody sits out.
+    // A real wait of a minute, which nobody sits out.
     let options = ReportOptions::new()
         .progress(move |_| begun.store(true, Ordering::Relaxed))
         .stop_when(move || {

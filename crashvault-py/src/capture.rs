@@ -39,7 +39,7 @@ const NOWHERE: Site<'static> = Site {
 
 /// Captures an exception with its traceback and all that it came from; it is on disk when this returns.
 #[pyfunction]
-#[pyo3(signature = (error=None, *, level=None, mechanism=None, handled=None, fatal=None))]
+#[pyo3(signature = (error=None, *, level=None, mechanism=None, handled=None, fatal=None, logger=None))]
 pub fn capture_exception(
     py: Python<'_>,
     error: Option<Bound<'_, PyAny>>,
@@ -47,6 +47,7 @@ pub fn capture_exception(
     mechanism: Option<Bound<'_, PyAny>>,
     handled: Option<Bound<'_, PyAny>>,
     fatal: Option<Bound<'_, PyAny>>,
+    logger: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Option<String>> {
     if !is_listening() {
         return Ok(None);
@@ -76,9 +77,13 @@ pub fn capture_exception(
     };
     let thread_name = thread_name(py);
     capture.thread_name = thread_name.as_deref();
+    let logger = logger.and_then(|name| text::text(&name, limits::NAME_BYTES_MAX));
     let thrown = Thrown::new(error.clone());
     let id = scope::with_current(py, || {
         capture.capture(&|kind| thrown.kind(kind), &|event| {
+            if let Some(logger) = &logger {
+                event.logger(logger);
+            }
             thrown.write(event, mechanism, WANTS_LOCALS.load(Ordering::Relaxed));
         })
     });
@@ -127,6 +132,42 @@ pub fn capture_message(
     let id = scope::with_current(py, || {
         capture.capture(&|kind| kind.text(&message), &|event| {
             event.message(&message);
+        })
+    });
+    told(id)
+}
+
+/// Captures what a logger says, at the place in the source that its record names.
+#[pyfunction]
+pub fn capture_log(
+    py: Python<'_>,
+    message: Bound<'_, PyAny>,
+    level: Option<Bound<'_, PyAny>>,
+    logger: Bound<'_, PyAny>,
+    file: Bound<'_, PyAny>,
+    line: u32,
+) -> PyResult<Option<String>> {
+    if !is_listening() {
+        return Ok(None);
+    }
+    let texts = [
+        text::text(&message, limits::MESSAGE_BYTES_MAX),
+        text::text(&logger, limits::NAME_BYTES_MAX),
+        text::text(&file, limits::NAME_BYTES_MAX),
+    ];
+    let [message, logger, file] = texts.map(Option::unwrap_or_default);
+    let mut capture = Capture::at(Site {
+        file: &file,
+        line,
+        column: 0,
+    });
+    capture.level = text::level(level.as_ref()).unwrap_or(Level::Error);
+    let thread_name = thread_name(py);
+    capture.thread_name = thread_name.as_deref();
+    let id = scope::with_current(py, || {
+        capture.capture(&|kind| kind.text(&message), &|event| {
+            event.message(&message);
+            event.logger(&logger);
         })
     });
     told(id)

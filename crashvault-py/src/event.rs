@@ -97,13 +97,12 @@ record! {
             self.events.0.len()
         }
 
-        fn __getitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-            slf.get().events.clone().into_pyobject(slf.py())?.as_any().get_item(index)
+        fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+            self.events.get(index)
         }
 
-        fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-            let events = slf.get().events.clone().into_pyobject(slf.py())?;
-            Ok(events.as_any().try_iter()?.into_any())
+        fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+            self.events.iterator(py)
         }
     }
 }

@@ -219,3 +219,15 @@ mirror! {
 pub fn health(py: Python<'_>) -> Health {
     py.detach(crashvault::health).into()
 }
+
+/// The process ends now, or becomes another program: it leaves the mark of a good end.
+#[pyfunction]
+pub fn note_end() {
+    crashvault::host::note_end();
+}
+
+/// It stays.
+#[pyfunction]
+pub fn note_stay() {
+    crashvault::host::note_stay();
+}

@@ -22,6 +22,8 @@ record! {
         project: String,
         /// ``open``, ``resolved`` or ``ignored``.
         status: &'static str,
+        /// Since when, where something was decided about that.
+        since: Option<Moment>,
         /// The worst level seen: ``debug``, ``info``, ``warning``, ``error`` or ``fatal``.
         level: &'static str,
         /// Its own title, else the first line of its newest event.
@@ -52,10 +54,11 @@ record! {
         is_bookmarked: bool,
         /// How far its review is: ``triage``, ``assigned``, ``fix`` or ``verify``.
         review: Option<&'static str>,
-        /// What the resolution covers, while it is resolved: ``{"in": "now"}``, ``{"in": "next_release", "after": …}`` or
-        /// ``{"in": "release", "release": …}``.
+        /// What the resolution covers, while it is resolved: ``{"in": "now"}``, ``{"in": "next_release", "after": …}``
+        /// or ``{"in": "release", "release": …}``.
         resolution: Option<Json>,
-        /// How long it is ignored, while it is: ``"forever"``, or a dict with ``seen_count``, ``time`` or ``day_count``.
+        /// How long it is ignored, while it is: ``"forever"``, or a dict with ``seen_count``, ``time`` or
+        /// ``day_count``.
         ignore: Option<Json>,
         /// Its own tags, which people gave it.
         tags: BTreeMap<String, String>,
@@ -79,6 +82,7 @@ impl From<crashvault::Issue> for Issue {
             number: issue.number,
             project: issue.project,
             status: issue.status.name(),
+            since: issue.state.since.map(Moment::from),
             level: issue.level.name(),
             title: issue.title,
             culprit: issue.culprit,
@@ -160,13 +164,12 @@ record! {
             self.issues.0.len()
         }
 
-        fn __getitem__<'py>(slf: &Bound<'py, Self>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-            slf.get().issues.clone().into_pyobject(slf.py())?.as_any().get_item(index)
+        fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+            self.issues.get(index)
         }
 
-        fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-            let issues = slf.get().issues.clone().into_pyobject(slf.py())?;
-            Ok(issues.as_any().try_iter()?.into_any())
+        fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+            self.issues.iterator(py)
         }
     }
 }
@@ -224,6 +227,9 @@ impl<'py> FromPyObject<'_, 'py> for EventNamed {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if !object.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err("an event is named by its id as str"));
+        }
         let text: String = object.extract()?;
         EventId::from_str(&text)
             .map(Self)

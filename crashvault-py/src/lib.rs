@@ -50,24 +50,25 @@ mod _crashvault {
     }
 
     #[pymodule_export]
-    use crate::capture::{capture_event, capture_exception, capture_message};
+    use crate::capture::{capture_event, capture_exception, capture_log, capture_message};
     #[pymodule_export]
     use crate::event::{Added, Attachment, EventsFound, Followed, StoredEvent};
     #[pymodule_export]
-    use crate::install::{Health, Installed, close, flush, health, install};
+    use crate::install::{Health, Installed, close, flush, health, install, note_end, note_stay};
     #[pymodule_export]
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};
     #[pymodule_export]
     use crate::scope::{
-        NewScope, Scope, add_breadcrumb, global_scope, new_scope, set_context, set_durability,
-        set_extra, set_fingerprint, set_level, set_tag, set_tags, set_traceparent, set_transaction,
-        set_user, start_trace, traceparent,
+        NewScope, Scope, add_breadcrumb, clear_scope, global_scope, new_scope, set_context,
+        set_durability, set_extra, set_fingerprint, set_level, set_tag, set_tags, set_traceparent,
+        set_transaction, set_user, start_trace, traceparent,
     };
     #[pymodule_export]
     use crate::vault::reports::{
-        Cause, CausesFound, DrainReport, EmptyReport, Finding, GarbageReport, Join, PruneReport,
-        RebuildReport, RegroupedMerge, RegroupedSplit, Regrouping, RelatedIssue, SavedSearch,
-        Setting, SharedFact, SpaceReport, Stats, ValueCount, VaultStatus,
+        Archive, ArchiveReport, ArchivedIssue, ArchivesFound, Cause, CausesFound, DrainReport,
+        EmptyReport, ExplainedTerm, Explanation, Finding, GarbageReport, Join, PruneReport,
+        RebuildReport, RegroupedMerge, RegroupedSplit, Regrouping, RelatedIssue, RestoreReport,
+        SavedSearch, Setting, SharedFact, SpaceReport, Stats, TermRows, ValueCount, VaultStatus,
     };
     #[pymodule_export]
     use crate::vault::{ExportReport, ImportReport, IssueIterator, Vault, open};

@@ -1,5 +1,5 @@
-//! Results as small classes that cannot be changed: the engine's structs, with ids as text, times as `datetime`, words for
-//! enums.
+//! Results as small classes that cannot be changed: the engine's structs, with ids as text, times as `datetime`, words
+//! for enums.
 //!
 //! Never: holds what the engine may still change, or asks the vault.
 
@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crashvault::Timestamp;
-use pyo3::BoundObject;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
     PyBool, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyTzInfo,
 };
+use pyo3::{BoundObject, IntoPyObjectExt};
 use serde_json::{Map, Number, Value};
 
 use crate::error::invalid;
@@ -142,6 +142,32 @@ impl<T> Rows<T> {
     }
 }
 
+impl<'py, T: Clone + IntoPyObject<'py>> Rows<T> {
+    /// As of a tuple: one of them by its place, or several by a slice.
+    pub fn get(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = index.py();
+        let Ok(place) = index.extract::<isize>() else {
+            return self.clone().into_pyobject(py)?.as_any().get_item(index);
+        };
+        let place = match usize::try_from(place) {
+            Ok(place) => Some(place),
+            Err(_) => self.0.len().checked_sub(place.unsigned_abs()),
+        };
+        let item = place.and_then(|place| self.0.get(place));
+        let missing = || PyIndexError::new_err("there are not so many on this page");
+        item.ok_or_else(missing)?.clone().into_bound_py_any(py)
+    }
+
+    pub fn iterator(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(self
+            .clone()
+            .into_pyobject(py)?
+            .as_any()
+            .try_iter()?
+            .into_any())
+    }
+}
+
 impl<E, T: From<E>> From<Vec<E>> for Rows<T> {
     fn from(items: Vec<E>) -> Self {
         Self::of(items)
@@ -167,6 +193,32 @@ impl<'py, T: Clone + IntoPyObject<'py>> IntoPyObject<'py> for Rows<T> {
         });
         let items = items.collect::<Result<Vec<_>, _>>().map_err(Into::into)?;
         PyTuple::new(py, items)
+    }
+}
+
+/// How many there are of each kind; a dict in the order of the kinds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counts(pub Arc<[(&'static str, u64)]>);
+
+impl Plain for Counts {
+    fn plain(&self) -> Value {
+        let counts = self.0.iter();
+        let counts = counts.map(|(kind, count)| ((*kind).to_owned(), (*count).into()));
+        counts.collect::<Map<_, _>>().into()
+    }
+}
+
+impl<'py> IntoPyObject<'py> for Counts {
+    type Target = PyDict;
+    type Output = Bound<'py, PyDict>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let dict = PyDict::new(py);
+        for (kind, count) in &*self.0 {
+            dict.set_item(kind, count)?;
+        }
+        Ok(dict)
     }
 }
 

@@ -506,6 +506,12 @@ fn begin_trace(scope: &mut Inner) -> Option<String> {
     scope.traceparent()
 }
 
+/// Forgets everything that the scope of the running code holds.
+#[pyfunction]
+pub fn clear_scope(py: Python<'_>) {
+    change(py, crashvault::Scope::clear);
+}
+
 /// Adds a breadcrumb to the scope of the running code; the oldest give way.
 #[pyfunction]
 #[pyo3(signature = (message=None, *, category=None, level=None, r#type=None, data=None, timestamp=None))]

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crashvault::{
-    Deed, IgnoreUntil, IssueFilter, IssueRef, NewAttachment, Resolution, ReviewStep, Search, Status,
+    ArchiveRule, Deed, IgnoreUntil, IssueFilter, IssueRef, Level, NewAttachment, PruneRule,
+    Resolution, ReviewStep, Search, Status,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -20,9 +21,9 @@ use pyo3::types::{PyBytes, PyDict};
 use self::ask::{PAGE, Time, count_of, search, sort_of};
 pub use self::export::{ExportReport, ImportReport};
 use self::reports::{
-    CausesFound, DrainReport, EmptyReport, Finding, GarbageReport, Join, PruneReport,
-    RebuildReport, Regrouping, RelatedIssue, SavedSearch, SpaceReport, Stats, ValueCount,
-    VaultStatus, hours,
+    Archive, ArchiveReport, ArchivesFound, CausesFound, DrainReport, EmptyReport, Explanation,
+    Finding, GarbageReport, Join, PruneReport, RebuildReport, Regrouping, RelatedIssue,
+    RestoreReport, SavedSearch, SpaceReport, Stats, ValueCount, VaultStatus, hours,
 };
 use self::shared::{HostClock, Shared};
 use crate::error::{invalid, raised, unknown};
@@ -32,15 +33,18 @@ use crate::record::{Json, Moment, from_object};
 
 /// Opens a vault, or makes one where there is none.
 ///
-/// ``path`` is the vault's directory; by default that of ``install()``, else ``$CRASHVAULT_HOME``, else ``~/.crashvault``.
-/// What programs captured is taken in first: all of it with ``drain=True``, for at most so many seconds with a number,
-/// nothing with ``drain=False``; ``Vault.drained`` tells. With ``read_only=True`` nothing of the vault is changed, made or
-/// drained; a vault that cannot be written is opened so by itself. ``create=False`` makes none. ``author`` is who decides
-/// about issues; by default ``$CRASHVAULT_AUTHOR``, else the login name. ``clock`` answers the time instead of the system's,
-/// for tests.
+/// Args:
+///     path: The vault's directory. Default: that of ``install()``, else ``$CRASHVAULT_HOME``, else ``~/.crashvault``.
+///     read_only: Whether nothing of the vault is changed, made or drained. A vault that cannot be written is opened so
+///         by itself.
+///     create: Whether one is made where there is none.
+///     drain: What is done first with what programs captured: ``True`` takes all of it in, a number does so for at most
+///         so many seconds, ``False`` not at all. ``Vault.drained`` tells.
+///     author: Who decides about issues. Default: ``$CRASHVAULT_AUTHOR``, else the login name.
+///     clock: Says the time, as a ``datetime`` or in nanoseconds since 1970; for tests.
 ///
-/// Raises NotFoundError where there is none and none may be made; CorruptError; UnsupportedError for a newer format, and in
-/// a forked child whose parent had a vault open; ReadOnlyError, BusyError, CrashvaultIoError.
+/// Raises NotFoundError where there is none and none may be made; CorruptError; UnsupportedError for a newer format,
+/// and in a forked child whose parent had a vault open; ReadOnlyError, BusyError, CrashvaultIoError.
 #[pyfunction]
 #[pyo3(signature = (path=None, *, read_only=false, create=true, drain=Drain::All, author=None, clock=None),
        text_signature = "(path=None, *, read_only=False, create=True, drain=True, author=None, clock=None)")]
@@ -119,8 +123,8 @@ fn seconds(py: Python<'_>, seconds: f64) -> PyResult<Duration> {
 ///
 /// Reading shows what was taken in; what was captured since then comes in with ``drain()``.
 ///
-/// An issue is named by an ``Issue``, its number, ``"#7"``, its id or how that begins (6 hex digits at least); an event by
-/// its id. Every method raises ``crashvault.Error``, NotFoundError for what is not there, InvalidInputError after
+/// An issue is named by an ``Issue``, its number, ``"#7"``, its id or how that begins (6 hex digits at least); an event
+/// by its id. Every method raises ``crashvault.Error``, NotFoundError for what is not there, InvalidInputError after
 /// ``close()``, ConflictError when called by what it called itself.
 #[pyclass(frozen, module = "crashvault")]
 pub struct Vault {
@@ -173,8 +177,8 @@ impl Vault {
 
     /// Whether it was closed.
     #[getter]
-    fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
-        self.open.is_closed(py)
+    fn is_closed(&self) -> bool {
+        self.open.is_closed()
     }
 
     /// Closes it; what is under way is finished first. Closing again does nothing.
@@ -198,8 +202,8 @@ impl Vault {
 
     /// Moves what waits in the journal into the vault: all of it, or for at most so many ``seconds``.
     ///
-    /// Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere for a
-    /// minute. Of a read-only vault the report says how many wait.
+    /// Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere
+    /// for a minute. Of a read-only vault the report says how many wait.
     #[pyo3(signature = (seconds=None))]
     fn drain(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<DrainReport> {
         let time_max = seconds
@@ -248,13 +252,14 @@ impl Vault {
 
     /// The issues of which at least one event fits a query, a page at a time.
     ///
-    /// A query is words and ``key:value`` terms, such as ``is:open level:error timeout release:shop@2.*``; an empty one fits
-    /// all. ``since`` and ``until`` bound when events happened: a text (``"7d"``, ``"2026-01-05"``), a datetime with a time
-    /// zone, a date, or a timedelta back from now. ``sort`` is ``last_seen``, ``first_seen``, ``seen_count``, ``user_count``,
-    /// ``number``, ``status`` or ``title``. ``after`` is the ``next`` of the page before.
+    /// A query is words and ``key:value`` terms, such as ``is:open level:error timeout release:shop@2.*``; an empty one
+    /// fits all. ``since`` and ``until`` bound when events happened: a text (``"7d"``, ``"2026-01-05"``), a datetime
+    /// with a time zone, a date, or a timedelta back from now. ``sort`` is ``last_seen``, ``first_seen``,
+    /// ``seen_count``, ``user_count``, ``number``, ``status`` or ``title``. ``after`` is the ``next`` of the page
+    /// before.
     ///
-    /// Raises InvalidInputError for a query that cannot be read (``context["position"]`` is the byte it went wrong at) and
-    /// for a cursor of another list; LimitReachedError for a wildcard that stands for too many words.
+    /// Raises InvalidInputError for a query that cannot be read (``context["position"]`` is the byte it went wrong at)
+    /// and for a cursor of another list; LimitReachedError for a wildcard that stands for too many words.
     #[pyo3(signature = (query="", *, sort="last_seen", reverse=false, since=None, until=None, limit=50, after=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the host")]
     fn search(
@@ -290,6 +295,34 @@ impl Vault {
         let search = search(py, query, since, until, after)?.limit(count_of(py, "limit", limit)?);
         let found = self.open.work(py, |vault| vault.search_events(&search))?;
         Ok(found.into())
+    }
+
+    /// Answers a search for issues, or with ``of_events=True`` for events, and tells how: what was read of the query,
+    /// what each part means and how many fit it, how the store joined that, and what the answer cost.
+    #[pyo3(signature = (query="", *, sort="last_seen", reverse=false, since=None, until=None, limit=50, after=None,
+           of_events=false))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the host")]
+    fn explain(
+        &self,
+        py: Python<'_>,
+        query: &str,
+        sort: &str,
+        reverse: bool,
+        since: Option<Time>,
+        until: Option<Time>,
+        limit: i64,
+        after: Option<&str>,
+        of_events: bool,
+    ) -> PyResult<Explanation> {
+        let search = search(py, query, since, until, after)?
+            .sort(sort_of(py, sort)?)
+            .reversed(reverse)
+            .limit(count_of(py, "limit", limit)?);
+        let told = self.open.work(py, |vault| match of_events {
+            true => vault.explain_events(&search),
+            false => vault.explain(&search),
+        })?;
+        Ok(told.into())
     }
 
     /// How many issues there are, of one project or status where one is named.
@@ -394,8 +427,8 @@ impl Vault {
         Ok(space.into())
     }
 
-    /// Takes an event into the vault at once: a dict in the shape of Sentry's payload. Without ``event_id`` it gets one,
-    /// without ``timestamp`` the present.
+    /// Takes an event into the vault at once: a dict in the shape of Sentry's payload. Without ``event_id`` it gets
+    /// one, without ``timestamp`` the present.
     ///
     /// Raises TypeError for what JSON has no word for, naming the place.
     fn add(&self, py: Python<'_>, event: Payload) -> PyResult<Added> {
@@ -414,8 +447,8 @@ impl Vault {
             .map(listed)
     }
 
-    /// Records a decision in the form of ``Activity.deed``, such as ``{"kind": "assign", "to": "ada"}``. The methods below
-    /// are short for it.
+    /// Records a decision in the form of ``Activity.deed``, such as ``{"kind": "assign", "to": "ada"}``. The methods
+    /// below are short for it.
     ///
     /// Raises InvalidInputError for what cannot be decided so, saying why; UnsupportedError for an unknown kind.
     fn decide(&self, py: Python<'_>, issue: Named, deed: &Bound<'_, PyDict>) -> PyResult<Activity> {
@@ -466,8 +499,8 @@ impl Vault {
         self.decided(py, issue, Deed::Reopen)
     }
 
-    /// Ignores an issue until somebody reopens it, or until the first event after a moment (``until``), until it has been
-    /// seen so many times more (``seen_again``), or until it is seen much more often than lately (``grown=True``).
+    /// Ignores an issue until somebody reopens it, or until the first event after a moment (``until``), until it has
+    /// been seen so many times more (``seen_again``), or until it is seen much more often than lately (``grown=True``).
     #[pyo3(signature = (issue, *, until=None, seen_again=None, grown=false))]
     fn ignore(
         &self,
@@ -549,8 +582,8 @@ impl Vault {
         self.decided(py, issue, Deed::Tombstone)
     }
 
-    /// Takes back the last thing that a person decided about an issue; again: the one before. What was taken back, and the
-    /// record of that.
+    /// Takes back the last thing that a person decided about an issue; again: the one before. What was taken back, and
+    /// the record of that.
     fn undo(&self, py: Python<'_>, issue: Named) -> PyResult<(Activity, Activity)> {
         let (earlier, undo) = self.open.work(py, |vault| vault.undo(&issue.0))?;
         Ok((earlier.into(), undo.into()))
@@ -591,8 +624,8 @@ impl Vault {
             .map(listed)
     }
 
-    /// What the issues that fit a query have in common and the other issues of their project have not, the best candidates
-    /// for one cause first.
+    /// What the issues that fit a query have in common and the other issues of their project have not, the best
+    /// candidates for one cause first.
     #[pyo3(signature = (query="", *, since=None, until=None, limit=10))]
     fn causes(
         &self,
@@ -617,8 +650,8 @@ impl Vault {
             .map(listed)
     }
 
-    /// Takes a variant out of an issue with its events, later ones too. ``variant`` is its key or how that begins (4 hex
-    /// digits at least); see ``joins``.
+    /// Takes a variant out of an issue with its events, later ones too. ``variant`` is its key or how that begins (4
+    /// hex digits at least); see ``joins``.
     fn unmerge(&self, py: Python<'_>, issue: Named, variant: &str) -> PyResult<Activity> {
         let activity = self.open.work(py, |vault| {
             let variant = vault.variant(&issue.0, variant)?;
@@ -658,7 +691,8 @@ impl Vault {
 
     /// Keeps a file with an event.
     ///
-    /// Raises LimitReachedError for a file that is too large or one too many; ConflictError for an event that was removed.
+    /// Raises LimitReachedError for a file that is too large or one too many; ConflictError for an event that was
+    /// removed.
     #[pyo3(signature = (event, name, content, *, content_type=None, kind=None))]
     fn attach(
         &self,
@@ -726,9 +760,9 @@ impl Vault {
 
     /// Writes issues with all that belongs to them, of one moment: all, those that a query finds, or one issue.
     ///
-    /// ``to`` is a path or a file that is open for writing, in bytes or text. ``format`` is ``ndjson`` or ``json`` (can be read
-    /// back), ``csv``, ``markdown`` or ``html``; by default what the path's end says, else ``json``. A path that ends in
-    /// ``.gz`` or ``.zst`` is compressed; the file there is whole or not there.
+    /// ``to`` is a path or a file that is open for writing, in bytes or text. ``format`` is ``ndjson`` or ``json`` (can
+    /// be read back), ``csv``, ``markdown`` or ``html``; by default what the path's end says, else ``json``. A path
+    /// that ends in ``.gz`` or ``.zst`` is compressed; the file there is whole or not there.
     ///
     /// Raises ConflictError for a path that is there, unless ``replace=True``; what the file's ``write`` raises.
     #[pyo3(signature = (to, *, format=None, query=None, issue=None, replace=false))]
@@ -752,8 +786,8 @@ impl Vault {
             .work(py, |vault| vault.copy_database(&path, replace))
     }
 
-    /// Takes in what ``export`` wrote as NDJSON or JSON, a copy of a vault's database, or another vault's directory. What is
-    /// here already stays as it is: doing it twice changes nothing.
+    /// Takes in what ``export`` wrote as NDJSON or JSON, a copy of a vault's database, or another vault's directory.
+    /// What is here already stays as it is: doing it twice changes nothing.
     ///
     /// Raises CorruptError for a file that is not whole: then nothing comes in.
     fn import_export(&self, py: Python<'_>, path: PathBuf) -> PyResult<ImportReport> {
@@ -774,13 +808,106 @@ impl Vault {
         self.open.work(py, |vault| vault.verify())
     }
 
-    /// Does what ``[retention]`` in ``vault.toml`` says: lets events leave by its ages and sizes; with ``dry_run=True`` tells
-    /// what would leave.
+    /// Does what ``[retention]`` in ``vault.toml`` says: lets events leave by its ages and sizes; with ``dry_run=True``
+    /// tells what would leave.
     #[pyo3(signature = (*, dry_run=false))]
     fn retain(&self, py: Python<'_>, dry_run: bool) -> PyResult<PruneReport> {
         let report = self.open.work(py, |vault| match dry_run {
             true => vault.retain_dry_run(),
             false => vault.retain(),
+        })?;
+        Ok(report.into())
+    }
+
+    /// Lets events leave, oldest first: those that happened more than so many days ago or ``before`` a moment, and the
+    /// oldest of those beyond ``events_max`` or ``bytes_max``; only those of a ``level`` or of issues of a ``status``,
+    /// where one is named. Their issues go on counting them and keep their newest event. With ``dry_run=True`` tells
+    /// what would leave.
+    ///
+    /// Raises InvalidInputError for a rule that says neither how old nor how many.
+    #[pyo3(signature = (*, older_than_days=None, before=None, level=None, status=None, events_max=None, bytes_max=None,
+           dry_run=false))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the host")]
+    fn prune(
+        &self,
+        py: Python<'_>,
+        older_than_days: Option<u32>,
+        before: Option<Moment>,
+        level: Option<&str>,
+        status: Option<&str>,
+        events_max: Option<u64>,
+        bytes_max: Option<u64>,
+        dry_run: bool,
+    ) -> PyResult<PruneReport> {
+        let level = level.map(|word| level_of(py, word)).transpose()?;
+        let status = status.map(|word| status_of(py, word)).transpose()?;
+        let rule = PruneRule::new().dry_run(dry_run);
+        let rule = with(rule, older_than_days, PruneRule::older_than_days);
+        let rule = with(rule, before.map(|moment| moment.0), PruneRule::before);
+        let rule = with(
+            with(rule, level, PruneRule::level),
+            status,
+            PruneRule::status,
+        );
+        let rule = with(
+            with(rule, events_max, PruneRule::events_max),
+            bytes_max,
+            PruneRule::bytes_max,
+        );
+        let report = self.open.work(py, |vault| vault.prune(&rule))?;
+        Ok(report.into())
+    }
+
+    /// Moves resolved issues that were last seen more than so many days ago, with ``ignored=True`` ignored ones as
+    /// well, with all their records into one file in ``archive/``.
+    #[pyo3(signature = (*, older_than_days, ignored=false))]
+    fn archive(
+        &self,
+        py: Python<'_>,
+        older_than_days: u32,
+        ignored: bool,
+    ) -> PyResult<ArchiveReport> {
+        let rule = ArchiveRule::older_than_days(older_than_days).ignored(ignored);
+        let report = self.open.work(py, |vault| vault.archive(&rule))?;
+        Ok(report.into())
+    }
+
+    /// The archives, oldest first. Reads them whole.
+    fn archives(&self, py: Python<'_>) -> PyResult<Vec<Archive>> {
+        self.open.work(py, |vault| vault.archives()).map(listed)
+    }
+
+    /// The archived issues of which at least one event fits a query, a page at a time. See ``search``.
+    #[pyo3(signature = (query="", *, sort="last_seen", reverse=false, since=None, until=None, limit=50, after=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the host")]
+    fn search_archives(
+        &self,
+        py: Python<'_>,
+        query: &str,
+        sort: &str,
+        reverse: bool,
+        since: Option<Time>,
+        until: Option<Time>,
+        limit: i64,
+        after: Option<&str>,
+    ) -> PyResult<ArchivesFound> {
+        let search = search(py, query, since, until, after)?
+            .sort(sort_of(py, sort)?)
+            .reversed(reverse)
+            .limit(count_of(py, "limit", limit)?);
+        let found = self.open.work(py, |vault| vault.search_archives(&search))?;
+        Ok(found.into())
+    }
+
+    /// Puts the records of an archive back: the same numbers, events, counts and decisions. The file stays, unless
+    /// ``remove=True``: then it goes when everything is safe in the store.
+    ///
+    /// Raises CorruptError for a file that is not whole: then nothing comes back.
+    #[pyo3(signature = (path, *, remove=false))]
+    fn restore(&self, py: Python<'_>, path: PathBuf, remove: bool) -> PyResult<RestoreReport> {
+        let report = self.open.work(py, |vault| match remove {
+            true => vault.restore_and_remove(&path),
+            false => vault.restore(&path),
         })?;
         Ok(report.into())
     }
@@ -796,6 +923,19 @@ impl Vault {
         let report = self.open.work(py, |vault| vault.empty())?;
         Ok(report.into())
     }
+}
+
+/// A rule with what is asked of it, where something is.
+fn with<R, T>(rule: R, asked: Option<T>, set: impl FnOnce(R, T) -> R) -> R {
+    match asked {
+        Some(asked) => set(rule, asked),
+        None => rule,
+    }
+}
+
+fn level_of(py: Python<'_>, word: &str) -> PyResult<Level> {
+    let known = ["debug", "info", "warning", "error", "fatal"];
+    Level::from_name(word).ok_or_else(|| unknown(py, "level", word, &known))
 }
 
 fn status_of(py: Python<'_>, word: &str) -> PyResult<Status> {
@@ -830,16 +970,14 @@ pub struct IssueIterator {
 }
 
 impl IssueIterator {
+    /// What fails can be asked again.
     fn fetch(&mut self, py: Python<'_>) -> PyResult<()> {
-        let Some(search) = self.search.take() else {
+        let Some(search) = &self.search else {
             return Ok(());
         };
-        let search = search.limit(PAGE.min(self.left));
-        let found = self
-            .vault
-            .get()
-            .open
-            .work(py, |vault| vault.search(&search))?;
+        let search = search.clone().limit(PAGE.min(self.left));
+        let vault = &self.vault.get().open;
+        let found = vault.work(py, |vault| vault.search(&search))?;
         self.page = found.issues.into();
         self.search = found.next.map(|cursor| search.after(&cursor));
         Ok(())

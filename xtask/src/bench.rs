@@ -11,11 +11,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::python;
 use crate::run::{self, cargo};
 use crate::usage::{self, Answer, Usage};
 
-/// The benchmarks and what each shows. The program is `bench-NAME` in `bench/peers`.
-const BENCHES: [(&str, &str); 7] = [
+/// The benchmarks and what each shows. The program is `bench-NAME` in `bench/peers`, or one of [`SCRIPTS`].
+const BENCHES: [(&str, &str); 8] = [
     (
         "capture",
         "microseconds and allocations of each capture verb",
@@ -37,10 +38,24 @@ const BENCHES: [(&str, &str); 7] = [
         "share of texts whose failure is read rightly, and megabytes of logs a second",
     ),
     (
+        "python",
+        "microseconds of each capture verb in Python, its start and memory",
+    ),
+    (
         "store",
         "events a second into the vault, bytes on disk, and the time of searches",
     ),
-    ("survive", "events kept when the process is killed"),
+    (
+        "survive",
+        "events kept when the process is killed; --lang python: when a Python program dies",
+    ),
+];
+
+/// What is measured inside Python, below `bench/peers/python`: name, language asked for, program.
+const SCRIPTS: [(&str, Option<&str>, &str); 3] = [
+    ("python", None, "bench.py"),
+    ("python", Some("python"), "bench.py"),
+    ("survive", Some("python"), "survive.py"),
 ];
 
 /// Tells the benchmark where its raw samples go.
@@ -62,7 +77,14 @@ pub fn command(arguments: &[String]) -> Result<Answer, Usage> {
         eprintln!("error: cannot create {}: {error}", samples.display());
         return Ok(Answer::Failed);
     }
-    let mut command = program(name, &samples);
+    let (language, flags) = language_of(&flags)?;
+    let mut command = match program(name, language, &samples)? {
+        Ok(command) => command,
+        Err(missing) => {
+            eprintln!("error: missing tool: {missing}");
+            return Ok(Answer::Failed);
+        }
+    };
     command.args(&flags);
     if flags.iter().any(|flag| usage::is_help(flag)) {
         return Ok(Answer::well_if(
@@ -90,7 +112,45 @@ fn name_and_flags(arguments: &[String]) -> Result<(&str, &[String]), Usage> {
     }
 }
 
-fn program(name: &str, samples: &Path) -> Command {
+/// Takes `--lang LANGUAGE` out of the flags.
+fn language_of<'f>(flags: &[&'f String]) -> Result<(Option<&'f str>, Vec<&'f String>), Usage> {
+    let mut language = None;
+    let mut others = Vec::new();
+    let mut flags = flags.iter();
+    while let Some(flag) = flags.next() {
+        if *flag != "--lang" {
+            others.push(*flag);
+            continue;
+        }
+        let Some(name) = flags.next() else {
+            return Err(Usage("--lang needs a language".into()));
+        };
+        language = Some(name.as_str()).filter(|name| *name != "rust");
+    }
+    Ok((language, others))
+}
+
+/// The program, or what is missing to run it.
+fn program(
+    name: &str,
+    language: Option<&str>,
+    samples: &Path,
+) -> Result<Result<Command, String>, Usage> {
+    let script = SCRIPTS
+        .iter()
+        .find(|(bench, lang, _)| (*bench, *lang) == (name, language));
+    let mut program = match (script, language) {
+        (Some((_, _, script)), _) => python::bench(script),
+        (None, None) => Ok(rust_program(name)),
+        (None, Some(language)) => return Err(usage::unknown("language", language, &["rust"])),
+    };
+    if let Ok(command) = &mut program {
+        command.env(SAMPLES, samples);
+    }
+    Ok(program)
+}
+
+fn rust_program(name: &str) -> Command {
     let mut command = cargo(&[
         "run",
         "--release",
@@ -98,7 +158,6 @@ fn program(name: &str, samples: &Path) -> Command {
         "bench/peers/Cargo.toml",
     ]);
     command.args(["--bin", &format!("bench-{name}"), "--"]);
-    command.env(SAMPLES, samples);
     command
 }
 
@@ -154,6 +213,20 @@ fn table(result: &serde_json::Map<String, Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_language_is_taken_out_of_the_flags() {
+        let flags = ["--lang", "python", "--count", "5"].map(str::to_owned);
+        let flags: Vec<&String> = flags.iter().collect();
+        let (language, others) = language_of(&flags).unwrap();
+        assert_eq!((language, others), (Some("python"), flags[2..].to_vec()));
+        assert!(language_of(&flags[..1]).is_err());
+    }
+
+    #[test]
+    fn a_benchmark_that_a_language_has_not_is_refused() {
+        assert!(program("store", Some("python"), Path::new("samples")).is_err());
+    }
 
     fn check_last(input: &str, shown: &str, last: &str) {
         let mut output = Vec::new();

@@ -44,7 +44,7 @@ pub fn stages(run: &mut Run) {
         "lints of the command without default features",
         &mut without_defaults("crashvault-cli"),
     );
-    run.stage("documentation of the engine", &mut documentation());
+    run.stage("documentation", &mut documentation());
     deny(run);
 }
 
@@ -56,7 +56,13 @@ fn without_defaults(package: &str) -> std::process::Command {
 }
 
 fn documentation() -> std::process::Command {
-    let mut command = cargo(&["doc", "--no-deps", "--package", "crashvault-core"]);
+    let packages = [
+        "--package",
+        "crashvault-core",
+        "--package",
+        "crashvault-notify",
+    ];
+    let mut command = cargo(&[&["doc", "--no-deps"], &packages[..]].concat());
     command.env("RUSTDOCFLAGS", "-D warnings");
     command
 }

@@ -6,9 +6,12 @@
 
 mod bench;
 mod check;
+mod dist;
 mod fuzz;
+mod python;
 mod run;
 mod test;
+mod totals;
 mod usage;
 
 use std::process::ExitCode;
@@ -20,11 +23,15 @@ cargo xtask COMMAND
 
 Commands:
   check              formatting, lints (also of the engine without its default features), documentation
-  test [--install]   check, then all tests; ends with the slowest stages and the totals
-                     --install: first install rustfmt, clippy, cargo-deny and shells where they are missing
+  test [--install] [--python]
+                     check, then all tests, those of Python too; ends with the slowest stages and the totals
+                     --install: first install rustfmt, clippy, cargo-deny, shells, Python's venv and Bugsink
+                     where they are missing
+                     --python: the tests of the Python binding alone
   bench NAME [--json] [FLAGS]
                      one benchmark beside its peers (bench/peers); FLAGS go to the benchmark
                      --json: the last line is one JSON object, else a table is printed
+  dist NAME          what is shipped, into dist/ of the target directory, and tried there: python
   fuzz NAME [--seconds N] [--seed N]
                      mutated inputs until the time is over (60 seconds), or one fails: parse
   help               this text
@@ -39,7 +46,7 @@ Exit codes:
   2  the command line is wrong
 ";
 
-const COMMANDS: [&str; 5] = ["check", "test", "bench", "fuzz", "help"];
+const COMMANDS: [&str; 6] = ["check", "test", "bench", "dist", "fuzz", "help"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args_os()
@@ -70,6 +77,7 @@ fn dispatch(arguments: &[String]) -> Result<Answer, Usage> {
         "check" => check::command(rest),
         "test" => test::command(rest),
         "bench" => bench::command(rest),
+        "dist" => dist::command(rest),
         "fuzz" => fuzz::command(rest),
         unknown => Err(usage::unknown("command", unknown, &COMMANDS)),
     }
@@ -116,6 +124,12 @@ mod tests {
     fn a_mistyped_target_is_refused_before_any_build() {
         check(&["fuzz", "pars"], "did you mean `parse`?");
         check(&["fuzz"], "known: parse");
+    }
+
+    #[test]
+    fn a_mistyped_package_is_refused_before_any_build() {
+        check(&["dist", "pyton"], "did you mean `python`?");
+        check(&["dist"], "known: python");
     }
 
     #[test]

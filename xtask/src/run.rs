@@ -5,8 +5,9 @@
 //! Never: stops at the first failure. A person who waited for the build wants to hear everything at once.
 
 use std::env;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// One finished piece of work.
@@ -53,6 +54,16 @@ impl Run {
         self.skips.push(line);
     }
 
+    /// What was left out because this machine lacks something; in CI that is a failure.
+    pub fn skip_for_tool(&mut self, what: &str, missing: &str) {
+        let line = format!("skipped: {what}: missing tool: {missing}");
+        if in_ci() {
+            self.record(&format!("{line} (a failure in CI)"), Duration::ZERO, false);
+        } else {
+            self.skip(line);
+        }
+    }
+
     pub fn failures(&self) -> impl Iterator<Item = &str> {
         let failed = self.stages.iter().filter(|stage| !stage.well);
         failed.map(|stage| stage.name.as_str())
@@ -83,6 +94,31 @@ impl Run {
 
 pub fn announce(name: &str) {
     eprintln!("\n── {name}");
+}
+
+/// Runs a command, shows what it prints and hands each line out.
+///
+/// # Errors
+/// If it cannot be started or read.
+pub fn show_lines(command: &mut Command, mut each: impl FnMut(&str)) -> io::Result<ExitStatus> {
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    if let Some(pipe) = child.stdout.take() {
+        for_each_line(BufReader::new(pipe), |line| {
+            each(line);
+            let _ = io::stdout().write_all(line.as_bytes());
+        })?;
+    }
+    child.wait()
+}
+
+/// Test output may be any bytes: lines are read as such, and shown with replacement characters.
+pub fn for_each_line(mut input: impl BufRead, mut each: impl FnMut(&str)) -> io::Result<()> {
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line)? > 0 {
+        each(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok(())
 }
 
 /// The repository's root, wherever the command was called.

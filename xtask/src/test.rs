@@ -14,66 +14,34 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::check;
-use crate::run::{self, Run, cargo};
+use crate::python;
+use crate::run::{self, Run, cargo, for_each_line};
+use crate::totals::{self, Totals};
 use crate::usage::{self, Answer, Usage};
 
 /// Names the file to which a test adds one line `skipped: …` when it leaves something out.
 const SKIP_LOG: &str = "CRASHVAULT_SKIP_LOG";
 
 pub fn command(flags: &[String]) -> Result<Answer, Usage> {
-    usage::only(flags, &["--install"])?;
+    usage::only(flags, &["--install", "--python"])?;
     let mut run = Run::default();
-    let installs = flags.iter().any(|flag| flag == "--install");
+    let has = |name: &str| flags.iter().any(|flag| flag == name);
+    let installs = has("--install");
     if installs {
         install(&mut run);
     }
     if installs || run::in_ci() {
-        install_shells();
+        install_system_packages();
+        install_bugsink();
     }
-    check::stages(&mut run);
-    let totals = tests(&mut run);
+    let totals = if has("--python") {
+        python_tests(&mut run)
+    } else {
+        check::stages(&mut run);
+        tests(&mut run)
+    };
     println!("{}{totals}", run.report());
     Ok(Answer::well_if(totals.failed == 0))
-}
-
-/// What the test programs counted. A skip is an ignored test or a line of the skip log; a test that wrote
-/// such a line has still passed with what it could do.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Totals {
-    passed: u64,
-    failed: u64,
-    skipped: u64,
-}
-
-impl Totals {
-    fn add_line(&mut self, line: &str) {
-        let Some(rest) = line.trim_start().strip_prefix("test result: ") else {
-            return;
-        };
-        let Some((_, counts)) = rest.split_once(". ") else {
-            return;
-        };
-        for (number, word) in counts.split("; ").filter_map(|part| part.split_once(' ')) {
-            let number = number.parse::<u64>().unwrap_or(0);
-            match word {
-                "passed" => self.passed += number,
-                "failed" => self.failed += number,
-                "ignored" => self.skipped += number,
-                _ => {}
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Totals {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Totals {
-            passed,
-            failed,
-            skipped,
-        } = self;
-        write!(out, "{passed} passed, {failed} failed, {skipped} skipped")
-    }
 }
 
 fn install(run: &mut Run) {
@@ -100,16 +68,20 @@ fn install(run: &mut Run) {
     }
 }
 
-/// The shells that completions are tried in, where this is Debian and we may. Without them their tests are skipped.
-fn install_shells() {
-    let missing: Vec<&str> = ["fish", "zsh"]
+/// The shells that completions are tried in and what Python makes environments with, where this is Debian and we may.
+/// Without them their tests are skipped.
+fn install_system_packages() {
+    let mut missing: Vec<&str> = ["fish", "zsh"]
         .into_iter()
         .filter(|shell| !run::on_path(shell))
         .collect();
+    if !python::is_usable() {
+        missing.push("python3-venv");
+    }
     if missing.is_empty() || !run::on_path("apt-get") {
         return;
     }
-    run::announce("install the shells that completions are tried in");
+    run::announce(&format!("install {}", missing.join(" and ")));
     let apt = |words: &[&str]| {
         let mut command = Command::new("apt-get");
         command.env("DEBIAN_FRONTEND", "noninteractive");
@@ -123,32 +95,68 @@ fn install_shells() {
     }
 }
 
+/// The collector that reports are tried with, in an environment of its own. Without it its test is skipped.
+fn install_bugsink() {
+    const PACKAGE: &str = "bugsink==2.6.1";
+    let home = run::target_directory().join("bugsink");
+    if home.join("bin/bugsink-manage").is_file() || !run::on_path("python3") {
+        return;
+    }
+    run::announce("install Bugsink, which reports are tried with");
+    let works = |command: &mut Command| command.status().is_ok_and(|status| status.success());
+    let made = works(Command::new("python3").args(["-m", "venv"]).arg(&home));
+    let pip = home.join("bin/pip");
+    let pip_options = ["install", "--quiet", "--disable-pip-version-check", PACKAGE];
+    if !(made && works(Command::new(pip).args(pip_options))) {
+        println!("cannot install {PACKAGE}");
+    }
+}
+
 fn tests(run: &mut Run) -> Totals {
     let mut totals = Totals::default();
+    // Failed stages that are told by their failed tests.
+    let mut told = 0;
     let build = ["test", "--workspace", "--no-run"];
     if run.stage("build of the tests", &mut cargo(&build)) {
         let log = fresh_skip_log(run);
-        run_tests(run, &mut totals, &log);
+        let mut cases = None;
+        told += run_tests(run, &mut totals, &mut cases, &log);
+        told += python::stages(run, &mut totals, &python::WITH_THE_TESTS, cases);
         count_skips(run, &log, run::in_ci());
     }
-    totals.skipped += run.skips.len() as u64;
-    // A lint, a build or a test program that died names no failed test, and must not read as success.
-    let failed_stages = run.failures().filter(|name| *name != TESTS).count() as u64;
-    let died = run.failures().any(|name| name == TESTS) && totals.failed == 0;
-    totals.failed += failed_stages + u64::from(died);
+    account(run, &mut totals, told);
     totals
+}
+
+fn python_tests(run: &mut Run) -> Totals {
+    let mut totals = Totals::default();
+    let told = python::stages(run, &mut totals, &python::ALONE, None);
+    account(run, &mut totals, told);
+    totals
+}
+
+/// Adds what no test program counted. A lint, a build or a test program that died names no failed test, and must not
+/// read as success.
+fn account(run: &Run, totals: &mut Totals, told: u64) {
+    totals.skipped += run.skips.len() as u64;
+    totals.failed += run.failures().count() as u64 - told;
 }
 
 const TESTS: &str = "start and end of the test programs";
 
-fn run_tests(run: &mut Run, totals: &mut Totals, log: &Path) {
+/// Returns 1 if the stage failed and its failed tests say so.
+fn run_tests(run: &mut Run, totals: &mut Totals, cases: &mut Option<u64>, log: &Path) -> u64 {
     run::announce("tests");
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
     command.env(SKIP_LOG, log);
     // The names of the test programs are read from these lines.
     command.env("CARGO_TERM_COLOR", "never");
     let start = Instant::now();
-    let (well, programs) = match stream(&mut command, totals) {
+    let each = |line: &str| {
+        totals.add_line(line);
+        *cases = totals::behaviour_cases("rust", line).or(*cases);
+    };
+    let (well, programs) = match stream(&mut command, each) {
         Ok((status, programs)) => (status.success(), programs),
         Err(error) => {
             eprintln!("error: cannot run cargo test: {error}");
@@ -160,12 +168,13 @@ fn run_tests(run: &mut Run, totals: &mut Totals, log: &Path) {
         run.record(&name, duration, true);
     }
     run.record(TESTS, start.elapsed().saturating_sub(inside), well);
+    u64::from(!well && totals.failed > 0)
 }
 
 type Programs = Vec<(String, Duration)>;
 
-/// Passes both outputs on as they come; counts results on one and times the test programs by the other.
-fn stream(command: &mut Command, totals: &mut Totals) -> io::Result<(ExitStatus, Programs)> {
+/// Passes both outputs on as they come; hands the lines of one out and times the test programs by the other.
+fn stream(command: &mut Command, mut each: impl FnMut(&str)) -> io::Result<(ExitStatus, Programs)> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -176,7 +185,7 @@ fn stream(command: &mut Command, totals: &mut Totals) -> io::Result<(ExitStatus,
         .map(|pipe| thread::spawn(move || time_programs(BufReader::new(pipe))));
     if let Some(pipe) = child.stdout.take() {
         for_each_line(BufReader::new(pipe), |line| {
-            totals.add_line(line);
+            each(line);
             let _ = io::stdout().write_all(line.as_bytes());
         })?;
     }
@@ -184,16 +193,6 @@ fn stream(command: &mut Command, totals: &mut Totals) -> io::Result<(ExitStatus,
         .and_then(|thread| thread.join().ok())
         .unwrap_or_default();
     Ok((child.wait()?, programs))
-}
-
-/// Test output may be any bytes: lines are read as such, and shown with replacement characters.
-fn for_each_line(mut input: impl BufRead, mut each: impl FnMut(&str)) -> io::Result<()> {
-    let mut line = Vec::new();
-    while input.read_until(b'\n', &mut line)? > 0 {
-        each(&String::from_utf8_lossy(&line));
-        line.clear();
-    }
-    Ok(())
 }
 
 /// A test program runs from its own announcement to the next one.
@@ -259,54 +258,6 @@ fn count_skips(run: &mut Run, log: &Path, in_ci: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check_totals(line: &str, passed: u64, failed: u64, skipped: u64) {
-        let mut totals = Totals::default();
-        totals.add_line(line);
-        assert_eq!(
-            totals,
-            Totals {
-                passed,
-                failed,
-                skipped
-            },
-            "{line}"
-        );
-    }
-
-    #[test]
-    fn a_result_line_is_counted() {
-        let rest = "0 measured; 7 filtered out; finished in 0.01s\n";
-        check_totals(
-            &format!("test result: ok. 12 passed; 0 failed; 3 ignored; {rest}"),
-            12,
-            0,
-            3,
-        );
-        check_totals(
-            &format!("test result: FAILED. 1 passed; 2 failed; 0 ignored; {rest}"),
-            1,
-            2,
-            0,
-        );
-    }
-
-    #[test]
-    fn other_lines_are_not_counted() {
-        check_totals("test result::tests::one ... ok", 0, 0, 0);
-        check_totals("running 3 tests", 0, 0, 0);
-        check_totals("test result: ok", 0, 0, 0);
-    }
-
-    #[test]
-    fn totals_close_in_the_promised_form() {
-        let totals = Totals {
-            passed: 10,
-            failed: 0,
-            skipped: 2,
-        };
-        assert_eq!(totals.to_string(), "10 passed, 0 failed, 2 skipped");
-    }
 
     fn check_program(line: &str, expected: Option<&str>) {
         assert_eq!(program_name(line).as_deref(), expected, "{line}");

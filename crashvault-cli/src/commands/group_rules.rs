@@ -45,6 +45,9 @@ pub fn run(place: &Place, rules: &GroupRules, screen: &mut Screen) -> Result<Don
 
 fn tried(vault: &mut Vault, test: &TestRules) -> Result<(Option<EventId>, GroupRulesTried), Stop> {
     let rules = test.rules.as_deref();
+    if let Some(path) = rules {
+        fs::File::open(path).map_err(|error| reading::unread(path, &error))?;
+    }
     let told = |error: crashvault::Error| match (error.kind(), rules) {
         (ErrorKind::Io | ErrorKind::Corrupt | ErrorKind::NotFound, Some(_))
             if error.operation() != "find event" =>

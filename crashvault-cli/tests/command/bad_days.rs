@@ -73,7 +73,7 @@ fn a_newer_format_is_told_with_both_versions() {
 fn settings_that_are_no_toml_are_told_with_their_place() {
     let place = vault();
     fs::write(place.vault().join("vault.toml"), "format = [").unwrap();
-    place.run(&["list"]).fails(1, "vault.toml, offset ");
+    place.run(&["list"]).fails(1, "vault.toml, line ");
     assert!(
         place
             .run(&["doctor"])

@@ -45,5 +45,5 @@ fn a_line_that_is_no_trace_is_named() {
     assert_eq!(ran.code, 1);
     assert!(ran.stdout.starts_with("{\"id\":\"a\""), "{}", ran.stdout);
     assert!(ran.stderr.contains("line 2 of"), "{}", ran.stderr);
-    assert_eq!(place.run(&["group", "/nowhere/traces.jsonl"]).code, 1);
+    assert_eq!(place.run(&["group", "/nowhere/traces.jsonl"]).code, 3);
 }

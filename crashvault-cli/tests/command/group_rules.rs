@@ -53,11 +53,11 @@ fn a_rule_that_fits_is_told_and_why_the_others_do_not() {
     found.sort_unstable();
     assert_eq!(found, expected);
     let rules = json!([
-        {"id": "slow", "is_deciding": false, "misses": [
+        {"number": 1, "id": "slow", "is_deciding": false, "misses": [
             {"field": "level", "patterns": ["fatal"], "values": ["error"]},
             {"field": "message", "patterns": ["*slow*", "*timed out*"], "values": ["user bob not found"]},
         ]},
-        {"id": "no-user", "is_deciding": true, "misses": []},
+        {"number": 2, "id": "no-user", "is_deciding": true, "misses": []},
     ]);
     assert_eq!(told["rules"], rules);
     assert_eq!(told["before"]["reason"], "message");
@@ -123,6 +123,44 @@ fn rules_of_another_file_are_tried_and_wrong_ones_told_with_their_line() {
 }
 
 #[test]
+fn a_rule_that_was_not_meant_so_is_left_out() {
+    let place = vault();
+    let file = place.path().join("new.toml");
+    let rule = |text: &str| format!("[[group.rule]]\n{text}\n");
+    for (text, words) in [
+        (
+            "match = {}\nfingerprint = [\"y\"]",
+            "match: it is empty and would take every event",
+        ),
+        (
+            "match = { type = \"E\" }\nfingerprnt = [\"y\"]",
+            "a rule has no 'fingerprnt'",
+        ),
+        (
+            "match = { type = \"E\" }\nfingerprint = [\"{{default\"]",
+            "nothing '{{default' to put",
+        ),
+        (
+            "id = \"all\"\nmatch = { type = \"E\" }\nfingerprint = [\"y\"]",
+            "id: rule 1 has the same",
+        ),
+    ] {
+        let all = rule("id = \"all\"\nmatch = { message = \"*\" }\nfingerprint = [\"z\"]");
+        std::fs::write(&file, all + &rule(text) + &rule("template = \"user *\"")).unwrap();
+        let ran = place.run(&[
+            "group-rules",
+            "test",
+            "1",
+            "--rules",
+            file.to_str().unwrap(),
+        ]);
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+        assert!(ran.stderr.contains("group.rule 2 (line "), "{}", ran.stderr);
+        assert!(ran.stdout.contains("\n  3 "), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn a_wrong_rule_stops_nothing_and_is_told() {
     let place = vault();
     write_rules(
@@ -150,5 +188,5 @@ fn what_is_no_event_is_refused() {
         .fails(1, "holds no event");
     place
         .run(&["group-rules", "test", "1", "--rules", "/nowhere.toml"])
-        .fails(1, "--rules names a file");
+        .fails(3, "cannot read /nowhere.toml");
 }

@@ -41,6 +41,7 @@ pub use super::process::Language;
 use super::{Admitted, Options, Scope, ScopeHandle, engine as engines, local};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
 use crate::event::{Breadcrumb, Event, EventId, Level, is_forbidden_key, limits};
+use crate::journal::Mark;
 
 impl Language {
     /// `platform` as in the event payload (`python`, `node`, `ruby` …), `sdk` by name (`crashvault.python`).
@@ -148,10 +149,21 @@ pub fn vault() -> Option<PathBuf> {
     engines::installed().and_then(|engine| engine.wiring.home.clone())
 }
 
-/// The process is about to end, or to become another program, on purpose: it leaves its mark, as by a normal exit. Later
-/// captures are still kept.
+/// The process is about to end, or to become another program, on purpose and past everything that runs at an end
+/// (`_exit`, `exec`): it leaves its mark. Captures are still kept.
 pub fn note_end() {
-    engines::note_exit();
+    put_mark(Mark::Ended);
+}
+
+/// It did not: the program that it wanted to become could not be started.
+pub fn note_stay() {
+    put_mark(Mark::None);
+}
+
+fn put_mark(mark: Mark) {
+    if let Some(place) = engines::place() {
+        place.put_mark(mark);
+    }
 }
 
 /// Captures an event that the program built itself at `site`, as [`capture_event`](crate::capture_event).

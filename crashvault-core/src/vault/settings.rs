@@ -785,10 +785,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_toml_is_corrupt_with_its_offset() {
-        let error = parse(Path::new("vault.toml"), "a = 1\n\u{0}").unwrap_err();
+    fn what_is_no_toml_is_corrupt_with_its_line() {
+        let error = parse(OPEN, Path::new("vault.toml"), "a = 1\n\u{0}").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
-        assert!(error.message().contains("offset"), "{error}");
+        assert!(error.message().contains("line 2"), "{error}");
     }
 
     #[test]

@@ -81,7 +81,7 @@ def install(
         TypeError, ValueError: An option is not what it should be. A vault that cannot be written raises nothing: the note
             says so, and captures return ``None``.
     """
-    installed = _crashvault.install(
+    given = dict(
         vault=vault,
         project=project,
         release=release,
@@ -101,10 +101,12 @@ def install(
         before_breadcrumb=before_breadcrumb,
         clock=clock,
     )
+    installed = _crashvault.install(**given)
+    given.update(hooks=hooks, logging=logging, warnings=warnings, integrations=integrations)
     if installed.is_first:
         from . import _hooks
 
-        _hooks.start(hooks=hooks, logging=logging, warnings=warnings, integrations=integrations)
+        _hooks.start(given)
     return installed
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 
 class Error(Exception):
     """A vault function failed; the classes below say how.
@@ -130,7 +128,7 @@ def made(
     message: str,
     context: dict[str, str],
     is_retryable: bool,
-    errno: Optional[int],
+    errno: int | None,
 ) -> Error:
     """The exception for an error of the engine; :class:`Error` itself for a kind that is newer than this file."""
     error = _KINDS.get(kind, Error)(text)

@@ -1,10 +1,11 @@
 //! What a vault tells of itself, and of what was done to it.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::issue::{Activity, Issue};
-use crate::record::{Moment, Rows, mirror, record};
+use pyo3::prelude::*;
+
+use crate::issue::{Activity, Doubt, Issue};
+use crate::record::{Counts, Moment, Rows, mirror, record};
 
 record! {
     /// What draining did.
@@ -137,10 +138,11 @@ record! {
     /// What there is, counted.
     Stats(issues, events) {
         /// How many issues have each status, of all statuses.
-        issues: BTreeMap<String, u64>,
+        issues: Counts,
         /// How many events have each level, of all levels, without those that left.
-        events: BTreeMap<String, u64>,
-        /// How many events each hour had, by its start, with those that left; oldest first, without hours that had none.
+        events: Counts,
+        /// How many events each hour had, by its start, with those that left; oldest first, without hours that had
+        /// none.
         hours: Rows<(Moment, u64)>,
     }
 }
@@ -150,12 +152,16 @@ impl From<crashvault::Tally> for Stats {
         let issues = tally.issues.iter();
         let events = tally.events.iter();
         Self {
-            issues: issues
-                .map(|(status, count)| (status.name().to_owned(), *count))
-                .collect(),
-            events: events
-                .map(|(level, count)| (level.name().to_owned(), *count))
-                .collect(),
+            issues: Counts(
+                issues
+                    .map(|(status, count)| (status.name(), *count))
+                    .collect(),
+            ),
+            events: Counts(
+                events
+                    .map(|(level, count)| (level.name(), *count))
+                    .collect(),
+            ),
             hours: Rows(hours(tally.hours).into()),
         }
     }
@@ -402,7 +408,8 @@ record! {
         issue: String,
         /// The project of both.
         project: String,
-        /// Why, in a word: ``rule``, ``fingerprint``, ``stack``, ``type``, ``message``, ``similar``, ``note`` or ``report``.
+        /// Why, in a word: ``rule``, ``fingerprint``, ``stack``, ``type``, ``message``, ``similar``, ``note`` or
+        /// ``report``.
         reason: String,
         /// What the key was made of, for people.
         parts: Rows<String>,
@@ -470,5 +477,181 @@ mirror! {
         events_removed: u64,
         /// Bytes that the disk got back.
         bytes_freed: u64,
+    }
+}
+
+mirror! {
+    /// What went into an archive.
+    ArchiveReport(issues, events, path) of crashvault::ArchiveReport {
+        /// Issues that left the store.
+        issues: u64,
+        /// Their events.
+        events: u64,
+        /// The file; ``None`` if there was nothing to archive.
+        path: Option<PathBuf>,
+        /// Its bytes.
+        bytes: u64,
+    }
+}
+
+record! {
+    /// An archive.
+    Archive(path, issues, events) {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes.
+        bytes: u64,
+        /// The id of the vault that wrote it, 32 hex digits; empty if the file cannot be read.
+        vault_id: String,
+        /// When it was written.
+        created_at: Option<Moment>,
+        /// Issues in it, as far as it can be read.
+        issues: u64,
+        /// Events in it, as far as it can be read.
+        events: u64,
+        /// What is wrong with it.
+        fault: Option<String>,
+    }
+}
+
+impl From<crashvault::Archive> for Archive {
+    fn from(archive: crashvault::Archive) -> Self {
+        Self {
+            path: archive.path,
+            bytes: archive.bytes,
+            vault_id: archive.vault_id,
+            created_at: archive.created_at.map(Moment),
+            issues: archive.issues,
+            events: archive.events,
+            fault: archive.fault,
+        }
+    }
+}
+
+mirror! {
+    /// An issue that lies in an archive.
+    ArchivedIssue(path, issue) of crashvault::ArchivedIssue {
+        /// The archive.
+        path: PathBuf,
+        /// The issue, as it was.
+        issue: Issue,
+    }
+}
+
+record! {
+    /// A page of archived issues; it can be iterated, indexed and measured like its ``issues``.
+    ArchivesFound(issues, next) {
+        /// The issues, in the order asked for.
+        issues: Rows<ArchivedIssue>,
+        /// Where the next page begins, for ``after=``; ``None`` if this is the last one.
+        next: Option<String>,
+        /// Where nothing was found: keys that were taken for tags and are nearly the name of something else.
+        doubts: Rows<Doubt>,
+        /// Archives that are damaged: what they hold behind the damage was not looked at.
+        unreadable: Rows<PathBuf>,
+    }
+    with {
+        fn __len__(&self) -> usize {
+            self.issues.0.len()
+        }
+
+        fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+            self.issues.get(index)
+        }
+
+        fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+            self.issues.iterator(py)
+        }
+    }
+}
+
+impl From<crashvault::ArchivesFound> for ArchivesFound {
+    fn from(found: crashvault::ArchivesFound) -> Self {
+        Self {
+            issues: Rows::of(found.issues),
+            next: found.next.map(|cursor| cursor.to_string()),
+            doubts: Rows::of(found.doubts),
+            unreadable: Rows::of(found.unreadable),
+        }
+    }
+}
+
+mirror! {
+    /// What came back from an archive.
+    RestoreReport(issues, events) of crashvault::RestoreReport {
+        /// Issues in the archive.
+        issues: u64,
+        /// Events that came back.
+        events: u64,
+        /// Events that were there already, or were removed for good meanwhile.
+        events_known: u64,
+    }
+}
+
+mirror! {
+    /// How a search is understood and answered.
+    Explanation(meaning, found_count) of crashvault::Explanation {
+        /// The query as it was read.
+        tree: ExplainedTerm,
+        /// All that is asked, in one line, with the times that ages came to.
+        meaning: String,
+        /// Which way the store went, as a sentence.
+        route: String,
+        /// The lists that were joined in the store, each with how deep it lies within others.
+        lists: Rows<(usize, String)>,
+        /// Rows and index entries that were read for the answer.
+        rows_read: u64,
+        /// Issues or events on the page.
+        found_count: usize,
+        /// How long the store took for it, in microseconds.
+        elapsed_us: u64,
+        /// Keys that are taken for tags and are nearly the name of something else.
+        doubts: Rows<Doubt>,
+    }
+}
+
+record! {
+    /// A part of a query.
+    ExplainedTerm(kind, text, meaning) {
+        /// ``all``, ``any``, ``not``, ``saved``, ``text`` or ``pair``.
+        kind: &'static str,
+        /// Where its first word begins, in bytes of the query; inside of a saved search, of that search's text.
+        position: usize,
+        /// What stands there; empty for what holds other parts.
+        text: String,
+        /// What is asked by it; ``None`` for what holds other parts.
+        meaning: Option<String>,
+        /// What the store looks it up in.
+        index: Option<String>,
+        /// How many fit it.
+        rows: Option<TermRows>,
+        /// The parts it holds.
+        parts: Rows<ExplainedTerm>,
+    }
+}
+
+impl From<crashvault::ExplainedTerm> for ExplainedTerm {
+    fn from(term: crashvault::ExplainedTerm) -> Self {
+        Self {
+            kind: term.kind.name(),
+            position: term.position,
+            text: term.text,
+            meaning: term.meaning,
+            index: term.index,
+            rows: term.rows.map(Into::into),
+            parts: Rows::of(term.parts),
+        }
+    }
+}
+
+mirror! {
+    /// How many issues or events fit a part of a query by itself.
+    TermRows(count, is_at_least, is_of_issues) of crashvault::TermRows {
+        /// How many.
+        count: u64,
+        /// Whether there may be more.
+        is_at_least: bool,
+        /// Whether they are issues; else events.
+        is_of_issues: bool,
     }
 }

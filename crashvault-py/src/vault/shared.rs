@@ -3,7 +3,8 @@
 //! Never: holds the interpreter while the engine works, or waits for the engine while it holds the interpreter.
 
 use std::mem::forget;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, ThreadId};
 
 use crashvault::{Clock, Error, ErrorKind, Result, Timestamp};
@@ -38,7 +39,8 @@ impl Shared {
         let done = py.detach(|| {
             let mut turn = self.turn()?;
             let vault = turn.vault.as_mut().ok_or_else(closed)?;
-            work(vault)
+            let done = catch_unwind(AssertUnwindSafe(|| work(vault)));
+            done.unwrap_or_else(|_| Err(panicked()))
         });
         done.map_err(|error| raised(py, &error))
     }
@@ -52,15 +54,19 @@ impl Shared {
         done.map_err(|error: Error| raised(py, &error))
     }
 
-    pub fn is_closed(&self, py: Python<'_>) -> PyResult<bool> {
-        let done = py.detach(|| Ok(self.turn()?.vault.is_none()));
-        done.map_err(|error: Error| raised(py, &error))
+    /// Does not wait: a vault at work is open.
+    pub fn is_closed(&self) -> bool {
+        match self.vault.try_lock() {
+            Ok(vault) => vault.is_none(),
+            Err(TryLockError::Poisoned(vault)) => vault.into_inner().is_none(),
+            Err(TryLockError::WouldBlock) => false,
+        }
     }
 
     fn turn(&self) -> Result<Turn<'_>> {
         if self.process != std::process::id() {
-            let message = "a vault stays in the process that opened it; this one is a forked child, which may capture, and \
-                           may read the vault in a new program";
+            let message = "a vault stays in the process that opened it; this one is a forked child, which may capture, \
+                           and may read the vault in a new program";
             return Err(Error::new(ErrorKind::Unsupported, "use vault", message));
         }
         let me = thread::current().id();
@@ -98,7 +104,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// A panic in one call is that call's; the store rolled back what it was at.
+/// Nothing panics while these are held but the engine, whose panics are caught.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -108,21 +114,33 @@ fn closed() -> Error {
     Error::new(ErrorKind::InvalidInput, "use vault", message)
 }
 
-/// A clock that the host gave: a function without arguments that answers a `datetime`.
+/// What is known of it went to stderr, or where the host has panics go.
+fn panicked() -> Error {
+    let message = "the engine panicked; what it was at was rolled back";
+    Error::new(ErrorKind::Internal, "use vault", message)
+}
+
+/// A clock that the host gave: a function that answers a `datetime` or, as `time.time_ns`, nanoseconds.
 pub struct HostClock(pub Py<PyAny>);
+
+impl HostClock {
+    fn ask(&self, py: Python<'_>) -> PyResult<Timestamp> {
+        let told = self.0.bind(py).call0()?;
+        match told.extract::<i64>() {
+            Ok(nanos) => Ok(Timestamp::from_nanos(nanos)),
+            Err(_) => Ok(told.extract::<Moment>()?.0),
+        }
+    }
+}
 
 impl Clock for HostClock {
     /// The system's time where the host's clock fails, which the interpreter then reports.
     fn now(&self) -> Timestamp {
         Python::attach(|py| {
-            let told = self.0.call0(py).and_then(|time| time.extract::<Moment>(py));
-            told.map_or_else(
-                |error| {
-                    error.write_unraisable(py, Some(self.0.bind(py)));
-                    Timestamp::now()
-                },
-                |moment| moment.0,
-            )
+            self.ask(py).unwrap_or_else(|error| {
+                error.write_unraisable(py, Some(self.0.bind(py)));
+                Timestamp::now()
+            })
         })
     }
 }

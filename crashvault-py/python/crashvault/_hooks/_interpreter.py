@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from .._crashvault import capture_exception
+from .._crashvault import capture_exception, note_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ def _chain_excepthook() -> None:
     ) -> None:
         if not isinstance(error, ON_PURPOSE):
             capture_exception(error, mechanism="excepthook", handled=False, fatal=True)
+        elif isinstance(error, KeyboardInterrupt) and not hasattr(sys, "ps1"):
+            # The interpreter ends itself by SIGINT then, past everything that runs at an end.
+            note_end()
         previous(kind, error, traceback)
 
     sys.excepthook = excepthook

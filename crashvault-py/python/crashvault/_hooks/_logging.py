@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from .._crashvault import add_breadcrumb, capture_exception, capture_message
+from .._crashvault import add_breadcrumb, capture_exception, capture_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-#: From this level on (`logging.INFO`) a record is a breadcrumb.
+#: From this level on (``logging.INFO``) a record is a breadcrumb.
 _BREADCRUMB_LEVEL = 20
 
 
 def install(module: ModuleType, event_level: int) -> None:
-    """Wraps `Logger.callHandlers`, which sees what loggers let through, whatever handlers they have and pass on to."""
+    """Wraps ``Logger.callHandlers``, which sees what loggers let through, whatever handlers they have and pass on to."""
     logger_class: Any = module.Logger  # type: ignore[attr-defined]
     previous = logger_class.callHandlers
 
@@ -22,7 +22,8 @@ def install(module: ModuleType, event_level: int) -> None:
         try:
             _tell(record, event_level)
         except Exception:
-            pass  # What cannot be formatted is told by the handlers, as ever.
+            # What cannot be formatted is told by the handlers, as ever.
+            pass
         previous(self, record)
 
     logger_class.callHandlers = callHandlers
@@ -35,10 +36,10 @@ def _tell(record: Any, event_level: int) -> None:
             add_breadcrumb(record.getMessage(), category=record.name, level=level, type="log")
         return
     error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-    if error is not None:
+    if isinstance(error, BaseException):
         capture_exception(error, mechanism="logging", level=level, logger=record.name)
     else:
-        capture_message(record.getMessage(), level=level, logger=record.name)
+        capture_log(record.getMessage(), level, record.name, record.pathname, record.lineno)
 
 
 def _level_of(number: int) -> str:
