@@ -143,7 +143,7 @@ class Health:
     def last_failure(self) -> str | None:
         """Why the last one was lost, and what to do."""
     def to_dict(self) -> dict[str, Any]:
-        """All of it as plain data."""
+        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
 
 def health() -> Health:
     """How capturing goes in this process."""
