@@ -397,9 +397,10 @@ fn jar_name(jar: &str) -> Option<&str> {
 fn without_module(name: &str) -> &str {
     let is_class =
         |rest: &str| rest.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '$'));
+    let lambda = name.find("$$").unwrap_or(name.len());
     let slashes = name
         .match_indices('/')
-        .take_while(|(at, _)| !name[..*at].contains("$$"));
+        .take_while(|(at, _)| *at < lambda + 2);
     let loaded = slashes.filter(|(at, _)| is_class(&name[at + 1..])).last();
     loaded.map_or(name, |(at, _)| &name[at + 1..])
 }
@@ -872,6 +873,13 @@ mod tests {
             &format!("a.X: y\n{line}\n"),
             &[&format!("a.X: y | {expected}")],
         );
+    }
+
+    #[test]
+    fn a_name_of_slashes_alone_ends() {
+        let name = "/".repeat(2 << 20);
+        assert_eq!(without_module(&name), name);
+        assert_eq!(without_module("m//a.B$$L/0x1.c"), "a.B$$L/0x1.c");
     }
 
     const CHAIN: &str = "Exception in thread \"main\" a.Outer: no cart\n\tat shop.Cart.total(Cart.java:30)\n\tat shop.App.main(App.java:5)\nCaused by: java.lang.NullPointerException\n\tat shop.Cart.price(Cart.java:12)\n\t... 1 more\n";

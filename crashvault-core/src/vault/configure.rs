@@ -178,6 +178,7 @@ mod tests {
         for (key, form) in SETTINGS {
             let value = match form {
                 Text if key == "capture.durability" => "\"data\"",
+                Text if key == "report.to" => "\"https://key@host.example/1\"",
                 Text => "\"text\"",
                 Number => "1",
                 Flag => "false",
@@ -223,7 +224,7 @@ mod tests {
             error.message().to_owned()
         };
         assert!(refused("throttle = \"maybe\"\n").contains("expected true or false"));
-        assert!(refused("no toml").contains("line 1"));
+        assert!(refused("no toml").contains(", line "));
         assert!(refused("[colours]\n").contains("colours: not known"));
     }
 }

@@ -3,7 +3,9 @@ from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Protocol, final, overload
+from typing import Any, ClassVar, Literal, final, overload
+
+from _typeshed import SupportsWrite
 
 _Status = Literal["open", "resolved", "ignored"]
 _Level = Literal["debug", "info", "warning", "error", "fatal"]
@@ -33,9 +35,6 @@ _DeedKind = Literal[
 _Path = str | PathLike[str]
 _Time = str | date | datetime | timedelta
 
-class _Writable(Protocol):
-    def write(self, content: Any, /) -> object: ...
-
 _Durability = Literal["process", "data", "async"]
 
 _Data = Mapping[str, object]
@@ -60,24 +59,24 @@ class Installed:
 
 def install(
     *,
-    vault: _Path | None = None,
-    project: str | None = None,
-    release: str | None = None,
-    environment: str | None = None,
-    dist: str | None = None,
-    server_name: str | None = None,
-    tags: dict[str, object] | None = None,
-    sample_rate: float | None = None,
-    max_breadcrumbs: int | None = None,
-    durability: str | None = None,
-    throttle: bool | None = None,
-    drain: bool | None = None,
-    native: bool | None = None,
-    black_box: bool | None = None,
-    locals: bool = True,
-    before_send: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
-    before_breadcrumb: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
-    clock: Callable[[], int] | None = None,
+    vault: Any = None,
+    project: Any = None,
+    release: Any = None,
+    environment: Any = None,
+    dist: Any = None,
+    server_name: Any = None,
+    tags: Any = None,
+    sample_rate: Any = None,
+    max_breadcrumbs: Any = None,
+    durability: Any = None,
+    throttle: Any = None,
+    drain: Any = None,
+    native: Any = None,
+    black_box: Any = None,
+    locals: Any = True,
+    before_send: Any = None,
+    before_breadcrumb: Any = None,
+    clock: Any = None,
 ) -> Installed: ...
 def capture_exception(
     error: BaseException | _ExcInfo | None = None,
@@ -86,6 +85,7 @@ def capture_exception(
     mechanism: str | None = None,
     handled: bool = True,
     fatal: bool = False,
+    logger: str | None = None,
 ) -> str | None:
     """Captures an exception with its frames and all that it came from; it is on disk when this returns.
 
@@ -144,6 +144,8 @@ class Health:
         """Why the last one was lost, and what to do."""
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
 def health() -> Health:
     """How capturing goes in this process."""
@@ -769,6 +771,9 @@ class Issue:
     def status(self) -> _Status:
         """``open``, ``resolved`` or ``ignored``."""
     @property
+    def since(self) -> datetime | None:
+        """Since when, where something was decided about that."""
+    @property
     def level(self) -> _Level:
         """The worst level seen: ``debug``, ``info``, ``warning``, ``error`` or ``fatal``."""
     @property
@@ -1363,8 +1368,8 @@ class Vault:
     def drain(self, seconds: float | None = None) -> DrainReport:
         """Moves what waits in the journal into the vault: all of it, or for at most so many ``seconds``.
 
-        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere
-        for a minute. Of a read-only vault the report says how many wait.
+        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that gets nowhere.
+        Ctrl-C ends it; what came in stays. Of a read-only vault the report says how many wait.
         """
     def issues(
         self,
@@ -1583,7 +1588,7 @@ class Vault:
         """Forgets a saved search, and gives back its query."""
     def export(
         self,
-        to: _Path | _Writable,
+        to: _Path | SupportsWrite[Any],
         *,
         format: _ExportFormat | None = None,
         query: str | None = None,
