@@ -2,6 +2,8 @@
 //!
 //! Never: lets an error of theirs through; calls them while the interpreter ends.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use crashvault::event::Flaw;
 use crashvault::{Breadcrumb, Clock, Event, Timestamp};
 use pyo3::prelude::*;
@@ -59,13 +61,40 @@ pub fn before_breadcrumb(
 }
 
 /// A callable that says the nanoseconds since the epoch.
-pub struct HostClock(pub Py<PyAny>);
+pub struct HostClock {
+    callable: Py<PyAny>,
+    /// What it said last.
+    said: AtomicI64,
+}
+
+impl HostClock {
+    pub fn new(callable: Py<PyAny>) -> Self {
+        let said = AtomicI64::new(Timestamp::now().as_nanos());
+        Self { callable, said }
+    }
+
+    fn ask(&self) -> Option<i64> {
+        // A thread of the engine's must not wait for the interpreter, which may be ending.
+        let thread = std::thread::current();
+        if thread
+            .name()
+            .is_some_and(|name| name.starts_with("crashvault-"))
+        {
+            return None;
+        }
+        Python::try_attach(|py| self.callable.bind(py).call0().ok()?.extract().ok()).flatten()
+    }
+}
 
 impl Clock for HostClock {
     fn now(&self) -> Timestamp {
-        let nanos = Python::try_attach(|py| self.0.bind(py).call0().ok()?.extract::<i64>().ok());
-        nanos
-            .flatten()
-            .map_or_else(Timestamp::now, Timestamp::from_nanos)
+        let nanos = match self.ask() {
+            Some(nanos) => {
+                self.said.store(nanos, Ordering::Relaxed);
+                nanos
+            }
+            None => self.said.load(Ordering::Relaxed),
+        };
+        Timestamp::from_nanos(nanos)
     }
 }

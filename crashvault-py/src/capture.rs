@@ -20,7 +20,7 @@ use pyo3::types::{PyString, PyTuple};
 
 use crate::own::Own;
 use crate::text::{self, Shown};
-use crate::{interrupt, scope, value};
+use crate::{interrupt, raw, scope, value};
 use thrown::{Mechanism, Thrown};
 
 /// The id as 32 hexadecimal digits; `None` where nothing was kept.
@@ -98,7 +98,7 @@ fn exception<'py>(
 ) -> Option<Bound<'py, PyBaseException>> {
     let given = match given.filter(|given| !given.is_none()) {
         Some(given) => given,
-        None => Own::of(py).ok()?.exc_info(py).ok()?,
+        None => raw::handled(py)?,
     };
     // As `sys.exc_info()` gives it.
     let given = match given.cast::<PyTuple>() {

@@ -118,7 +118,7 @@ pub fn install(
         black_box = black_box;
         before_send = before_send.map(callback::before_send);
         before_breadcrumb = before_breadcrumb.map(callback::before_breadcrumb);
-        clock = clock.map(callback::HostClock);
+        clock = clock.map(callback::HostClock::new);
     }
     let mut options = Some(options);
     if let Some(tags) = &tags {

@@ -8,7 +8,6 @@ use pyo3::types::{PyDict, PyType};
 
 /// Functions and descriptors of Python's own, which no class of the host can lay itself over.
 pub struct Own {
-    exc_info: Py<PyAny>,
     getframe: Py<PyAny>,
     modules: Py<PyDict>,
     type_module: Py<PyAny>,
@@ -40,7 +39,6 @@ impl Own {
             None => None,
         };
         Ok(Self {
-            exc_info: sys.getattr("exc_info")?.unbind(),
             getframe: sys.getattr("_getframe")?.unbind(),
             modules: sys.getattr("modules")?.cast_into::<PyDict>()?.unbind(),
             type_module: reader(&ty, "__module__")?,
@@ -49,11 +47,6 @@ impl Own {
             suppress_context: reader(&error, "__suppress_context__")?,
             group,
         })
-    }
-
-    /// `sys.exc_info()`.
-    pub fn exc_info<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.exc_info.bind(py).call0()
     }
 
     /// The frame that called us.
@@ -72,12 +65,18 @@ impl Own {
 
     /// A type's module as it stands in it.
     pub fn module_of<'py>(&self, ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-        self.type_module.bind(ty.py()).call1((ty,))
+        match is_plain(ty) {
+            true => ty.getattr(intern!(ty.py(), "__module__")),
+            false => self.type_module.bind(ty.py()).call1((ty,)),
+        }
     }
 
     /// A type's name with the classes and functions around it.
     pub fn name_of<'py>(&self, ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-        self.type_qualname.bind(ty.py()).call1((ty,))
+        match is_plain(ty) {
+            true => ty.getattr(intern!(ty.py(), "__qualname__")),
+            false => self.type_qualname.bind(ty.py()).call1((ty,)),
+        }
     }
 
     /// An exception's own attributes.
@@ -105,6 +104,12 @@ impl Own {
             .unwrap_or(false);
         is_group.then(|| held.bind(py).call1((error,)).ok())?
     }
+}
+
+/// Whether its own type is `type`, so that asking it for an attribute runs no code of the host. That is quicker than a call, and
+/// works where the stack is full.
+fn is_plain(ty: &Bound<'_, PyType>) -> bool {
+    ty.get_type().is(ty.py().get_type::<PyType>())
 }
 
 /// What reads a slot of a built-in type, whatever a subclass has laid over it.

@@ -73,6 +73,18 @@ pub fn context<'py>(error: &Bound<'py, PyBaseException>) -> Option<Bound<'py, Py
     unsafe { Bound::from_owned_ptr_or_opt(error.py(), ffi::PyException_GetContext(error.as_ptr())) }
 }
 
+/// The exception that is being handled. No call, so that it works where the stack is full.
+pub fn handled(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let mut parts = [std::ptr::null_mut(); 3];
+    let [ty, value, traceback] = &mut parts;
+    // SAFETY: the pointers are to places that live, and the lock is held; each is filled with a new reference, or null.
+    let [_, value, _] = unsafe {
+        ffi::PyErr_GetExcInfo(ty, value, traceback);
+        parts.map(|part| Bound::from_owned_ptr_or_opt(py, part))
+    };
+    value
+}
+
 /// The number of the interpreter that is running; 0 is the main one.
 pub fn interpreter() -> i64 {
     // SAFETY: the lock is held, so there is a current interpreter.

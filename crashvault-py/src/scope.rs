@@ -5,16 +5,17 @@
 
 use std::cell::RefCell;
 
-use crashvault::host::is_installed;
-use crashvault::{Breadcrumb, Durability, ScopeHandle, Timestamp, User};
+use crashvault::event::limits;
+use crashvault::host::{AdmittedBreadcrumb, is_installed};
+use crashvault::{Breadcrumb, Durability, Scope as Inner, ScopeHandle, Timestamp, User};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyWeakrefReference};
+use serde_json::Value;
 
 use crate::own::Own;
-use crate::{raw, text, value};
-use crashvault::event::limits;
+use crate::{interrupt, raw, text, value};
 
 /// The scope of the running context.
 static VARIABLE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -128,15 +129,12 @@ fn own(py: Python<'_>) -> Option<Bound<'_, Scope>> {
     Some(scope)
 }
 
-/// Changes the scope of the running code, if anything is installed.
-fn change(py: Python<'_>, change: impl FnOnce(&mut crashvault::Scope)) {
-    if !is_installed() {
-        return;
-    }
-    if let Some(scope) = own(py)
-        && let Ok(mut scope) = scope.try_borrow_mut()
+/// Changes the scope of the running code, if anything is installed; `change` runs no code of the host.
+fn change(py: Python<'_>, change: impl FnOnce(&mut Inner)) {
+    if is_installed()
+        && let Some(scope) = own(py)
     {
-        scope.change(change);
+        Scope::change(&scope, change);
     }
 }
 
@@ -146,7 +144,7 @@ thread_local! {
 }
 
 /// Lends the scope of the capture that is being made to the engine; at the moment it is read no code of the host runs.
-fn lend(read: &mut dyn FnMut(&mut crashvault::Scope)) {
+fn lend(read: &mut dyn FnMut(&mut Inner)) {
     let lent = LENT.try_with(|lent| {
         let lent = lent.try_borrow().ok()?;
         Python::try_attach(|py| Some(lent.as_ref()?.clone_ref(py))).flatten()
@@ -190,20 +188,32 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn change(&mut self, change: impl FnOnce(&mut crashvault::Scope)) {
-        match &mut self.handle {
+    /// Changes the scope; `change` runs no code of the host.
+    fn change(scope: &Bound<'_, Self>, change: impl FnOnce(&mut Inner)) {
+        let Ok(mut scope) = scope.try_borrow_mut() else {
+            return;
+        };
+        match &mut scope.handle {
             Some(handle) => {
                 change(handle.scope());
                 handle.show();
             }
-            None => crashvault::configure_global_scope(change),
+            None => {
+                drop(scope);
+                crashvault::configure_global_scope(change);
+            }
         }
     }
 
-    fn add(&mut self, crumb: Breadcrumb) {
-        match &mut self.handle {
-            Some(handle) => handle.scope().add_breadcrumb(crumb),
-            None => crashvault::configure_global_scope(|scope| scope.add_breadcrumb(crumb)),
+    fn add(scope: &Bound<'_, Self>, crumb: Breadcrumb) {
+        let Some(crumb) = AdmittedBreadcrumb::new(crumb) else {
+            return;
+        };
+        if let Ok(mut scope) = scope.try_borrow_mut() {
+            match &mut scope.handle {
+                Some(handle) => crumb.add_to(handle.scope()),
+                None => crashvault::configure_global_scope(|scope| crumb.add_to(scope)),
+            }
         }
     }
 }
@@ -238,10 +248,9 @@ impl NewScope {
     fn __exit__(&mut self, py: Python<'_>, _raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
         if let Some(before) = self.before.take() {
             variable(py)?.call_method1(intern!(py, "set"), (&before,))?;
-            let before = before.bind(py).cast::<Scope>().ok();
-            match before.and_then(|before| before.try_borrow_mut().ok()) {
-                Some(mut before) => before.change(|_| ()),
-                None => ScopeHandle::default().show(),
+            match before.bind(py).cast::<Scope>() {
+                Ok(before) => Scope::change(before, |_| ()),
+                Err(_) => ScopeHandle::default().show(),
             }
         }
         Ok(false)
@@ -276,11 +285,18 @@ fn short_name(value: &Bound<'_, PyAny>) -> String {
     }
 }
 
-fn tag(scope: &mut crashvault::Scope, key: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) {
-    let key = short_name(key);
-    match value.filter(|value| !value.is_none()) {
-        None => scope.remove_tag(&key),
-        Some(value) => scope.set_tag(key, value::short_text(value)),
+/// A tag's name, and its value if it is to have one.
+fn tag(key: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> (String, Option<String>) {
+    let value = value.filter(|value| !value.is_none());
+    (short_name(key), value.map(value::short_text))
+}
+
+fn set_tags_of(scope: &mut Inner, tags: impl IntoIterator<Item = (String, Option<String>)>) {
+    for (key, value) in tags {
+        match value {
+            Some(value) => scope.set_tag(key, value),
+            None => scope.remove_tag(&key),
+        }
     }
 }
 
@@ -288,8 +304,8 @@ fn of_user(given: &Bound<'_, PyAny>) -> Option<User> {
     let mut user = User::default();
     for (key, value) in value::object(given)? {
         let text = match &value {
-            serde_json::Value::String(text) => text.clone(),
-            serde_json::Value::Null => continue,
+            Value::String(text) => text.clone(),
+            Value::Null => continue,
             other => other.to_string(),
         };
         match key.as_str() {
@@ -315,18 +331,23 @@ pub fn of_durability(value: &Bound<'_, PyAny>) -> Option<Durability> {
     }
 }
 
-/// One set of setters, as functions of the module and as methods of a scope.
+/// One set of setters, as functions of the module and as methods of a scope. Each reads what it is given, which may run code of
+/// the host, and then says how the scope is changed.
 macro_rules! setters {
     ($(
         $(#[doc = $doc:literal])*
-        fn $name:ident($scope:ident, $($argument:ident $(= $default:expr)?),*) $work:block
+        fn $name:ident($($argument:ident $(= $default:expr)?),*) $read:block
     )*) => {
         $(
             $(#[doc = $doc])*
             #[pyfunction]
             #[pyo3(signature = ($($argument $(= $default)?),*))]
-            pub fn $name(py: Python<'_>, $($argument: Given<'_>),*) {
-                change(py, |$scope| $work);
+            pub fn $name(py: Python<'_>, $($argument: Given<'_>),*) -> PyResult<()> {
+                if is_installed() {
+                    let work = $read;
+                    change(py, work);
+                }
+                interrupt::passed(())
             }
         )*
 
@@ -335,43 +356,46 @@ macro_rules! setters {
             $(
                 $(#[doc = $doc])*
                 #[pyo3(signature = ($($argument $(= $default)?),*))]
-                fn $name(&mut self, $($argument: Given<'_>),*) {
-                    self.change(|$scope| $work);
+                fn $name(slf: &Bound<'_, Self>, $($argument: Given<'_>),*) -> PyResult<()> {
+                    let work = $read;
+                    Self::change(slf, work);
+                    interrupt::passed(())
                 }
             )*
 
             /// Takes up the trace of a caller; false, and nothing is changed, where its `traceparent` is not valid.
-            fn set_traceparent(&mut self, traceparent: Given<'_>) -> bool {
+            fn set_traceparent(slf: &Bound<'_, Self>, traceparent: Given<'_>) -> bool {
                 let mut is_valid = false;
-                self.change(|scope| is_valid = take_up(scope, traceparent));
+                Self::change(slf, |scope| is_valid = take_up(scope, traceparent));
                 is_valid
             }
 
             /// Begins a trace of its own, and says the `traceparent` to pass on.
-            fn start_trace(&mut self) -> Option<String> {
+            fn start_trace(slf: &Bound<'_, Self>) -> Option<String> {
                 let mut begun = None;
-                self.change(|scope| begun = begin_trace(scope));
+                Self::change(slf, |scope| begun = begin_trace(scope));
                 begun
             }
 
             /// Forgets everything.
-            fn clear(&mut self) {
-                self.change(crashvault::Scope::clear);
+            fn clear(slf: &Bound<'_, Self>) {
+                Self::change(slf, Inner::clear);
             }
 
             /// Adds a breadcrumb; the oldest give way.
             #[expect(clippy::too_many_arguments, reason = "each is a keyword in Python")]
             #[pyo3(signature = (message=None, *, category=None, level=None, r#type=None, data=None, timestamp=None))]
             fn add_breadcrumb(
-                &mut self,
+                slf: &Bound<'_, Self>,
                 message: Given<'_>,
                 category: Given<'_>,
                 level: Given<'_>,
                 r#type: Given<'_>,
                 data: Given<'_>,
                 timestamp: Given<'_>,
-            ) {
-                self.add(crumb([message, category, r#type], level, data, timestamp));
+            ) -> PyResult<()> {
+                Self::add(slf, crumb([message, category, r#type], level, data, timestamp));
+                interrupt::passed(())
             }
         }
     };
@@ -382,64 +406,77 @@ type Given<'py> = Option<Bound<'py, PyAny>>;
 
 setters! {
     /// Sets a tag; `None` removes it. Numbers and flags become texts.
-    fn set_tag(scope, key, value = None) {
-        if let Some(key) = key {
-            tag(scope, &key, value.as_ref());
-        }
+    fn set_tag(key, value = None) {
+        let tag = key.map(|key| tag(&key, value.as_ref()));
+        move |scope: &mut Inner| set_tags_of(scope, tag)
     }
     /// Sets tags from a dictionary.
-    fn set_tags(scope, tags) {
+    fn set_tags(tags) {
+        let mut read = Vec::new();
         if let Some(tags) = tags.as_ref().and_then(|tags| tags.cast::<PyDict>().ok()) {
-            raw::entries(tags, limits::TAGS_MAX, |key, value| tag(scope, &key, Some(&value)));
+            raw::entries(tags, limits::TAGS_MAX, |key, value| read.push(tag(&key, Some(&value))));
         }
+        move |scope: &mut Inner| set_tags_of(scope, read)
     }
     /// Sets the user (`id`, `email`, `username`, `ip_address` and what else there is); `None` removes it.
-    fn set_user(scope, user) {
-        scope.set_user(user.and_then(|user| of_user(&user)));
+    fn set_user(user) {
+        let user = user.and_then(|user| of_user(&user));
+        move |scope: &mut Inner| scope.set_user(user)
     }
     /// Sets a context: structured data under a name. `None` removes it.
-    fn set_context(scope, name, value = None) {
-        if let Some(name) = name.map(|name| short_name(&name)) {
-            match value {
-                Some(value) => scope.set_context(name, value::json(&value)),
-                None => scope.remove_context(&name),
-            }
+    fn set_context(name, value = None) {
+        let name = name.map(|name| short_name(&name));
+        let value = value.map(|value| value::json(&value));
+        move |scope: &mut Inner| match (name, value) {
+            (Some(name), Some(value)) => scope.set_context(name, value),
+            (Some(name), None) => scope.remove_context(&name),
+            (None, _) => {}
         }
     }
     /// Sets one entry of free data.
-    fn set_extra(scope, key, value = None) {
-        if let Some(key) = key {
-            let value = value.map_or(serde_json::Value::Null, |value| value::json(&value));
-            scope.set_extra(short_name(&key), value);
+    fn set_extra(key, value = None) {
+        let key = key.map(|key| short_name(&key));
+        let value = value.map_or(Value::Null, |value| value::json(&value));
+        move |scope: &mut Inner| {
+            if let Some(key) = key {
+                scope.set_extra(key, value);
+            }
         }
     }
     /// Sets the level of errors and messages captured here; `None` leaves it to them again. Fatal ones stay fatal.
-    fn set_level(scope, level = None) {
-        scope.set_level(text::level(level.as_ref()));
+    fn set_level(level = None) {
+        let level = text::level(level.as_ref());
+        move |scope: &mut Inner| scope.set_level(level)
     }
     /// Groups events by these texts; `"{{ default }}"` stands for what they would be grouped by.
-    fn set_fingerprint(scope, parts = None) {
-        let parts = parts.map_or(serde_json::Value::Null, |parts| value::json(&parts));
-        let part = |part: &serde_json::Value| match part {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
+    fn set_fingerprint(parts = None) {
+        let parts = match parts.map(|parts| value::json(&parts)) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(parts)) => parts.into_iter().map(plain_text).collect(),
+            Some(other) => vec![plain_text(other)],
         };
-        let parts = match &parts {
-            serde_json::Value::Null => Vec::new(),
-            serde_json::Value::Array(parts) => parts.iter().map(part).collect(),
-            other => vec![part(other)],
-        };
-        scope.set_fingerprint(parts);
+        move |scope: &mut Inner| scope.set_fingerprint(parts)
     }
     /// Names the route, job or operation.
-    fn set_transaction(scope, name) {
-        if let Some(name) = name {
-            scope.set_transaction(short_name(&name));
+    fn set_transaction(name) {
+        let name = name.map(|name| short_name(&name));
+        move |scope: &mut Inner| {
+            if let Some(name) = name {
+                scope.set_transaction(name);
+            }
         }
     }
     /// How much captures here wait for: `"process"`, `"data"` or `"async"`; `None` leaves it to `install()` again.
-    fn set_durability(scope, durability = None) {
-        scope.set_durability(durability.and_then(|durability| of_durability(&durability)));
+    fn set_durability(durability = None) {
+        let durability = durability.and_then(|durability| of_durability(&durability));
+        move |scope: &mut Inner| scope.set_durability(durability)
+    }
+}
+
+fn plain_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
     }
 }
 
@@ -451,7 +488,7 @@ pub fn set_traceparent(py: Python<'_>, traceparent: Given<'_>) -> bool {
     is_valid
 }
 
-fn take_up(scope: &mut crashvault::Scope, traceparent: Given<'_>) -> bool {
+fn take_up(scope: &mut Inner, traceparent: Given<'_>) -> bool {
     let traceparent = traceparent.and_then(|given| text::text(&given, 256));
     traceparent.is_some_and(|traceparent| scope.set_traceparent(&traceparent))
 }
@@ -464,7 +501,7 @@ pub fn start_trace(py: Python<'_>) -> Option<String> {
     begun
 }
 
-fn begin_trace(scope: &mut crashvault::Scope) -> Option<String> {
+fn begin_trace(scope: &mut Inner) -> Option<String> {
     scope.start_trace();
     scope.traceparent()
 }
@@ -486,16 +523,14 @@ pub fn add_breadcrumb(
     r#type: Given<'_>,
     data: Given<'_>,
     timestamp: Given<'_>,
-) {
-    if !is_installed() {
-        return;
+) -> PyResult<()> {
+    if is_installed() {
+        let crumb = crumb([message, category, r#type], level, data, timestamp);
+        if let Some(scope) = own(py) {
+            Scope::add(&scope, crumb);
+        }
     }
-    let crumb = crumb([message, category, r#type], level, data, timestamp);
-    if let Some(scope) = own(py)
-        && let Ok(mut scope) = scope.try_borrow_mut()
-    {
-        scope.add(crumb);
-    }
+    interrupt::passed(())
 }
 
 fn crumb(
@@ -517,7 +552,7 @@ fn crumb(
     crumb.ty = text(ty);
     crumb.level = text::level(level.as_ref());
     crumb.data = match data.map(|data| value::json(&data)) {
-        Some(serde_json::Value::Object(data)) => data,
+        Some(Value::Object(data)) => data,
         Some(other) if !other.is_null() => [("value".to_owned(), other)].into_iter().collect(),
         _ => Default::default(),
     };

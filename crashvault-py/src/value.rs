@@ -13,10 +13,12 @@ use pyo3::types::{
 use serde_json::{Map, Value};
 
 use crate::own::Own;
-use crate::{raw, text};
+use crate::{interrupt, raw, text};
 
 /// Values in one that is handed over, at most; a record has no room for more.
-const VALUES_MAX: usize = 20_000;
+const VALUES_MAX: usize = 10_000;
+/// The texts in one together, in bytes: as much as a record holds.
+const BYTES_MAX: usize = crashvault::event::limits::RECORD_BYTES_MAX;
 /// Nesting, as deep as the engine keeps it.
 const DEPTH_MAX: usize = crashvault::event::limits::JSON_DEPTH_MAX;
 /// One text, in bytes: the longest entry that the engine keeps.
@@ -41,7 +43,11 @@ const TOLD_BY_TEXT: &[&str] = &[
 
 /// The value as JSON.
 pub fn json(value: &Bound<'_, PyAny>) -> Value {
-    Reader { left: VALUES_MAX }.read(value, 0)
+    let mut reader = Reader {
+        left: VALUES_MAX,
+        bytes_left: BYTES_MAX,
+    };
+    reader.read(value, 0)
 }
 
 /// The entries of a dictionary as a JSON object; nothing of anything else.
@@ -82,6 +88,7 @@ pub fn type_name(ty: &Bound<'_, PyType>) -> (Option<String>, String) {
 
 struct Reader {
     left: usize,
+    bytes_left: usize,
 }
 
 impl Reader {
@@ -94,7 +101,7 @@ impl Reader {
             return Value::Null;
         }
         if let Ok(text) = value.cast::<PyString>() {
-            return text::head(text, TEXT_BYTES_MAX).into();
+            return self.text(text).into();
         }
         if let Ok(flag) = value.cast::<PyBool>() {
             return flag.is_true().into();
@@ -107,6 +114,15 @@ impl Reader {
         }
         self.read_container(value, depth)
             .unwrap_or_else(|| told(value))
+    }
+
+    fn text(&mut self, text: &Bound<'_, PyString>) -> String {
+        let text = text::head(text, TEXT_BYTES_MAX.min(self.bytes_left));
+        self.bytes_left = self.bytes_left.saturating_sub(text.len());
+        if self.bytes_left == 0 {
+            self.left = 0;
+        }
+        text
     }
 
     fn read_container(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> Option<Value> {
@@ -199,7 +215,7 @@ fn told(value: &Bound<'_, PyAny>) -> Value {
     // The types of paths have moved into a package of their own.
     let module = module.split('.').next().unwrap_or_default();
     if TOLD_BY_TEXT.contains(&module)
-        && let Ok(text) = value.str()
+        && let Ok(text) = interrupt::answer(value.py(), value.str())
     {
         return text::head(&text, TEXT_BYTES_MAX).into();
     }

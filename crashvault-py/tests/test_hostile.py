@@ -20,6 +20,24 @@ def test_an_exception_that_cannot_say_itself_is_kept(error: str) -> None:
     assert title(found) == f"Odd: <its __str__ raised {error}>" and "exception" in flaws(found)
 
 
+def test_a_capture_where_the_stack_is_full_still_knows_what_was_thrown() -> None:
+    ran = run(
+        """
+        install(throttle=False)
+        ids = []
+        def deeper():
+            try: deeper()
+            except RecursionError:
+                if len(ids) < 5: ids.append(crashvault.capture_exception())
+                raise
+        try: deeper()
+        except RecursionError: print(len(ids), None in ids)
+        """
+    )
+    assert ran.out == "5 False\n"
+    assert all(title(found).startswith("RecursionError: maximum recursion depth") for found in ran.events)
+
+
 def test_an_exception_whose_str_is_no_text_is_kept() -> None:
     found = event("install()\nclass Odd(Exception):\n    def __str__(self): return 3\ncrashvault.capture_exception(Odd())")
     assert title(found) == "Odd: <its __str__ raised TypeError>"

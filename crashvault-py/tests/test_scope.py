@@ -314,3 +314,32 @@ def test_before_breadcrumb_changes_and_drops() -> None:
         """
     )
     assert [crumb["message"] for crumb in found["breadcrumbs"]["values"]] == ["a!"]
+
+
+def test_a_breadcrumb_hook_may_use_the_scope() -> None:
+    found = event(
+        """
+        def hook(crumb):
+            crashvault.set_tag('by', 'hook'); crashvault.add_breadcrumb('within')
+            return crumb
+        install(before_breadcrumb=hook)
+        crashvault.add_breadcrumb('a')
+        crashvault.capture_message('x')
+        """
+    )
+    assert found["tags"] == {"by": "hook"}
+    assert [crumb["message"] for crumb in found["breadcrumbs"]["values"]] == ["a"]
+
+
+def test_durability_is_the_scopes_before_the_programs() -> None:
+    ran = run(
+        """
+        install(durability='async')
+        crashvault.capture_message('later')
+        with crashvault.new_scope() as scope:
+            scope.set_durability('process'); crashvault.capture_message('now')
+        os.kill(os.getpid(), 9)
+        """,
+        status=-9,
+    )
+    assert "now" in [event.get("message") for event in ran.events]

@@ -38,9 +38,9 @@ pub use super::engine::Site;
 use super::engine::{Draft, KeyHasher, Stack, engine};
 pub use super::local::lent::ScopeSource;
 pub use super::process::Language;
-use super::{Options, Scope, ScopeHandle, engine as engines, local};
+use super::{Admitted, Options, Scope, ScopeHandle, engine as engines, local};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
-use crate::event::{Event, EventId, Level, is_forbidden_key, limits};
+use crate::event::{Breadcrumb, Event, EventId, Level, is_forbidden_key, limits};
 use crate::journal::Mark;
 
 impl Language {
@@ -99,6 +99,31 @@ impl ScopeHandle {
     /// Tells the black box that this is what the calling thread is at.
     pub fn show(&mut self) {
         local::show_kept_scope(&mut self.0);
+    }
+}
+
+/// A breadcrumb that `before_breadcrumb` has let through, so that no code of the host runs while a scope is held.
+pub struct AdmittedBreadcrumb(Admitted);
+
+impl fmt::Debug for AdmittedBreadcrumb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdmittedBreadcrumb")
+    }
+}
+
+impl AdmittedBreadcrumb {
+    /// `None` where the hook drops it, where nothing is installed, and while the host's code is being asked by a capture or a
+    /// hook: a hook that adds breadcrumbs would be asked for ever.
+    pub fn new(crumb: Breadcrumb) -> Option<Self> {
+        if local::is_guarded() {
+            return None;
+        }
+        Admitted::new(crumb).map(Self)
+    }
+
+    /// Adds it; the oldest give way.
+    pub fn add_to(&self, scope: &mut Scope) {
+        self.0.add_to(scope.crumbs_mut());
     }
 }
 

@@ -81,7 +81,7 @@ def install(
         TypeError, ValueError: An option is not what it should be. A vault that cannot be written raises nothing: the note
             says so, and captures return ``None``.
     """
-    given = dict(
+    given: Dict[str, Any] = dict(
         vault=vault,
         project=project,
         release=release,

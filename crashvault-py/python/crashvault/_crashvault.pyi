@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
+from types import TracebackType
 from typing import Any, ClassVar, Literal, final, overload
 
 from _typeshed import SupportsWrite
@@ -37,6 +38,10 @@ _Time = str | date | datetime | timedelta
 _Durability = Literal["process", "data", "async"]
 
 _Data = Mapping[str, object]
+_AnyLevel = str | int
+_ExcInfo = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
 
 @final
 class Installed:
@@ -74,77 +79,197 @@ def install(
     clock: Any = None,
 ) -> Installed: ...
 def capture_exception(
-    error: BaseException | None = None,
+    error: BaseException | _ExcInfo | None = None,
     *,
-    level: str | int | None = None,
+    level: _AnyLevel | None = None,
     mechanism: str | None = None,
-    handled: bool | None = None,
-    fatal: bool | None = None,
+    handled: bool = True,
+    fatal: bool = False,
     logger: str | None = None,
-) -> str | None: ...
-def capture_event(event: dict[str, Any]) -> str | None: ...
-def capture_log(message: object, level: str | int | None, logger: str, file: str, line: int) -> str | None: ...
-def capture_message(message: object, level: str | int | None = None) -> str | None: ...
-def flush() -> bool: ...
-def health() -> Health: ...
-def note_end() -> None: ...
-def note_stay() -> None: ...
-def clear_scope() -> None: ...
-def close() -> None: ...
+) -> str | None:
+    """Captures an exception with its frames and all that it came from; it is on disk when this returns.
+
+    ``error`` is an exception or what ``sys.exc_info()`` gives; without it the one that is being handled. ``mechanism`` names
+    who noticed it: an exception that something has captured within the last ten seconds is then not captured again, and the
+    id of its event is returned. A fatal one is always kept, and its level stays.
+
+    Returns the event's id, 32 hex digits; ``None`` where nothing was kept. Raises nothing.
+    """
+
+def capture_message(message: object, level: _AnyLevel | None = None) -> str | None:
+    """Captures a message, of level ``info`` unless another is named. Returns and raises as ``capture_exception``."""
+
+def capture_log(
+    message: object, level: _AnyLevel | None, logger: str, file: str, line: int
+) -> str | None:
+    """Captures what a logger says, at the place in the source that its record names."""
+
+def capture_event(event: _Data) -> str | None:
+    """Captures an event that the program built, in the shape of Sentry's payload; what it leaves open comes from the scope and
+    the process. An ``event_id`` in it is kept. Returns and raises as ``capture_exception``."""
+
+def flush() -> bool:
+    """Writes what waits in memory and waits until the disk has it all. False if that failed."""
+
+def close() -> None:
+    """Ends capture in this process; later captures do nothing."""
+
+def note_end() -> None:
+    """The process ends now, or becomes another program: it leaves the mark of a good end."""
+
+def note_stay() -> None:
+    """It stays after all."""
+
+@final
+class Health:
+    """How capturing goes in this process, since ``install()`` or since the fork; all zero before."""
+
+    @property
+    def captured_count(self) -> int:
+        """Events on disk (or, with ``durability="async"``, about to be)."""
+    @property
+    def throttled_count(self) -> int:
+        """Captures thinned out of floods."""
+    @property
+    def sampled_count(self) -> int:
+        """Captures left out by the sample rate."""
+    @property
+    def refused_count(self) -> int:
+        """Events that ``before_send`` dropped."""
+    @property
+    def lost_count(self) -> int:
+        """Events that could not be written."""
+    @property
+    def last_failure(self) -> str | None:
+        """Why the last one was lost, and what to do."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+def health() -> Health:
+    """How capturing goes in this process."""
 
 @final
 class Scope:
-    def set_tag(self, key: str, value: object = ...) -> None: ...
-    def set_tags(self, tags: _Data) -> None: ...
-    def set_user(self, user: _Data | None) -> None: ...
-    def set_context(self, name: str, value: _Data | None = ...) -> None: ...
-    def set_extra(self, key: str, value: object = ...) -> None: ...
-    def set_level(self, level: str | None = ...) -> None: ...
-    def set_fingerprint(self, parts: Iterable[str] | None = ...) -> None: ...
-    def set_transaction(self, name: str | None) -> None: ...
-    def set_durability(self, durability: _Durability | None = ...) -> None: ...
-    def set_traceparent(self, traceparent: str) -> bool: ...
-    def start_trace(self) -> str: ...
-    def clear(self) -> None: ...
+    """What events captured in it carry; ``new_scope()`` makes one, ``global_scope()`` is the one below all others.
+
+    Limits: 200 tags of 200 bytes, 50 contexts of 8 KB, 128 KB of extra, 100 breadcrumbs within 32 KB; what passes them is cut
+    or left out visibly. Values under forbidden keys (password, token, authorization …) never reach the disk.
+    """
+
+    def set_tag(self, key: str, value: object = None) -> None:
+        """Sets a tag; ``None`` removes it. Numbers and flags become texts."""
+
+    def set_tags(self, tags: dict[str, Any]) -> None:
+        """Sets tags."""
+
+    def set_user(self, user: dict[str, Any] | None) -> None:
+        """Sets the user (``id``, ``email``, ``username``, ``ip_address`` and what else there is); ``None`` removes it."""
+
+    def set_context(self, name: str, value: dict[str, Any] | None = None) -> None:
+        """Sets a context: structured data under a name. ``None`` removes it."""
+
+    def set_extra(self, key: str, value: object = None) -> None:
+        """Sets one entry of free data."""
+
+    def set_level(self, level: _AnyLevel | None = None) -> None:
+        """Sets the level of errors and messages captured here; ``None`` leaves it to them again. Fatal ones stay fatal."""
+
+    def set_fingerprint(self, parts: Sequence[str] | None = None) -> None:
+        """Groups events by these texts; ``"{{ default }}"`` stands for what they would be grouped by."""
+
+    def set_transaction(self, name: str | None) -> None:
+        """Names the route, job or operation."""
+
+    def set_durability(self, durability: _Durability | None = None) -> None:
+        """How much captures here wait for; ``None`` leaves it to ``install()`` again."""
+
+    def set_traceparent(self, traceparent: str | None) -> bool:
+        """Takes up the trace of a caller from the W3C ``traceparent`` that it sent. False, and nothing is changed, where it is not
+        valid."""
+
+    def start_trace(self) -> str | None:
+        """Begins a trace of its own, and says the ``traceparent`` to pass on; ``None`` where nothing is installed."""
+
     def add_breadcrumb(
         self,
-        message: str | None = None,
+        message: object = None,
         *,
         category: str | None = None,
-        level: str | None = None,
+        level: _AnyLevel | None = None,
         type: str | None = None,
-        data: _Data | None = None,
-        timestamp: datetime | float | None = None,
-    ) -> None: ...
+        data: dict[str, Any] | None = None,
+        timestamp: datetime | float | str | None = None,
+    ) -> None:
+        """Adds a breadcrumb; the oldest give way. ``timestamp`` is a ``datetime``, seconds since 1970, or RFC 3339."""
+
+    def clear(self) -> None:
+        """Forgets everything."""
 
 @final
 class NewScope:
-    def __enter__(self) -> Scope: ...
-    def __exit__(self, *_raised: object) -> bool: ...
+    """A context manager whose block has a copy of the scope."""
 
-def new_scope() -> NewScope: ...
-def global_scope() -> Scope: ...
-def traceparent() -> str | None: ...
-def set_tag(key: str, value: object = ...) -> None: ...
-def set_tags(tags: _Data) -> None: ...
-def set_user(user: _Data | None) -> None: ...
-def set_context(name: str, value: _Data | None = ...) -> None: ...
-def set_extra(key: str, value: object = ...) -> None: ...
-def set_level(level: str | None = ...) -> None: ...
-def set_fingerprint(parts: Iterable[str] | None = ...) -> None: ...
-def set_transaction(name: str | None) -> None: ...
-def set_durability(durability: _Durability | None = ...) -> None: ...
-def set_traceparent(traceparent: str) -> bool: ...
-def start_trace() -> str: ...
+    def __enter__(self) -> Scope: ...
+    def __exit__(self, *_raised: object) -> Literal[False]: ...
+
+def new_scope() -> NewScope:
+    """A copy of the scope for the block of a ``with``, also in coroutines: what is set in it ends with it."""
+
+def global_scope() -> Scope:
+    """The scope below those of all tasks and threads."""
+
+def traceparent() -> str | None:
+    """The W3C ``traceparent`` to pass on to what is called or started; ``None`` without a trace."""
+
+def clear_scope() -> None:
+    """Forgets everything that the scope of the running code holds."""
+
+def set_tag(key: str, value: object = None) -> None:
+    """Sets a tag; ``None`` removes it. Numbers and flags become texts."""
+
+def set_tags(tags: dict[str, Any]) -> None:
+    """Sets tags."""
+
+def set_user(user: dict[str, Any] | None) -> None:
+    """Sets the user (``id``, ``email``, ``username``, ``ip_address`` and what else there is); ``None`` removes it."""
+
+def set_context(name: str, value: dict[str, Any] | None = None) -> None:
+    """Sets a context: structured data under a name. ``None`` removes it."""
+
+def set_extra(key: str, value: object = None) -> None:
+    """Sets one entry of free data."""
+
+def set_level(level: _AnyLevel | None = None) -> None:
+    """Sets the level of errors and messages captured here; ``None`` leaves it to them again. Fatal ones stay fatal."""
+
+def set_fingerprint(parts: Sequence[str] | None = None) -> None:
+    """Groups events by these texts; ``"{{ default }}"`` stands for what they would be grouped by."""
+
+def set_transaction(name: str | None) -> None:
+    """Names the route, job or operation."""
+
+def set_durability(durability: _Durability | None = None) -> None:
+    """How much captures here wait for; ``None`` leaves it to ``install()`` again."""
+
+def set_traceparent(traceparent: str | None) -> bool:
+    """Takes up the trace of a caller from the W3C ``traceparent`` that it sent. False, and nothing is changed, where it is not
+    valid."""
+
+def start_trace() -> str | None:
+    """Begins a trace of its own, and says the ``traceparent`` to pass on; ``None`` where nothing is installed."""
+
 def add_breadcrumb(
-    message: str | None = None,
+    message: object = None,
     *,
     category: str | None = None,
-    level: str | None = None,
+    level: _AnyLevel | None = None,
     type: str | None = None,
-    data: _Data | None = None,
-    timestamp: datetime | float | None = None,
-) -> None: ...
+    data: dict[str, Any] | None = None,
+    timestamp: datetime | float | str | None = None,
+) -> None:
+    """Adds a breadcrumb; the oldest give way. ``timestamp`` is a ``datetime``, seconds since 1970, or RFC 3339."""
 
 @final
 class Activity:
@@ -600,33 +725,6 @@ class GarbageReport:
     @property
     def archives_unreadable(self) -> int:
         """Archives that cannot be read. As long as there are any, no attachment is removed: they may name it."""
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class Health:
-    """How capturing goes in this process, since ``install()`` or since the fork; all zero before."""
-
-    @property
-    def captured_count(self) -> int:
-        """Events on disk (or, with ``durability="async"``, about to be)."""
-    @property
-    def throttled_count(self) -> int:
-        """Captures thinned out of floods."""
-    @property
-    def sampled_count(self) -> int:
-        """Captures left out by the sample rate."""
-    @property
-    def refused_count(self) -> int:
-        """Events that ``before_send`` dropped."""
-    @property
-    def lost_count(self) -> int:
-        """Events that could not be written."""
-    @property
-    def last_failure(self) -> str | None:
-        """Why the last one was lost, and what to do."""
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
     def __eq__(self, other: object, /) -> bool: ...

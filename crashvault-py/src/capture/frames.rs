@@ -190,7 +190,14 @@ impl Code {
 
     /// The name of a variable, if the code itself holds this text.
     pub fn name(&self, text: &Bound<'_, PyString>) -> Option<&Name> {
-        let names = self.names.get_or_init(|| self.read_names(text.py()));
+        let names = match self.names.get() {
+            Some(names) => names,
+            // Not `get_or_init`: a collection of garbage within would let another thread wait here, with Python's lock in hand.
+            None => {
+                let _ = self.names.set(self.read_names(text.py()));
+                self.names.get()?
+            }
+        };
         let address = text.as_ptr() as usize;
         names.iter().find(|name| name.address == address)
     }

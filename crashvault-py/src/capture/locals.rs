@@ -36,6 +36,8 @@ const VARIABLE_BYTES_MAX: usize = 4 * 1024;
 const EVENT_BYTES_MAX: usize = 64 * 1024;
 /// All variables of one event.
 const TIME_MAX: Duration = Duration::from_millis(1);
+/// Types whose names are remembered within one event.
+const MARKS_MAX: usize = 32;
 /// Room for the variables of a usual event, in bytes and by number.
 const TEXT_BYTES_FIRST: usize = 8 * 1024;
 const VARIABLES_FIRST: usize = 128;
@@ -49,6 +51,8 @@ pub struct Budget {
     bytes_left: usize,
     values_seen: u32,
     is_spent: bool,
+    /// The names of types, as JSON, by where the types are: they outlive the event, as objects of theirs do.
+    marks: Vec<(usize, Box<[u8]>)>,
 }
 
 impl Default for Budget {
@@ -58,6 +62,7 @@ impl Default for Budget {
             bytes_left: EVENT_BYTES_MAX,
             values_seen: 0,
             is_spent: false,
+            marks: Vec::new(),
         }
     }
 }
@@ -396,7 +401,17 @@ impl Writer<'_> {
     }
 
     fn mark(&mut self, value: &Bound<'_, PyAny>) {
+        let address = value.get_type_ptr() as usize;
+        let marks = &self.budget.marks;
+        if let Some((_, mark)) = marks.iter().find(|(ty, _)| *ty == address) {
+            return self.json.extend_from_slice(mark);
+        }
+        let start = self.json.len();
         self.text(&value::type_mark(value));
+        if self.budget.marks.len() < MARKS_MAX {
+            let mark = self.json[start..].into();
+            self.budget.marks.push((address, mark));
+        }
     }
 
     fn text(&mut self, text: &str) {

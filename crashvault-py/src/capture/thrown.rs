@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 
 use crashvault::event::limits;
 use crashvault::host::{EventWriter, ExceptionWriter, Kind, Kinship};
-use pyo3::exceptions::{PyBaseException, PyOSError};
+use pyo3::exceptions::{PyBaseException, PyOSError, PyRecursionError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyTuple};
@@ -131,8 +131,11 @@ impl<'py> Thrown<'py> {
 fn said(error: &Bound<'_, PyBaseException>) -> Said {
     let bytes_max = limits::MESSAGE_BYTES_MAX;
     let py = error.py();
-    let (mut said, mut flaw) = match interrupt::answer(py, error.str()) {
+    let (mut said, flaw) = match interrupt::answer(py, error.str()) {
         Ok(said) => (text::head(&said, bytes_max), None),
+        Err(raised) if raised.is_instance_of::<PyRecursionError>(py) && words(error).is_some() => {
+            (words(error).unwrap_or_default(), None)
+        }
         Err(raised) => {
             let raised = value::type_name(&raised.get_type(py)).1;
             let flaw = format!("its __str__ raised {raised}");
@@ -146,10 +149,17 @@ fn said(error: &Bound<'_, PyBaseException>) -> Said {
         said.push('\n');
         said.push_str(&note);
     }
-    if let Some(flaw) = &mut flaw {
-        flaw.truncate(limits::NAME_BYTES_MAX);
-    }
     Said { text: said, flaw }
+}
+
+/// What it was made with. Where the stack is full, nothing can be asked that takes a call.
+fn words(error: &Bound<'_, PyBaseException>) -> Option<String> {
+    let arguments = error.getattr(intern!(error.py(), "args")).ok()?;
+    let arguments = arguments.cast_into::<PyTuple>().ok()?;
+    match arguments.len() {
+        1 => text::text(&arguments.get_item(0).ok()?, limits::MESSAGE_BYTES_MAX),
+        _ => None,
+    }
 }
 
 fn notes(error: &Bound<'_, PyBaseException>) -> Vec<String> {
