@@ -81,26 +81,26 @@ def install(
         TypeError, ValueError: An option is not what it should be. A vault that cannot be written raises nothing: the note
             says so, and captures return ``None``.
     """
-    given = dict(
-        vault=vault,
-        project=project,
-        release=release,
-        environment=environment,
-        dist=dist,
-        server_name=server_name,
-        tags=None if tags is None else dict(tags),
-        sample_rate=sample_rate,
-        max_breadcrumbs=max_breadcrumbs,
-        durability=durability,
-        throttle=throttle,
-        drain=drain,
-        native=native,
-        black_box=black_box,
-        locals=locals,
-        before_send=before_send,
-        before_breadcrumb=before_breadcrumb,
-        clock=clock,
-    )
+    given: Dict[str, Any] = {
+        "vault": vault,
+        "project": project,
+        "release": release,
+        "environment": environment,
+        "dist": dist,
+        "server_name": server_name,
+        "tags": None if tags is None else dict(tags),
+        "sample_rate": sample_rate,
+        "max_breadcrumbs": max_breadcrumbs,
+        "durability": durability,
+        "throttle": throttle,
+        "drain": drain,
+        "native": native,
+        "black_box": black_box,
+        "locals": locals,
+        "before_send": before_send,
+        "before_breadcrumb": before_breadcrumb,
+        "clock": clock,
+    }
     installed = _crashvault.install(**given)
     given.update(hooks=hooks, logging=logging, warnings=warnings, integrations=integrations)
     if installed.is_first:
@@ -190,11 +190,8 @@ class Capturing:
 
         code = getattr(function, "__code__", None)
         flags = getattr(code, "co_flags", 0)
-        for flag, wrap in _WRAPPERS:
-            if flags & flag:
-                break
-        else:
-            wrap = _wrap_function
+        wraps = (wrap for flag, wrap in _WRAPPERS if flags & flag)
+        wrap = next(wraps, _wrap_function)
         wrapped: Any = update_wrapper(wrap(self, function), function)
         return wrapped  # type: ignore[no-any-return]
 
@@ -223,9 +220,7 @@ def _wrap_coroutine(capturing: Capturing, function: Callable[..., Any]) -> Calla
     return wrapper
 
 
-def _wrap_async_generator(
-    capturing: Capturing, function: Callable[..., Any]
-) -> Callable[..., Any]:
+def _wrap_async_generator(capturing: Capturing, function: Callable[..., Any]) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         generator = function(*args, **kwargs)
         step = generator.__anext__()
