@@ -21,6 +21,8 @@ const VALUES_MAX: usize = 20_000;
 const DEPTH_MAX: usize = crashvault::event::limits::JSON_DEPTH_MAX;
 /// One text, in bytes: the longest entry that the engine keeps.
 const TEXT_BYTES_MAX: usize = crashvault::event::limits::EXTRA_ITEM_BYTES_MAX;
+/// The texts of a built event together, in bytes.
+const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The name of a type or a module, in bytes.
 const NAME_BYTES_MAX: usize = crashvault::event::limits::NAME_BYTES_MAX;
 /// Whole numbers are written out up to this many bits.
@@ -41,12 +43,31 @@ const TOLD_BY_TEXT: &[&str] = &[
 
 /// The value as JSON.
 pub fn json(value: &Bound<'_, PyAny>) -> Value {
-    Reader { left: VALUES_MAX }.read(value, 0)
+    Reader {
+        left: VALUES_MAX,
+        text_bytes_left: usize::MAX,
+        text_bytes_max: TEXT_BYTES_MAX,
+    }
+    .read(value, 0)
 }
 
 /// The entries of a dictionary as a JSON object; nothing of anything else.
 pub fn object(value: &Bound<'_, PyAny>) -> Option<Map<String, Value>> {
     match json(value.cast::<PyDict>().ok()?) {
+        Value::Object(map) => Some(map),
+        _ => None,
+    }
+}
+
+/// The entries of a built event. What is too much of it is left out by the engine, which says so; here is only seen to
+/// that it can be held.
+pub fn payload(event: &Bound<'_, PyAny>) -> Option<Map<String, Value>> {
+    let mut reader = Reader {
+        left: VALUES_MAX,
+        text_bytes_left: PAYLOAD_BYTES_MAX,
+        text_bytes_max: PAYLOAD_BYTES_MAX,
+    };
+    match reader.read(event.cast::<PyDict>().ok()?, 0) {
         Value::Object(map) => Some(map),
         _ => None,
     }
@@ -82,6 +103,8 @@ pub fn type_name(ty: &Bound<'_, PyType>) -> (Option<String>, String) {
 
 struct Reader {
     left: usize,
+    text_bytes_left: usize,
+    text_bytes_max: usize,
 }
 
 impl Reader {
@@ -94,7 +117,9 @@ impl Reader {
             return Value::Null;
         }
         if let Ok(text) = value.cast::<PyString>() {
-            return text::head(text, TEXT_BYTES_MAX).into();
+            let text = text::head(text, self.text_bytes_max.min(self.text_bytes_left));
+            self.text_bytes_left = self.text_bytes_left.saturating_sub(text.len());
+            return text.into();
         }
         if let Ok(flag) = value.cast::<PyBool>() {
             return flag.is_true().into();

@@ -34,6 +34,7 @@ def install(
     drain: Optional[bool] = None,
     native: Optional[bool] = None,
     black_box: Optional[bool] = None,
+    stacks: bool = True,
     locals: bool = True,
     before_send: Optional[Hook] = None,
     before_breadcrumb: Optional[Hook] = None,
@@ -64,6 +65,7 @@ def install(
         drain: Whether this process moves its events into the vault, about a second after the first. Default: true.
         native: Whether crashes by signals are captured. Default: true.
         black_box: Whether an end without notice (``kill -9``) leaves an event. Default: true.
+        stacks: Whether exceptions carry their tracebacks; without them they are told apart by type alone.
         locals: Whether frames carry local variables: at most ten each, short, without secrets.
         before_send: Is shown each event as a dictionary before it is written; returns it, or ``None`` to drop it. Where it
             raises, the event is kept as it was.
@@ -96,6 +98,7 @@ def install(
         "drain": drain,
         "native": native,
         "black_box": black_box,
+        "stacks": stacks,
         "locals": locals,
         "before_send": before_send,
         "before_breadcrumb": before_breadcrumb,

@@ -69,6 +69,7 @@ def install(
     drain: bool | None = None,
     native: bool | None = None,
     black_box: bool | None = None,
+    stacks: bool = True,
     locals: bool = True,
     before_send: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
     before_breadcrumb: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
