@@ -94,20 +94,28 @@ def note_stay() -> None: ...
 
 @final
 class Health:
+    """How capturing goes in this process, since ``install()`` or since the fork; all zero before."""
+
     @property
-    def captured_count(self) -> int: ...
+    def captured_count(self) -> int:
+        """Events on disk (or, with ``durability="async"``, about to be)."""
     @property
-    def throttled_count(self) -> int: ...
+    def throttled_count(self) -> int:
+        """Captures thinned out of floods."""
     @property
-    def sampled_count(self) -> int: ...
+    def sampled_count(self) -> int:
+        """Captures left out by the sample rate."""
     @property
-    def refused_count(self) -> int: ...
+    def refused_count(self) -> int:
+        """Events that ``before_send`` dropped."""
     @property
-    def lost_count(self) -> int: ...
+    def lost_count(self) -> int:
+        """Events that could not be written."""
     @property
-    def last_failure(self) -> str | None: ...
-    def to_dict(self) -> dict[str, Any]: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def last_failure(self) -> str | None:
+        """Why the last one was lost, and what to do."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
 
 def health() -> Health: ...
 
@@ -665,6 +673,9 @@ class Issue:
     @property
     def status(self) -> _Status:
         """``open``, ``resolved`` or ``ignored``."""
+    @property
+    def since(self) -> datetime | None:
+        """Since when, where something was decided about that."""
     @property
     def level(self) -> _Level:
         """The worst level seen: ``debug``, ``info``, ``warning``, ``error`` or ``fatal``."""

@@ -163,7 +163,7 @@ const PLATFORM: &str = "other";
 /// Makes the values that would be too long to write, `{"$repeat": [text, times]}` and `{"$nest": [value, depth]}`, and
 /// those that languages have of their own.
 fn generate(value: &mut Value) {
-    if value == "$platform" {
+    if *value == "$platform" {
         *value = PLATFORM.into();
     } else if let Some(arguments) = value.get("$repeat") {
         let times = arguments[1].as_u64().expect("$repeat: [text, times]") as usize;
