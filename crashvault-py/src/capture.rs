@@ -28,8 +28,26 @@ fn told(id: EventId) -> PyResult<Option<String>> {
     interrupt::passed((!id.is_nil()).then(|| id.to_string()))
 }
 
+/// Whether exceptions carry their tracebacks.
+pub static WANTS_STACKS: AtomicBool = AtomicBool::new(true);
 /// Whether frames carry local variables.
 pub static WANTS_LOCALS: AtomicBool = AtomicBool::new(true);
+
+/// What of an exception is wanted.
+#[derive(Clone, Copy)]
+struct Wants {
+    stacks: bool,
+    locals: bool,
+}
+
+impl Wants {
+    fn now() -> Self {
+        Self {
+            stacks: WANTS_STACKS.load(Ordering::Relaxed),
+            locals: WANTS_LOCALS.load(Ordering::Relaxed),
+        }
+    }
+}
 
 const NOWHERE: Site<'static> = Site {
     file: "",
@@ -84,7 +102,7 @@ pub fn capture_exception(
             if let Some(logger) = &logger {
                 event.logger(logger);
             }
-            thrown.write(event, mechanism, WANTS_LOCALS.load(Ordering::Relaxed));
+            thrown.write(event, mechanism, Wants::now());
         })
     });
     mark::write(&error, id);
@@ -180,7 +198,7 @@ pub fn capture_event(py: Python<'_>, event: Bound<'_, PyAny>) -> PyResult<Option
     if !is_listening() {
         return Ok(None);
     }
-    let Some(mut payload) = value::object(&event) else {
+    let Some(mut payload) = value::payload(&event) else {
         return Ok(None);
     };
     let platform = payload.entry("platform");

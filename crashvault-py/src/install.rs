@@ -41,7 +41,7 @@ impl Installed {
 #[pyfunction]
 #[pyo3(signature = (
     *, vault=None, project=None, release=None, environment=None, dist=None, server_name=None, tags=None, sample_rate=None,
-    max_breadcrumbs=None, durability=None, throttle=None, drain=None, native=None, black_box=None, locals=true, before_send=None,
+    max_breadcrumbs=None, durability=None, throttle=None, drain=None, native=None, black_box=None, stacks=true, locals=true, before_send=None,
     before_breadcrumb=None, clock=None,
 ))]
 #[expect(clippy::too_many_arguments, reason = "each is a keyword in Python")]
@@ -61,6 +61,7 @@ pub fn install(
     drain: Option<bool>,
     native: Option<bool>,
     black_box: Option<bool>,
+    stacks: bool,
     locals: bool,
     before_send: Option<Py<PyAny>>,
     before_breadcrumb: Option<Py<PyAny>>,
@@ -133,6 +134,7 @@ pub fn install(
     scope::lend_to_engine();
     let installed = py.detach(|| options.install());
     if installed.is_first() {
+        capture::WANTS_STACKS.store(stacks, Ordering::Relaxed);
         capture::WANTS_LOCALS.store(locals, Ordering::Relaxed);
     }
     Ok(Installed {

@@ -23,6 +23,8 @@ const BYTES_MAX: usize = crashvault::event::limits::RECORD_BYTES_MAX;
 const DEPTH_MAX: usize = crashvault::event::limits::JSON_DEPTH_MAX;
 /// One text, in bytes: the longest entry that the engine keeps.
 const TEXT_BYTES_MAX: usize = crashvault::event::limits::EXTRA_ITEM_BYTES_MAX;
+/// The texts of a built event together, in bytes.
+const PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The name of a type or a module, in bytes.
 const NAME_BYTES_MAX: usize = crashvault::event::limits::NAME_BYTES_MAX;
 /// Whole numbers are written out up to this many bits.
@@ -46,6 +48,7 @@ pub fn json(value: &Bound<'_, PyAny>) -> Value {
     let mut reader = Reader {
         left: VALUES_MAX,
         bytes_left: BYTES_MAX,
+        text_bytes_max: TEXT_BYTES_MAX,
     };
     reader.read(value, 0)
 }
@@ -53,6 +56,20 @@ pub fn json(value: &Bound<'_, PyAny>) -> Value {
 /// The entries of a dictionary as a JSON object; nothing of anything else.
 pub fn object(value: &Bound<'_, PyAny>) -> Option<Map<String, Value>> {
     match json(value.cast::<PyDict>().ok()?) {
+        Value::Object(map) => Some(map),
+        _ => None,
+    }
+}
+
+/// The entries of a built event. What is too much of it is left out by the engine, which says so; here is only seen to
+/// that it can be held.
+pub fn payload(event: &Bound<'_, PyAny>) -> Option<Map<String, Value>> {
+    let mut reader = Reader {
+        left: 2 * VALUES_MAX,
+        bytes_left: PAYLOAD_BYTES_MAX,
+        text_bytes_max: PAYLOAD_BYTES_MAX,
+    };
+    match reader.read(event.cast::<PyDict>().ok()?, 0) {
         Value::Object(map) => Some(map),
         _ => None,
     }
@@ -89,6 +106,7 @@ pub fn type_name(ty: &Bound<'_, PyType>) -> (Option<String>, String) {
 struct Reader {
     left: usize,
     bytes_left: usize,
+    text_bytes_max: usize,
 }
 
 impl Reader {
@@ -117,7 +135,7 @@ impl Reader {
     }
 
     fn text(&mut self, text: &Bound<'_, PyString>) -> String {
-        let text = text::head(text, TEXT_BYTES_MAX.min(self.bytes_left));
+        let text = text::head(text, self.text_bytes_max.min(self.bytes_left));
         self.bytes_left = self.bytes_left.saturating_sub(text.len());
         if self.bytes_left == 0 {
             self.left = 0;

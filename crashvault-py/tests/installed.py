@@ -1,6 +1,6 @@
 """Tries what is installed, in an environment that has nothing else: captures, and reads back what it captured.
 
-    python installed.py VAULT
+python installed.py VAULT
 """
 
 from __future__ import annotations

@@ -36,9 +36,7 @@ def run(source: str, *, status: int = 0, timeout: float = 60) -> Ran:
         script = Path(home) / "program.py"
         head = HEAD.format(home=str(vault))
         script.write_text(head + textwrap.dedent(source), encoding="utf-8", errors="surrogatepass")
-        done = subprocess.run(
-            [sys.executable, str(script)], capture_output=True, text=True, timeout=timeout, cwd=home
-        )
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=timeout, cwd=home)
         assert done.returncode == status, done.stderr
         return Ran(done.returncode, done.stdout, done.stderr, *read(vault))
 

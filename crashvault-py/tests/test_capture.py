@@ -122,13 +122,17 @@ def test_exc_info_is_taken_too() -> None:
 
 
 def test_options_of_a_capture_are_kept() -> None:
-    found = event("install()\ncrashvault.capture_exception(ValueError(), level='warning', mechanism='mine', handled=False)")
+    found = event(
+        "install()\ncrashvault.capture_exception(ValueError(), level='warning', mechanism='mine', handled=False)"
+    )
     assert found["level"] == "warning"
     assert exceptions(found)[0]["mechanism"] == {"type": "mine", "handled": False}
 
 
 def test_wrong_options_do_not_lose_the_exception() -> None:
-    found = event("install()\ncrashvault.capture_exception(ValueError(), level=object(), mechanism=3, handled='x', fatal=[])")
+    found = event(
+        "install()\ncrashvault.capture_exception(ValueError(), level=object(), mechanism=3, handled='x', fatal=[])"
+    )
     assert found["level"] == "error"
 
 

@@ -19,9 +19,7 @@ def ended(source: str, home: Path, first_line: str) -> Any:
     """What a program of this first line prints, and its status."""
     script = home / "program.py"
     script.write_text(f"{first_line}\n{source}\n", encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, script.name], cwd=home, capture_output=True, timeout=60, check=False
-    )
+    return subprocess.run([sys.executable, script.name], cwd=home, capture_output=True, timeout=60, check=False)
 
 
 def without_addresses(text: bytes) -> bytes:
@@ -29,9 +27,7 @@ def without_addresses(text: bytes) -> bytes:
     return re.sub(rb"0x[0-9a-f]+|pid=\d+", b"", text)
 
 
-def dies(
-    source: str, tmp_path: Path, expected: List[str], mechanism: Optional[str] = None
-) -> List[Any]:
+def dies(source: str, tmp_path: Path, expected: List[str], mechanism: Optional[str] = None) -> List[Any]:
     """Leaves events of these titles, and ends as without Crashvault."""
     plain = ended(source, tmp_path, "pass")
     vault = tmp_path / "vault"
@@ -188,7 +184,11 @@ def test_an_abort(tmp_path: Path) -> None:
 
 
 def test_a_bad_address(tmp_path: Path) -> None:
-    events = dies("import ctypes\nctypes.string_at(0)", tmp_path, ["SIGSEGV / SEGV_MAPERR: nothing is mapped at 0x0000000000000000"])
+    events = dies(
+        "import ctypes\nctypes.string_at(0)",
+        tmp_path,
+        ["SIGSEGV / SEGV_MAPERR: nothing is mapped at 0x0000000000000000"],
+    )
     assert events[0]["level"] == "fatal"
 
 

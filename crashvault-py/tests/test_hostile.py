@@ -39,7 +39,9 @@ def test_a_capture_where_the_stack_is_full_still_knows_what_was_thrown() -> None
 
 
 def test_an_exception_whose_str_is_no_text_is_kept() -> None:
-    found = event("install()\nclass Odd(Exception):\n    def __str__(self): return 3\ncrashvault.capture_exception(Odd())")
+    found = event(
+        "install()\nclass Odd(Exception):\n    def __str__(self): return 3\ncrashvault.capture_exception(Odd())"
+    )
     assert title(found) == "Odd: <its __str__ raised TypeError>"
 
 
@@ -126,7 +128,9 @@ def test_one_exception_through_several_hands_is_one_event() -> None:
 
 
 def test_an_exception_that_is_captured_by_hand_is_an_event_each_time() -> None:
-    ran = run("install()\nerror = ValueError()\nprint(crashvault.capture_exception(error) != crashvault.capture_exception(error))")
+    ran = run(
+        "install()\nerror = ValueError()\nprint(crashvault.capture_exception(error) != crashvault.capture_exception(error))"
+    )
     assert ran.out == "True\n" and len(ran.events) == 2
 
 
@@ -237,7 +241,11 @@ def test_a_forked_child_captures_for_itself() -> None:
         """
     )
     assert ran.out == "True\n"
-    assert {title(found): found["tags"]["who"] for found in ran.events} == {"parent": "parent", "child": "child", "parent again": "parent"}
+    assert {title(found): found["tags"]["who"] for found in ran.events} == {
+        "parent": "parent",
+        "child": "child",
+        "parent again": "parent",
+    }
 
 
 def test_a_fork_among_capturing_threads_does_not_hang() -> None:
@@ -316,7 +324,13 @@ def test_functions_of_all_kinds_are_captured_and_raise_on() -> None:
         """
     )
     assert ran.out == "raised\n" * 5 + "function True\n"
-    assert [exceptions(found)[0]["value"] for found in ran.events] == ["function", "generator", "coroutine", "asynchronous", "method"]
+    assert [exceptions(found)[0]["value"] for found in ran.events] == [
+        "function",
+        "generator",
+        "coroutine",
+        "asynchronous",
+        "method",
+    ]
     assert ran.events[2]["level"] == "warning"
 
 

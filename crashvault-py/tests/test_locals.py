@@ -9,12 +9,19 @@ from running import event, flaws, frames, run
 
 def check(value: str, expected: Any, setup: str = "") -> None:
     """How ``value`` is shown as a variable."""
-    source = "install()\n" + setup + f"\ndef failing(it): raise ValueError\ntry: failing({value})\nexcept ValueError: crashvault.capture_exception()"
+    source = (
+        "install()\n"
+        + setup
+        + f"\ndef failing(it): raise ValueError\ntry: failing({value})\nexcept ValueError: crashvault.capture_exception()"
+    )
     assert frames(event(source))[-1]["vars"]["it"] == expected
 
 
 def test_plain_values_are_themselves() -> None:
-    check("[None, True, 42, -1.5, 'text', b'by\\xfftes', (1, 2), {3}]", [None, True, 42, -1.5, "text", "by\ufffdtes", [1, 2], [3]])
+    check(
+        "[None, True, 42, -1.5, 'text', b'by\\xfftes', (1, 2), {3}]",
+        [None, True, 42, -1.5, "text", "by\ufffdtes", [1, 2], [3]],
+    )
 
 
 def test_numbers_that_json_lacks_are_texts() -> None:
@@ -39,7 +46,9 @@ def test_deep_ones_end() -> None:
 
 
 def test_secrets_are_filtered_at_any_depth() -> None:
-    check("{'a': {'api_key': 'x'}, 'h': ('Cookie', 'x')}", {"a": {"api_key": "[Filtered]"}, "h": ["Cookie", "[Filtered]"]})
+    check(
+        "{'a': {'api_key': 'x'}, 'h': ('Cookie', 'x')}", {"a": {"api_key": "[Filtered]"}, "h": ["Cookie", "[Filtered]"]}
+    )
 
 
 def test_objects_are_their_type_and_nothing_of_theirs_runs() -> None:
@@ -59,7 +68,11 @@ class Dict(dict):
 class Text(str):
     def __getitem__(self, at): raise SystemExit
 """
-    check("[Hostile(), Liar(), Dict(a=1), Text('t')]", ["<__main__.Hostile>", "<__main__.Liar>", "<__main__.Dict>", "<__main__.Text>"], setup)
+    check(
+        "[Hostile(), Liar(), Dict(a=1), Text('t')]",
+        ["<__main__.Hostile>", "<__main__.Liar>", "<__main__.Dict>", "<__main__.Text>"],
+        setup,
+    )
 
 
 def test_a_cycle_ends() -> None:

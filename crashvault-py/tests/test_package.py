@@ -31,7 +31,9 @@ def test_the_stub_names_what_the_extension_has() -> None:
 
     text = resources.files(crashvault).joinpath("_crashvault.pyi").read_text()
     named = {node.name for node in ast.parse(text).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    assert named == {name for name in dir(_crashvault) if not name.startswith("__")}
+    # What begins with an underscore there names shapes for checkers.
+    named = {name for name in named if not name.startswith("_")}
+    assert named == {name for name in dir(_crashvault) if not name.startswith("_")}
 
 
 def test_importing_brings_nothing_heavy_along() -> None:

@@ -230,7 +230,9 @@ def test_breadcrumbs_stand_in_order_with_what_they_say() -> None:
 
 
 def test_the_newest_breadcrumbs_stay() -> None:
-    found = event("install(max_breadcrumbs=2)\nfor n in range(9): crashvault.add_breadcrumb(str(n))\ncrashvault.capture_message('x')")
+    found = event(
+        "install(max_breadcrumbs=2)\nfor n in range(9): crashvault.add_breadcrumb(str(n))\ncrashvault.capture_message('x')"
+    )
     assert [crumb["message"] for crumb in found["breadcrumbs"]["values"]] == ["7", "8"]
 
 
@@ -249,7 +251,9 @@ def test_a_trace_is_taken_up_and_passed_on() -> None:
         """
     )
     nothing, still, told, other = ran.out.splitlines()
-    assert (nothing, still, other) == ("None", "None", "True") and told.startswith("00-4bf92f3577b34da6a3ce929d0e0e4736-")
+    assert (nothing, still, other) == ("None", "None", "True") and told.startswith(
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-"
+    )
     assert ran.events[0]["contexts"]["trace"]["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
@@ -278,7 +282,9 @@ def test_before_send_may_drop() -> None:
 
 
 def test_a_hook_that_raises_leaves_the_event_as_it_was() -> None:
-    found = event("def hook(event): event.clear(); raise KeyError\ninstall(before_send=hook)\ncrashvault.capture_message('x')")
+    found = event(
+        "def hook(event): event.clear(); raise KeyError\ninstall(before_send=hook)\ncrashvault.capture_message('x')"
+    )
     assert found["message"] == "x" and "KeyError" in flaws(found)["before_send"]
 
 

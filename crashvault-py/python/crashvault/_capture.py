@@ -34,6 +34,7 @@ def install(
     drain: Optional[bool] = None,
     native: Optional[bool] = None,
     black_box: Optional[bool] = None,
+    stacks: bool = True,
     locals: bool = True,
     before_send: Optional[Hook] = None,
     before_breadcrumb: Optional[Hook] = None,
@@ -64,6 +65,7 @@ def install(
         drain: Whether this process moves its events into the vault, about a second after the first. Default: true.
         native: Whether crashes by signals are captured. Default: true.
         black_box: Whether an end without notice (``kill -9``) leaves an event. Default: true.
+        stacks: Whether exceptions carry their tracebacks; without them they are told apart by type alone.
         locals: Whether frames carry local variables: at most ten each, short, without secrets.
         before_send: Is shown each event as a dictionary before it is written; returns it, or ``None`` to drop it. Where it
             raises, the event is kept as it was.
@@ -81,26 +83,27 @@ def install(
         TypeError, ValueError: An option is not what it should be. A vault that cannot be written raises nothing: the note
             says so, and captures return ``None``.
     """
-    given: Dict[str, Any] = dict(
-        vault=vault,
-        project=project,
-        release=release,
-        environment=environment,
-        dist=dist,
-        server_name=server_name,
-        tags=None if tags is None else dict(tags),
-        sample_rate=sample_rate,
-        max_breadcrumbs=max_breadcrumbs,
-        durability=durability,
-        throttle=throttle,
-        drain=drain,
-        native=native,
-        black_box=black_box,
-        locals=locals,
-        before_send=before_send,
-        before_breadcrumb=before_breadcrumb,
-        clock=clock,
-    )
+    given: Dict[str, Any] = {
+        "vault": vault,
+        "project": project,
+        "release": release,
+        "environment": environment,
+        "dist": dist,
+        "server_name": server_name,
+        "tags": None if tags is None else dict(tags),
+        "sample_rate": sample_rate,
+        "max_breadcrumbs": max_breadcrumbs,
+        "durability": durability,
+        "throttle": throttle,
+        "drain": drain,
+        "native": native,
+        "black_box": black_box,
+        "stacks": stacks,
+        "locals": locals,
+        "before_send": before_send,
+        "before_breadcrumb": before_breadcrumb,
+        "clock": clock,
+    }
     installed = _crashvault.install(**given)
     given.update(hooks=hooks, logging=logging, warnings=warnings, integrations=integrations)
     if installed.is_first:
@@ -190,11 +193,8 @@ class Capturing:
 
         code = getattr(function, "__code__", None)
         flags = getattr(code, "co_flags", 0)
-        for flag, wrap in _WRAPPERS:
-            if flags & flag:
-                break
-        else:
-            wrap = _wrap_function
+        wraps = (wrap for flag, wrap in _WRAPPERS if flags & flag)
+        wrap = next(wraps, _wrap_function)
         wrapped: Any = update_wrapper(wrap(self, function), function)
         return wrapped  # type: ignore[no-any-return]
 
@@ -223,9 +223,7 @@ def _wrap_coroutine(capturing: Capturing, function: Callable[..., Any]) -> Calla
     return wrapper
 
 
-def _wrap_async_generator(
-    capturing: Capturing, function: Callable[..., Any]
-) -> Callable[..., Any]:
+def _wrap_async_generator(capturing: Capturing, function: Callable[..., Any]) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         generator = function(*args, **kwargs)
         step = generator.__anext__()

@@ -73,6 +73,7 @@ def install(
     drain: Any = None,
     native: Any = None,
     black_box: Any = None,
+    stacks: Any = True,
     locals: Any = True,
     before_send: Any = None,
     before_breadcrumb: Any = None,

@@ -12,6 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyTuple};
 
+use super::Wants;
 use super::frames::{Trace, place};
 use super::locals::Budget;
 use crate::own::{Own, slot};
@@ -67,17 +68,15 @@ impl<'py> Thrown<'py> {
     }
 
     /// Writes all exceptions; their frames with variables, if those are wanted.
-    pub fn write(
-        &self,
-        event: &mut EventWriter<'_, '_>,
-        mechanism: Mechanism<'_>,
-        wants_locals: bool,
-    ) {
-        let mut budget = wants_locals.then(Budget::default);
+    pub fn write(&self, event: &mut EventWriter<'_, '_>, mechanism: Mechanism<'_>, wants: Wants) {
+        let mut budget = wants.locals.then(Budget::default);
         let family = family(&self.error);
         let is_alone = family.members.len() == 1;
         if family.is_cut {
             event.flaw("exception", "more of them than are kept");
+        }
+        if family.is_round {
+            event.flaw("exception", "one of them is its own cause");
         }
         for (id, member) in (0u32..).zip(family.members) {
             let other = (id > 0).then(|| Thrown::new(member.error.clone()));
@@ -103,7 +102,9 @@ impl<'py> Thrown<'py> {
                 if let Some(errno) = errno(&thrown.error) {
                     exception.errno(errno);
                 }
-                thrown.trace().write(exception, budget.as_mut());
+                if wants.stacks {
+                    thrown.trace().write(exception, budget.as_mut());
+                }
                 if let Some(place) = SyntaxPlace::of(&thrown.error) {
                     place.write(exception);
                 }
@@ -237,6 +238,21 @@ struct Member<'py> {
 struct Family<'py> {
     members: Vec<Member<'py>>,
     is_cut: bool,
+    is_round: bool,
+}
+
+impl Family<'_> {
+    /// Whether it is what the member hangs on, however far above.
+    fn is_above(&self, member: &Member<'_>) -> bool {
+        let mut above = member.parent;
+        while let Some(parent) = above.and_then(|id| self.members.get(id as usize)) {
+            if parent.error.is(&member.error) {
+                return true;
+            }
+            above = parent.parent;
+        }
+        false
+    }
 }
 
 /// The thrown exception and all that hangs on it, each once, each behind the one it hangs on.
@@ -244,6 +260,7 @@ fn family<'py>(error: &Bound<'py, PyBaseException>) -> Family<'py> {
     let mut family = Family {
         members: Vec::with_capacity(4),
         is_cut: false,
+        is_round: false,
     };
     let mut waiting = vec![Member {
         error: error.clone(),
@@ -257,6 +274,7 @@ fn family<'py>(error: &Bound<'py, PyBaseException>) -> Family<'py> {
             .iter()
             .any(|known| known.error.is(&member.error))
         {
+            family.is_round |= family.is_above(&member);
             continue;
         }
         if family.members.len() >= limits::EXCEPTIONS_MAX {

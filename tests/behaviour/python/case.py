@@ -9,6 +9,9 @@ from typing import Any
 
 CASES = Path(__file__).parent.parent
 
+# What a built event is that does not say its platform.
+PLATFORM = "python"
+
 Step = dict[str, Any]
 
 
@@ -92,7 +95,10 @@ def ends_in_panic(steps: list[Step]) -> bool:
 
 
 def generated(value: Any) -> Any:
-    """Makes the values that would be too long to write: `{"$repeat": [text, times]}`, `{"$nest": [value, depth]}`."""
+    """Makes the values that would be too long to write, `{"$repeat": [text, times]}` and `{"$nest": [value, depth]}`, and
+    those that languages have of their own."""
+    if value == "$platform":
+        return PLATFORM
     if isinstance(value, list):
         return [generated(item) for item in value]
     if not isinstance(value, dict):

@@ -157,9 +157,15 @@ pub fn ends_in_panic(steps: &[Value]) -> bool {
         .any(|step| step.get("panic").is_some() || inner(step))
 }
 
-/// Makes the values that would be too long to write: `{"$repeat": [text, times]}`, `{"$nest": [value, depth]}`.
+/// What a built event is that does not say its platform.
+const PLATFORM: &str = "other";
+
+/// Makes the values that would be too long to write, `{"$repeat": [text, times]}` and `{"$nest": [value, depth]}`, and
+/// those that languages have of their own.
 fn generate(value: &mut Value) {
-    if let Some(arguments) = value.get("$repeat") {
+    if *value == "$platform" {
+        *value = PLATFORM.into();
+    } else if let Some(arguments) = value.get("$repeat") {
         let times = arguments[1].as_u64().expect("$repeat: [text, times]") as usize;
         *value = arguments[0]
             .as_str()

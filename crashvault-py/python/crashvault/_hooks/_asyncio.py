@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def install(module: ModuleType) -> None:
     """Wraps `BaseEventLoop.call_exception_handler`, which is asked whatever handler the loop has."""
-    loop_class: Any = module.BaseEventLoop  # type: ignore[attr-defined]
+    loop_class: Any = module.BaseEventLoop
     previous = loop_class.call_exception_handler
 
     def call_exception_handler(self: Any, context: dict[str, Any]) -> None:

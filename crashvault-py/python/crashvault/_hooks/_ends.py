@@ -29,7 +29,7 @@ def _wrap_exit() -> None:
     os._exit = _like(_exit, previous)
 
 
-def _noting(previous: Callable[..., Any]) -> Callable[..., Any]:
+def _noting(previous: Callable[..., Any]) -> Any:
     def become(*args: Any, **named: Any) -> Any:
         note_end()
         try:

@@ -22,7 +22,7 @@ def when_imported(name: str, work: Work) -> None:
         _run(work, module)
         return
     if _finder not in sys.meta_path:
-        sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _finder)
     _waiting.setdefault(name, []).append(work)
 
 

@@ -26,9 +26,7 @@ def install() -> None:
 def _chain_excepthook() -> None:
     previous = sys.excepthook
 
-    def excepthook(
-        kind: type[BaseException], error: BaseException, traceback: Optional[TracebackType]
-    ) -> None:
+    def excepthook(kind: type[BaseException], error: BaseException, traceback: Optional[TracebackType]) -> None:
         if not isinstance(error, ON_PURPOSE):
             capture_exception(error, mechanism="excepthook", handled=False, fatal=True)
         elif isinstance(error, KeyboardInterrupt) and not hasattr(sys, "ps1"):

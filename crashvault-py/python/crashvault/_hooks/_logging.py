@@ -15,7 +15,7 @@ _BREADCRUMB_LEVEL = 20
 
 def install(module: ModuleType, event_level: int) -> None:
     """Wraps ``Logger.callHandlers``, which sees what loggers let through, whatever handlers they have and pass on to."""
-    logger_class: Any = module.Logger  # type: ignore[attr-defined]
+    logger_class: Any = module.Logger
     previous = logger_class.callHandlers
 
     def callHandlers(self: Any, record: Any) -> None:

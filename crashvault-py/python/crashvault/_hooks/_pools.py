@@ -20,7 +20,7 @@ def install_process(module: ModuleType, options: dict[str, Any]) -> None:
 
     It prints by ``traceback.print_exc``, which is replaced in the child, so that no frame of ours is in what is printed.
     """
-    process_class: Any = module.BaseProcess  # type: ignore[attr-defined]
+    process_class: Any = module.BaseProcess
     previous = process_class._bootstrap
 
     def _bootstrap(self: Any, *args: Any, **named: Any) -> Any:
@@ -64,7 +64,7 @@ def _install(options: dict[str, Any]) -> None:
 
 def install_threads(module: ModuleType) -> None:
     """``ThreadPoolExecutor``: a future keeps what its work raised, and many are never asked."""
-    item_class: Any = module._WorkItem  # type: ignore[attr-defined]
+    item_class: Any = module._WorkItem
     previous = item_class.run
 
     def run(self: Any, *args: Any, **named: Any) -> Any:
@@ -79,7 +79,7 @@ def install_threads(module: ModuleType) -> None:
 
 def install_processes(module: ModuleType) -> None:
     """``ProcessPoolExecutor``, where the worker is: the parent gets a copy."""
-    previous: Any = module._ExceptionWithTraceback  # type: ignore[attr-defined]
+    previous: Any = module._ExceptionWithTraceback
 
     def exception_with_traceback(error: BaseException, traceback: Any) -> Any:
         _tell(error, "concurrent.futures", handled=True)
@@ -90,7 +90,7 @@ def install_processes(module: ModuleType) -> None:
 
 def install_pool(module: ModuleType) -> None:
     """``multiprocessing.Pool``, where the worker is."""
-    previous: Any = module.ExceptionWithTraceback  # type: ignore[attr-defined]
+    previous: Any = module.ExceptionWithTraceback
 
     def exception_with_traceback(error: BaseException, traceback: Any) -> Any:
         _tell(error, "multiprocessing.pool", handled=True)
