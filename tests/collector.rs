@@ -73,6 +73,8 @@ struct State {
     requests: usize,
     faults: Vec<String>,
     stays_down: bool,
+    /// What else it may be called than by its address.
+    host: Option<String>,
 }
 
 /// A collector on a port of this machine.
@@ -116,6 +118,11 @@ impl Collector {
     /// The next requests are answered like this.
     pub fn answer(&self, replies: &[Reply]) {
         lock(&self.state).replies.extend(replies.iter().cloned());
+    }
+
+    /// It is reached under this name and port.
+    pub fn is_called(&self, host: &str) {
+        lock(&self.state).host = Some(host.to_owned());
     }
 
     /// Where it is.
@@ -183,7 +190,11 @@ fn serve(stream: TcpStream, address: SocketAddr, state: &Mutex<State>) {
         if matches!(reply, Reply::HangUp) {
             return;
         }
-        let read = request(&mut reader, address);
+        let host = lock(state)
+            .host
+            .clone()
+            .unwrap_or_else(|| address.to_string());
+        let read = request(&mut reader, &host);
         let received = match read {
             Ok(received) => received,
             Err(fault) => {
@@ -229,7 +240,7 @@ fn answer(out: &mut TcpStream, status: u16, headers: &[(&str, &str)], body: &str
 }
 
 /// Reads one request and says what is wrong with it.
-fn request(reader: &mut impl BufRead, address: SocketAddr) -> Result<Received, String> {
+fn request(reader: &mut impl BufRead, host: &str) -> Result<Received, String> {
     let first = line(reader)?;
     demand(first == "POST /api/1/envelope/ HTTP/1.1", || {
         format!("request line: {first}")
@@ -253,7 +264,7 @@ fn request(reader: &mut impl BufRead, address: SocketAddr) -> Result<Received, S
             _ => Err(format!("{name} twice")),
         }
     };
-    demand(one("host")? == address.to_string(), || "host".into())?;
+    demand(one("host")? == host, || "host".into())?;
     demand(one("authorization").is_err(), || "a second key".into())?;
     demand(
         one("content-type")? == "application/x-sentry-envelope",

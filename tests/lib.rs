@@ -4,7 +4,9 @@
 //!
 //! Never: changes the repository, or uses the network.
 
+pub mod fuzz;
 pub mod generated;
+pub mod journal;
 pub mod nth_write;
 mod skip;
 pub mod source;

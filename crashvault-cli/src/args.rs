@@ -495,8 +495,9 @@ JSON: directory, vault_id, format, is_read_only, event_count, issue_count, proje
 waiting_count, writers_alive, throttled_count, sampled_count, refused_count, lost_count,
 last_failure, torn_count, unreadable_count, store_bytes (of them payload_bytes, store_free_bytes and,
 the rest, index_bytes), journal_bytes, symbols_bytes, attachments_bytes, archive_bytes,
-disk_free_bytes (null where the system does not say), is_disk_full, settings (key, value, source);
-with --space: tables (name, bytes)
+disk_free_bytes (null where the system does not say), is_disk_full, settings (key, value, source),
+reports (where events were sent to: destination, sent_count, refused_count, waiting_count, refusals
+(event_id, reason, at; the last 20), trouble, kept_at); with --space: tables (name, bytes)
 
 Examples:
   crashvault status

@@ -143,9 +143,9 @@ pub use trace::Trace;
 pub use vault::{
     Added, Archive, ArchiveReport, ArchiveRule, ArchivedIssue, ArchivesFound, EmptyReport, Finding,
     GarbageReport, GroupRulesTried, GroupingTried, IgnoreUntil, NewAttachment, PruneReport,
-    PruneRule, READER_DRAIN_MAX, RegroupedMerge, RegroupedSplit, Regrouping, ReportCursor,
-    ReportRefusal, ReportTurn, RescueReport, RestoreReport, SETTINGS, SavedSearch, Setting,
-    SettingForm, SettingSource, Severity, SpaceReport, SymbolsAdded, SymbolsKind, Vault,
+    PruneRule, READER_DRAIN_MAX, RegroupedMerge, RegroupedSplit, RegroupedVariant, Regrouping,
+    ReportCursor, ReportRefusal, ReportTurn, RescueReport, RestoreReport, SETTINGS, SavedSearch,
+    Setting, SettingForm, SettingSource, Severity, SpaceReport, SymbolsAdded, SymbolsKind, Vault,
     VaultOptions, VaultStatus, Webhook, WebhookKind,
 };
 #[cfg(feature = "v1")]

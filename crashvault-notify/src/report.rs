@@ -23,6 +23,8 @@ const REFUSALS_MAX: usize = 100;
 const BACKOFF: Duration = Duration::from_secs(1);
 /// … up to this.
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
+/// After so many tries that the collector itself failed at, the event may be at fault.
+const FAULT_TRIES: u32 = 12;
 /// Attachments that hold memory as it was, with whatever secrets were in it.
 const DUMPS: [&str; 2] = ["event.minidump", "event.applecrashreport"];
 
@@ -77,6 +79,7 @@ pub fn report(vault: &mut Vault, to: &Dsn, options: &ReportOptions) -> Result<Re
         sender: Sender::new(to, options.request_time_max),
         tries: 0,
         handled: 0,
+        has_failed_itself: false,
         vault,
         options,
         turn,
@@ -145,6 +148,8 @@ struct Run<'r> {
     tries: u32,
     /// Events of this call that were answered.
     handled: u64,
+    /// Whether the last answer was that of a collector that failed at what it was sent.
+    has_failed_itself: bool,
 }
 
 impl Run<'_> {
@@ -160,9 +165,11 @@ impl Run<'_> {
                     return Ok(end);
                 }
                 match self.deliver(stored)? {
-                    Step::On => self.pass(stored),
+                    Step::On => {}
+                    Step::End(ReportEnd::Waiting) if self.is_at_fault(stored)? => {}
                     Step::End(end) => return Ok(end),
                 }
+                self.pass(stored);
             }
             if page.reached > self.cursor.reached {
                 self.cursor.reached = page.reached;
@@ -254,9 +261,33 @@ impl Run<'_> {
         }
     }
 
+    /// Whether the collector fails at this event alone, again and again, and takes the one behind it; then it is
+    /// refused, or it would hold up all others for ever. The one behind it is sent once more in its turn.
+    fn is_at_fault(&mut self, stored: &StoredEvent) -> Result<bool> {
+        if !self.has_failed_itself || self.cursor.failed_tries < FAULT_TRIES {
+            return Ok(false);
+        }
+        let said = self.outcome.trouble.clone().unwrap_or_default();
+        let behind = self
+            .vault
+            .follow(&search(self.options), stored.ingest_sequence)?;
+        let Some(next) = behind.events.first() else {
+            return Ok(false);
+        };
+        let envelope = envelope::of(&next.event, &[], self.options.now());
+        let (verdict, _) = self.ask(&envelope::packed(&envelope), false)?;
+        let is_at_fault = matches!(verdict, Verdict::Taken | Verdict::Known);
+        if is_at_fault {
+            self.refuse(stored.event.event_id, said);
+            self.outcome.next_try_at = None;
+        }
+        Ok(is_at_fault)
+    }
+
     /// Sends, and finds out what the answer means and how it was put.
     fn ask(&mut self, packed: &[u8], has_files: bool) -> Result<(Verdict, String)> {
         self.outcome.sent_bytes += packed.len() as u64;
+        self.has_failed_itself = false;
         let answer = match self.sender.post(packed) {
             Ok(answer) => answer,
             Err(why) => {
@@ -265,6 +296,8 @@ impl Run<'_> {
             }
         };
         let said = told(&answer);
+        // The others of this hundred are of what stands before the collector, or of too much work.
+        self.has_failed_itself = matches!(answer.status, 500 | 501);
         self.heed(&answer, has_files);
         let verdict = match answer.status {
             200..300 if answer.is_of_a_collector => Verdict::Taken,

@@ -1,6 +1,10 @@
 //! What is sent to a collector, and what is done about its answers.
 
 #[path = "../../tests/collector.rs"]
+#[expect(
+    dead_code,
+    reason = "what else it may be called is asked by other tests"
+)]
 mod collector;
 
 use std::io::{Read, Write};
@@ -230,6 +234,38 @@ fn after_four_tries_it_ends_and_says_when_to_go_on() {
     collector.answer(&[no(503)]);
     assert_eq!(world.report(&collector).sent_count, 2);
     assert_eq!(world.waited_ms(), [500, 1000, 2000, 8000]);
+}
+
+/// Reports until the first event has failed twelve times; then answers like this.
+fn after_twelve_failures(then: &[Reply]) -> (Collector, World, ReportOutcome) {
+    let collector = Collector::answering(&vec![no(500); 12]);
+    let mut world = World::with(3);
+    while collector.request_count() < 11 {
+        assert_eq!(world.report(&collector).end, ReportEnd::Waiting);
+    }
+    collector.answer(then);
+    let outcome = world.report(&collector);
+    (collector, world, outcome)
+}
+
+#[test]
+fn an_event_that_alone_makes_the_collector_fail_holds_nobody_up_for_ever() {
+    let (collector, _, outcome) = after_twelve_failures(&[]);
+    assert_eq!((outcome.end, outcome.sent_count), (ReportEnd::Done, 2));
+    assert_eq!(outcome.refusals[0].reason, "500: no");
+    // The second one was asked with first.
+    assert_eq!(collector.messages(), ["event 2", "event 2", "event 3"]);
+}
+
+#[test]
+fn a_collector_that_fails_at_every_event_is_waited_for() {
+    let (collector, mut world, outcome) = after_twelve_failures(&[no(500)]);
+    assert_eq!(
+        (outcome.end, outcome.refused_count),
+        (ReportEnd::Waiting, 0)
+    );
+    assert_eq!(world.report(&collector).sent_count, 3);
+    assert_eq!(collector.messages(), messages(1..=3));
 }
 
 #[test]
@@ -759,4 +795,13 @@ fn the_collector_is_strict() {
         &format!("{}{good}\r\nx", HEAD.replace("gzip", "br")),
         "content-encoding",
     );
+}
+
+/// A binding lets go of its host's lock while it waits here.
+#[test]
+fn a_report_may_run_in_any_thread() {
+    let (collector, mut world) = (Collector::start(), World::with(2));
+    let (dsn, options) = (collector.dsn(), world.options());
+    let outcome = std::thread::spawn(move || world.try_report(&dsn, &options).unwrap());
+    assert_eq!(outcome.join().unwrap().sent_count, 2);
 }

@@ -3,13 +3,13 @@
 //! Never: decides anything about issues or events, or keeps the interpreter from others while the engine works.
 
 mod ask;
+mod drain;
 mod export;
 pub mod reports;
 mod shared;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crashvault::{
     ArchiveRule, Deed, IgnoreUntil, IssueFilter, IssueRef, Level, NewAttachment, PruneRule,
@@ -19,6 +19,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use self::ask::{PAGE, Time, count_of, search, sort_of};
+use self::drain::Drain;
 pub use self::export::{ExportReport, ImportReport};
 use self::reports::{
     Archive, ArchiveReport, ArchivesFound, CausesFound, DrainReport, EmptyReport, Explanation,
@@ -73,47 +74,17 @@ pub fn open(
     if let Some(clock) = clock {
         options = options.clock(HostClock(clock));
     }
-    let opened = py.detach(|| {
-        let mut vault = options.open(directory)?;
-        let drained = match drain {
-            Drain::No => None,
-            Drain::All => Some(vault.drain_all()?),
-            Drain::For(time) => Some(vault.drain(time)?),
-        };
-        Ok((vault, drained))
-    });
-    let (vault, drained) = opened.map_err(|error: crashvault::Error| raised(py, &error))?;
-    Ok(Vault {
+    let opened = py.detach(|| options.open(directory));
+    let vault = opened.map_err(|error| raised(py, &error))?;
+    let mut opened = Vault {
         directory: vault.directory().to_owned(),
         author: vault.author().to_owned(),
         is_read_only: vault.is_read_only(),
-        drained: drained.map(Into::into),
+        drained: None,
         open: Shared::new(vault),
-    })
-}
-
-/// Whether and how long to drain.
-#[derive(Clone, Copy, Debug)]
-pub enum Drain {
-    No,
-    All,
-    For(Duration),
-}
-
-impl<'py> FromPyObject<'_, 'py> for Drain {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(is_wanted) = object.extract::<bool>() {
-            return Ok(if is_wanted { Self::All } else { Self::No });
-        }
-        seconds(object.py(), object.extract()?).map(Self::For)
-    }
-}
-
-fn seconds(py: Python<'_>, seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| invalid(py, "drain", "seconds are a number from 0"))
+    };
+    opened.drained = drain.run(py, &opened.open)?;
+    Ok(opened)
 }
 
 /// An open vault: issues, their events, and what people decide about them.
@@ -202,18 +173,16 @@ impl Vault {
 
     /// Moves what waits in the journal into the vault: all of it, or for at most so many ``seconds``.
     ///
-    /// Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere
-    /// for a minute. Of a read-only vault the report says how many wait.
+    /// Without ``seconds`` it waits for another process that is draining, and raises BusyError if that gets nowhere.
+    /// Ctrl-C ends it; what came in stays. Of a read-only vault the report says how many wait.
     #[pyo3(signature = (seconds=None))]
     fn drain(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<DrainReport> {
-        let time_max = seconds
-            .map(|number| self::seconds(py, number))
-            .transpose()?;
-        let report = self.open.work(py, |vault| match time_max {
-            Some(time_max) => vault.drain(time_max),
-            None => vault.drain_all(),
-        })?;
-        Ok(report.into())
+        let drain = match seconds {
+            Some(seconds) => Drain::seconds(py, seconds)?,
+            None => Drain::All,
+        };
+        let report = drain.run(py, &self.open)?;
+        Ok(report.unwrap_or_else(DrainReport::none))
     }
 
     /// The issues that fit a query, one by one, however many there are; they are fetched as they are asked for.

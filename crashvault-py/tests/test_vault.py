@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -169,8 +171,6 @@ def test_threads_share_a_vault(vault: crashvault.Vault) -> None:
 
 def test_other_threads_run_while_the_engine_works(vault: crashvault.Vault) -> None:
     """The engine waits for the lease of another process; who holds the interpreter meanwhile can give it up."""
-    import fcntl
-
     vault.drain()
     with open(vault.directory / "drain.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -180,6 +180,21 @@ def test_other_threads_run_while_the_engine_works(vault: crashvault.Vault) -> No
         fcntl.flock(lock, fcntl.LOCK_UN)
     waiting.join(60)
     assert not waiting.is_alive()
+
+
+def test_a_drain_that_waits_can_be_interrupted(vault: crashvault.Vault) -> None:
+    vault.drain()
+    with open(vault.directory / "drain.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert vault.drain(0.01).is_elsewhere
+        earlier = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(KeyboardInterrupt):
+                vault.drain()
+        finally:
+            signal.signal(signal.SIGALRM, earlier)
+    assert not vault.drain().is_elsewhere
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -8,7 +8,10 @@ use crate::run::cargo;
 use crate::usage::{self, Answer, Usage};
 
 /// The targets; the program is `fuzz-NAME`.
-const TARGETS: [&str; 1] = ["parse"];
+const TARGETS: [&str; 5] = ["parse", "event", "query", "journal", "export"];
+
+/// What a program that is built for its makers has: an overflow is a panic there.
+const CHECKS: [&str; 2] = ["overflow-checks", "debug-assertions"];
 
 pub fn command(arguments: &[String]) -> Result<Answer, Usage> {
     let (name, flags) = match arguments.split_first() {
@@ -24,6 +27,10 @@ pub fn command(arguments: &[String]) -> Result<Answer, Usage> {
         }
     };
     let mut command = cargo(&["run", "--release", "--package", "crashvault-tests"]);
+    for check in CHECKS {
+        let profile = "profile.release.package.crashvault-core";
+        command.args(["--config", &format!("{profile}.{check}=true")]);
+    }
     command.args(["--bin", &format!("fuzz-{name}"), "--"]);
     match command.args(flags).status() {
         Ok(status) => Ok(Answer::well_if(status.success())),

@@ -32,8 +32,9 @@ Commands:
                      one benchmark beside its peers (bench/peers); FLAGS go to the benchmark
                      --json: the last line is one JSON object, else a table is printed
   dist NAME          what is shipped, into dist/ of the target directory, and tried there: python
-  fuzz NAME [--seconds N] [--seed N]
-                     mutated inputs until the time is over (60 seconds), or one fails: parse
+  fuzz NAME [--seconds N] [--seed N] [--corpus FOLDER] [--input FILE]
+                     mutated inputs until the time is over (60 seconds), or one fails: parse, event, query, journal, export
+                     --corpus: the files of a folder are seeds too; --input: one file alone
   help               this text
 
 Variables:

@@ -82,15 +82,19 @@ pub struct Related {
     pub issue: IssueRef,
 }
 
-/// Group all variants anew by today's algorithm, and tell what would change
+/// Group all events anew by today's rules and algorithm, and tell what would change
 #[derive(Debug, Group)]
 #[command(after_help = "\
 Without --apply nothing is changed. With it, what is told is done, by the author `regroup`: numbers
 stay, those of merged issues lead on, and `undo` takes each step back. What people merged stays
-together, and what they took apart stays apart.
+together, what they took apart stays apart, and events that they moved stay where they are.
 
-JSON: is_applied, variant_count, merges (issue, into, score, variant_count), splits (issue, to
-(null: a new one), variants, event_count); issues as in `list`
+Lines in a pipe: merge, issue, into, score, variants, events, title; split, issue, to or new, -,
+variants, events, title; variant (nobody knew it), key, issue or new, -, -, events, rule
+
+JSON: is_applied, event_count, variant_count, merges (issue, into, score, variant_count), splits
+(issue, to (null: a new one), variants, rules, event_count), variants (variant, issue (null: a new
+one), rule, event_count); issues as in `list`
 
 Examples:
   crashvault regroup

@@ -17,7 +17,8 @@ length are read, some megabytes at a time.
 
 JSON, one object for each failure, in the order of the text: language, exceptions (type, value,
 frames: function, module, filename, lineno, colno, in_app, instruction_addr). Exceptions come oldest
-cause first, frames outermost first; a key is null where the text does not tell.
+cause first, frames outermost first; a key is null where the text does not tell. An exception that
+was thrown beside the failure has is_suppressed; other threads are in threads (id, name, frames).
 
 Examples:
   crashvault parse app.log

@@ -1,17 +1,20 @@
 //! `add`: an event from the command line.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use crashvault::{Added, Event, Vault};
 use serde_json::json;
 
 use super::Done;
+use super::kept::Kept;
 use crate::args::Add;
 use crate::output::{Failure, Screen, Stop};
 
-/// Of a stack on stdin, in bytes.
-const STACK_BYTES_MAX: u64 = 1024 * 1024;
+/// Kept of a text on stdin: how it begins, and how it ends, where a log tells of the failure.
+const HEAD_BYTES: usize = 128 * 1024;
+const TAIL_BYTES: usize = 896 * 1024;
+const STEP_BYTES: usize = 64 * 1024;
 
 pub fn run(directory: &Path, add: &Add, screen: &mut Screen) -> Result<Done, Stop> {
     let event = event(add)?;
@@ -21,7 +24,7 @@ pub fn run(directory: &Path, add: &Add, screen: &mut Screen) -> Result<Done, Sto
 }
 
 /// Where an event came that was put in.
-pub fn tell_added(added: &Added, screen: &mut Screen) -> std::io::Result<()> {
+pub fn tell_added(added: &Added, screen: &mut Screen) -> io::Result<()> {
     if screen.json {
         screen.value(&json!({
             "event_id": added.event_id.to_string(),
@@ -36,7 +39,7 @@ pub fn tell_added(added: &Added, screen: &mut Screen) -> std::io::Result<()> {
 }
 
 /// In v1's words.
-fn tell(added: &Added, screen: &mut Screen) -> std::io::Result<()> {
+fn tell(added: &Added, screen: &mut Screen) -> io::Result<()> {
     let number = added.issue_number;
     if added.is_known {
         return screen.line(format!(
@@ -94,11 +97,20 @@ pub fn text_or_stdin(text: &str) -> Result<String, Failure> {
     if text != "-" {
         return Ok(text.to_owned());
     }
-    let mut bytes = Vec::new();
-    let read = std::io::stdin()
-        .lock()
-        .take(STACK_BYTES_MAX)
-        .read_to_end(&mut bytes);
-    read.map_err(|error| Failure::new(format!("cannot read stdin: {error}"), ""))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let kept = kept_of(&mut io::stdin().lock());
+    kept.map_err(|error| Failure::new(format!("cannot read stdin: {error}"), ""))
+}
+
+/// All is read, whatever its length, so that the last words are among what is kept.
+fn kept_of(from: &mut dyn Read) -> io::Result<String> {
+    let mut kept = Kept::new(HEAD_BYTES, TAIL_BYTES);
+    let mut bytes = vec![0; STEP_BYTES];
+    loop {
+        match from.read(&mut bytes) {
+            Ok(0) => return Ok(kept.text()),
+            Ok(read) => kept.add(&bytes[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

@@ -50,7 +50,7 @@ fn with_event(
     screen: &Screen,
 ) -> Result<(Vault, Attachment), Stop> {
     let mut vault = reading::open(place, Wait::default(), screen)?.vault;
-    let target = target(&vault, attach)?;
+    let target = target(&vault, attach, screen)?;
     let kept = vault.attach(target, &file(place, attach)?)?;
     Ok((vault, kept))
 }
@@ -75,11 +75,11 @@ fn file(place: &Place, attach: &Attach) -> Result<NewAttachment, Stop> {
 }
 
 /// The event that is to have the file.
-fn target(vault: &Vault, attach: &Attach) -> Result<EventId, Stop> {
+fn target(vault: &Vault, attach: &Attach, screen: &Screen) -> Result<EventId, Stop> {
     match (attach.event, &attach.issue) {
         (Some(id), _) => Ok(vault.event(id)?.event.event_id),
         (None, Some(issue)) => {
-            let (issue, event) = reading::find(vault, issue)?;
+            let (issue, event) = reading::find(vault, issue, screen)?;
             Ok(event.unwrap_or(issue.last_event))
         }
         (None, None) => Err(Failure::usage("nothing is named to attach to", "").into()),
@@ -161,7 +161,7 @@ pub fn run(
 
 fn list(place: &Place, asked: &AttachmentList, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, Wait::default(), screen)?.vault;
-    let all = all(&vault, &asked.of)?;
+    let all = all(&vault, &asked.of, screen)?;
     if screen.json {
         let all: Vec<_> = all.iter().map(json::attachment).collect();
         screen.value(&json!({ "attachments": all }))?;
@@ -188,8 +188,8 @@ fn list(place: &Place, asked: &AttachmentList, screen: &mut Screen) -> Result<Do
 }
 
 /// The files of an event or of an issue's newest events, those of the newest first.
-fn all(vault: &Vault, of: &IssueRef) -> Result<Vec<Attachment>, Stop> {
-    let (issue, event) = reading::find(vault, of)?;
+fn all(vault: &Vault, of: &IssueRef, screen: &Screen) -> Result<Vec<Attachment>, Stop> {
+    let (issue, event) = reading::find(vault, of, screen)?;
     let events = match event {
         Some(event) => vec![event],
         None => {
@@ -206,7 +206,7 @@ fn all(vault: &Vault, of: &IssueRef) -> Result<Vec<Attachment>, Stop> {
 
 fn get(place: &Place, asked: &AttachmentGet, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, Wait::default(), screen)?.vault;
-    let mut all = all(&vault, &asked.of)?.into_iter();
+    let mut all = all(&vault, &asked.of, screen)?.into_iter();
     let Some(attachment) = all.find(|attachment| attachment.name == asked.name) else {
         let message = format!("there is no file {} there", visible(&asked.name));
         let mut failure = Failure::new(message, "`crashvault attachment list` shows the names");

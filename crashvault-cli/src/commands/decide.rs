@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use crashvault::{Activity, Deed, IgnoreUntil, Issue, IssueRef, Resolution, Timestamp, Vault};
+use crashvault::{
+    Activity, Deed, ErrorKind, IgnoreUntil, Issue, IssueRef, Resolution, Timestamp, Vault,
+};
 use serde_json::json;
 
 use super::Done;
@@ -150,16 +152,18 @@ pub fn each_in(
     let mut values = Vec::new();
     let mut worst = Worst::default();
     for reference in references {
-        let decided = reading::find(vault, reference).and_then(|(issue, asked)| {
-            if asked.is_none() {
-                reading::tell_merged(reference, &issue, screen);
-            }
+        let decided = reading::find(vault, reference, screen).and_then(|(issue, _)| {
             let reference = IssueRef::Id(issue.id);
             if !done.insert(issue.id) {
                 return Ok(None);
             }
             let decided = decide(vault, &reference)?;
-            Ok(Some((vault.issue(&reference)?, decided)))
+            let issue = match vault.issue(&reference) {
+                // Its last event left with what was taken back: it is told as it was.
+                Err(error) if error.kind() == ErrorKind::NotFound => issue,
+                found => found?,
+            };
+            Ok(Some((issue, decided)))
         });
         match decided {
             Ok(Some((issue, decided))) if screen.json => values.push(value(&issue, &decided)),

@@ -28,7 +28,7 @@ pub fn run(place: &Place, events: &Events, screen: &mut Screen) -> Result<Done, 
         }
         opened => opened?,
     };
-    let found = find(&opened.vault, events)?;
+    let found = find(&opened.vault, events, screen)?;
     if screen.json {
         screen.value(&json!({
             "vault": place.directory.to_string_lossy(),
@@ -59,8 +59,8 @@ fn write(events: &[StoredEvent], screen: &mut Screen) -> std::io::Result<()> {
     lines.iter().try_for_each(|line| screen.line(line))
 }
 
-fn find(vault: &Vault, events: &Events) -> Result<EventsFound, Stop> {
-    let query = query(vault, events)?;
+fn find(vault: &Vault, events: &Events, screen: &Screen) -> Result<EventsFound, Stop> {
+    let query = query(vault, events, screen)?;
     let mut search = Search::new(&query);
     if let Some(cursor) = &events.after {
         search = search.after(cursor);
@@ -98,12 +98,12 @@ fn asked(vault: &Vault, search: Search, query: &str, events: &Events) -> Result<
     Err(explained(&error, query).into())
 }
 
-fn query(vault: &Vault, events: &Events) -> Result<String, Stop> {
+fn query(vault: &Vault, events: &Events, screen: &Screen) -> Result<String, Stop> {
     let typed = events.query.as_deref().unwrap_or_default();
     let Some(issue) = &events.issue else {
         return Ok(typed.to_owned());
     };
-    let (issue, _) = reading::find(vault, issue)?;
+    let (issue, _) = reading::find(vault, issue, screen)?;
     Ok(match typed.trim().is_empty() {
         true => format!("issue:{}", issue.number),
         false => format!("issue:{} {}", issue.number, chosen::part(typed)?),

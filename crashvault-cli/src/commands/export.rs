@@ -21,7 +21,7 @@ pub fn run(place: &Place, export: &Export, screen: &mut Screen) -> Result<Done, 
         refuse_sqlite(export, output)?;
     }
     let vault = reading::open(place, export.wait, screen)?.vault;
-    let (rule, query) = rule(&vault, export)?;
+    let (rule, query) = rule(&vault, export, screen)?;
     let format = match (form, output) {
         (Form::Text(format), _) => format,
         (Form::Sqlite, Some(path)) => {
@@ -102,9 +102,9 @@ fn refuse_sqlite(export: &Export, output: Option<&Path>) -> Result<(), Failure> 
 }
 
 /// What is meant, and the words of its query.
-fn rule(vault: &Vault, export: &Export) -> Result<(ExportRule, String), Stop> {
+fn rule(vault: &Vault, export: &Export, screen: &Screen) -> Result<(ExportRule, String), Stop> {
     if let Some(reference) = &export.issue {
-        let (issue, _) = reading::find(vault, reference)?;
+        let (issue, _) = reading::find(vault, reference, screen)?;
         return Ok((
             ExportRule::issue(&crashvault::IssueRef::Id(issue.id)),
             String::new(),

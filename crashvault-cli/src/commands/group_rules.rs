@@ -24,7 +24,7 @@ const BYTES_MAX: u64 = 64 << 20;
 pub fn run(place: &Place, rules: &GroupRules, screen: &mut Screen) -> Result<Done, Stop> {
     let GroupRulesCommand::Test(test) = &rules.command;
     let mut vault = reading::open(place, test.wait, screen)?.vault;
-    let (id, tried) = tried(&mut vault, test)?;
+    let (id, tried) = tried(&mut vault, test, screen)?;
     if screen.json {
         screen.value(&value(id, &tried))?;
     } else {
@@ -43,7 +43,11 @@ pub fn run(place: &Place, rules: &GroupRules, screen: &mut Screen) -> Result<Don
     })
 }
 
-fn tried(vault: &mut Vault, test: &TestRules) -> Result<(Option<EventId>, GroupRulesTried), Stop> {
+fn tried(
+    vault: &mut Vault,
+    test: &TestRules,
+    screen: &Screen,
+) -> Result<(Option<EventId>, GroupRulesTried), Stop> {
     let rules = test.rules.as_deref();
     if let Some(path) = rules {
         fs::File::open(path).map_err(|error| reading::unread(path, &error))?;
@@ -64,12 +68,12 @@ fn tried(vault: &mut Vault, test: &TestRules) -> Result<(Option<EventId>, GroupR
         let event = read(&test.event)?;
         return Ok((None, vault.try_group_rules(event, rules).map_err(told)?));
     }
-    let id = stored(vault, &test.event)?;
+    let id = stored(vault, &test.event, screen)?;
     Ok((Some(id), vault.try_group_rules_on(id, rules).map_err(told)?))
 }
 
 /// The event that is named, else the newest of the issue that is.
-fn stored(vault: &Vault, name: &str) -> Result<EventId, Stop> {
+fn stored(vault: &Vault, name: &str, screen: &Screen) -> Result<EventId, Stop> {
     let reference = name.parse::<IssueRef>().map_err(|_| {
         let message = format!(
             "{} is no file, and no event or issue is called so",
@@ -80,7 +84,7 @@ fn stored(vault: &Vault, name: &str) -> Result<EventId, Stop> {
             "name an event by its id, an issue, a file, or - for stdin",
         )
     })?;
-    let (issue, event) = reading::find(vault, &reference)?;
+    let (issue, event) = reading::find(vault, &reference, screen)?;
     Ok(event.unwrap_or(issue.last_event))
 }
 

@@ -1,7 +1,8 @@
 //! `merge`, `unmerge`, `move`, `related`, `regroup`: what belongs together.
 
 use crashvault::{
-    Activity, Deed, Issue, IssueRef, RegroupedMerge, RegroupedSplit, Regrouping, Vault,
+    Activity, Deed, Issue, IssueRef, RegroupedMerge, RegroupedSplit, RegroupedVariant, Regrouping,
+    Vault,
 };
 use serde_json::{Value, json};
 
@@ -80,10 +81,7 @@ pub fn move_event(place: &Place, moved: &Move, screen: &mut Screen) -> Result<Do
 
 pub fn related(place: &Place, related: &Related, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, Wait::default(), screen)?.vault;
-    let (issue, asked) = reading::find(&vault, &related.issue)?;
-    if asked.is_none() {
-        reading::tell_merged(&related.issue, &issue, screen);
-    }
+    let (issue, _) = reading::find(&vault, &related.issue, screen)?;
     let found = vault.related(&IssueRef::Id(issue.id))?;
     if screen.json {
         let found = found.iter().map(|related| {
@@ -139,28 +137,60 @@ pub fn regroup(place: &Place, regroup: &Regroup, screen: &mut Screen) -> Result<
         let line = split_line(split, screen);
         screen.line(line)?;
     }
-    let compared = counted(regrouping.variant_count, "variant", "variants");
-    let merges = counted(regrouping.merges.len() as u64, "issue", "issues");
-    let splits = regrouping
-        .splits
-        .iter()
-        .map(|split| split.variants.len() as u64);
-    let splits = counted(splits.sum(), "variant", "variants");
-    screen.note(
-        match (
-            regrouping.merges.len() + regrouping.splits.len(),
-            regroup.apply,
-        ) {
-            (0, _) => format!("{compared} compared: all are where they belong"),
-            (_, true) => format!(
-                "{compared} compared: {merges} merged, {splits} moved; `undo` takes it back"
-            ),
-            (_, false) => format!(
-                "{compared} compared: {merges} would merge, {splits} would move; --apply does it"
-            ),
-        },
-    );
+    for variant in &regrouping.variants {
+        let line = variant_line(variant, screen);
+        screen.line(line)?;
+    }
+    screen.note(summary(&regrouping, regroup.apply));
     Ok(Done::Well)
+}
+
+fn summary(regrouping: &Regrouping, is_applied: bool) -> String {
+    let grouped = format!(
+        "{} of {} grouped",
+        counted(regrouping.event_count, "event", "events"),
+        counted(regrouping.variant_count, "variant", "variants")
+    );
+    if regrouping.is_empty() {
+        return format!("{grouped}: all are where they belong");
+    }
+    let merges = counted(regrouping.merges.len() as u64, "issue", "issues");
+    let splits = regrouping.splits.iter().map(|split| split.event_count);
+    let splits = counted(splits.sum(), "event", "events");
+    let new = regrouping.variants.len() as u64;
+    let new = match new {
+        0 => String::new(),
+        _ => format!(", {}", counted(new, "new variant", "new variants")),
+    };
+    match is_applied {
+        true => format!("{grouped}: {merges} merged, {splits} moved{new}; `undo` takes it back"),
+        false => {
+            format!("{grouped}: {merges} would merge, {splits} would move{new}; --apply does it")
+        }
+    }
+}
+
+fn variant_line(variant: &RegroupedVariant, screen: &Screen) -> String {
+    let key = variant.variant.to_string();
+    let number = variant.issue.as_ref().map(|issue| issue.number);
+    let rule = variant.rule.as_deref().map(visible);
+    match screen.width {
+        Some(_) => format!(
+            "new variant {} in {} ({}{})",
+            short(&key),
+            number.map_or("a new issue".into(), |number| {
+                screen.paint.on(Style::Name, format!("#{number}"))
+            }),
+            counted(variant.event_count, "event", "events"),
+            rule.map_or(String::new(), |rule| format!(", rule {rule}")),
+        ),
+        None => format!(
+            "variant\t{key}\t{}\t\t\t{}\t{}",
+            number.map_or("new".into(), |number| number.to_string()),
+            variant.event_count,
+            rule.unwrap_or_default()
+        ),
+    }
 }
 
 fn merge_line(merge: &RegroupedMerge, screen: &Screen) -> String {
@@ -192,10 +222,15 @@ fn split_line(split: &RegroupedSplit, screen: &Screen) -> String {
     let to = split.to.as_ref();
     match screen.width {
         Some(_) => format!(
-            "split {} ({}, {}) to {}: {}",
+            "split {} ({}, {}{}) to {}: {}",
             screen.paint.on(Style::Name, format!("#{}", issue.number)),
             counted(count, "variant", "variants"),
             counted(split.event_count, "event", "events"),
+            match &split.rules[..] {
+                [] => String::new(),
+                [rule] => format!(", rule {}", visible(rule)),
+                rules => format!(", {} rules", rules.len()),
+            },
             to.map_or("a new issue".into(), |to| format!("#{}", to.number)),
             visible(&issue.title)
         ),
@@ -224,7 +259,16 @@ fn regrouped(regrouping: &Regrouping, is_applied: bool) -> Value {
             "issue": json::issue(&split.issue),
             "to": split.to.as_ref().map(json::issue),
             "variants": variants.collect::<Vec<_>>(),
+            "rules": split.rules,
             "event_count": split.event_count,
+        })
+    });
+    let variants = regrouping.variants.iter().map(|variant| {
+        json!({
+            "variant": variant.variant.to_string(),
+            "issue": variant.issue.as_ref().map(json::issue),
+            "rule": variant.rule,
+            "event_count": variant.event_count,
         })
     });
     json!({
@@ -232,12 +276,14 @@ fn regrouped(regrouping: &Regrouping, is_applied: bool) -> Value {
         "variant_count": regrouping.variant_count,
         "merges": merges.collect::<Vec<_>>(),
         "splits": splits.collect::<Vec<_>>(),
+        "variants": variants.collect::<Vec<_>>(),
+        "event_count": regrouping.event_count,
     })
 }
 
 /// The name as it was given, so that one of a merged issue is told; that of the issue where it was an event's id.
 fn named(vault: &Vault, reference: &IssueRef) -> Result<IssueRef, Stop> {
-    let (issue, asked) = reading::find(vault, reference)?;
+    let (issue, asked) = reading::look_up(vault, reference)?;
     Ok(match asked {
         Some(_) => IssueRef::Id(issue.id),
         None => reference.clone(),

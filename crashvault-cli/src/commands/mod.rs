@@ -24,6 +24,7 @@ mod group;
 mod group_rules;
 mod import;
 mod import_export;
+mod kept;
 mod keys;
 mod list;
 mod man;

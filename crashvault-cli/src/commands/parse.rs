@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use crashvault::event::{Stacktrace, Thread};
 use crashvault::{Event, Exception, Frame, Trace, TraceReader};
 use serde_json::{Value, json};
 
@@ -25,12 +26,27 @@ pub fn run(parse: &Parse, screen: &mut Screen) -> Result<Done, Stop> {
             screen.value(&value(&trace))?;
             continue;
         }
+        if is_nothing(&trace) {
+            screen.note("no failure was found: the text is empty");
+            continue;
+        }
         if !std::mem::replace(&mut is_first, false) {
             screen.line("")?;
         }
         show(trace, parse.all_frames, screen)?;
     }
     Ok(Done::Well)
+}
+
+/// What an empty text is told as.
+fn is_nothing(trace: &Trace) -> bool {
+    let says = |exception: &Exception| exception.value.is_some() || exception.ty.is_some();
+    trace.threads.is_empty()
+        && !trace.exceptions.iter().any(says)
+        && !trace
+            .exceptions
+            .iter()
+            .any(|exception| exception.stacktrace.is_some())
 }
 
 /// As an event shows what was thrown.
@@ -52,13 +68,35 @@ fn show(trace: Trace, is_whole: bool, screen: &mut Screen) -> io::Result<()> {
 
 fn value(trace: &Trace) -> Value {
     let exceptions: Vec<Value> = trace.exceptions.iter().map(exception).collect();
-    json!({"language": trace.language, "exceptions": exceptions})
+    let mut value = json!({"language": trace.language, "exceptions": exceptions});
+    let threads = trace.threads.iter();
+    let threads: Vec<Value> = threads
+        .filter(|thread| thread.stacktrace.is_some())
+        .map(thread)
+        .collect();
+    if !threads.is_empty() {
+        value["threads"] = threads.into();
+    }
+    value
+}
+
+fn thread(thread: &Thread) -> Value {
+    let frames = frames(thread.stacktrace.as_ref());
+    json!({"id": thread.id, "name": thread.name, "frames": frames})
 }
 
 fn exception(exception: &Exception) -> Value {
-    let stack = exception.stacktrace.iter();
-    let frames: Vec<Value> = stack.flat_map(|stack| &stack.frames).map(frame).collect();
-    json!({"type": exception.ty, "value": exception.value, "frames": frames})
+    let frames = frames(exception.stacktrace.as_ref());
+    let mut value = json!({"type": exception.ty, "value": exception.value, "frames": frames});
+    if exception.is_suppressed() {
+        value["is_suppressed"] = true.into();
+    }
+    value
+}
+
+fn frames(stack: Option<&Stacktrace>) -> Vec<Value> {
+    let frames = stack.iter().flat_map(|stack| &stack.frames);
+    frames.map(frame).collect()
 }
 
 fn frame(frame: &Frame) -> Value {

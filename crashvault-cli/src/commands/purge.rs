@@ -51,7 +51,7 @@ fn named(
     let mut known = HashSet::new();
     let mut issues = Vec::new();
     for reference in references {
-        match reading::find(vault, reference) {
+        match reading::find(vault, reference, screen) {
             Ok((issue, _)) if known.insert(issue.id) => issues.push(issue),
             Ok(_) => {}
             Err(stop) => worst.meet(stop, screen)?,

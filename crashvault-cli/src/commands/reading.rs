@@ -102,8 +102,22 @@ fn millis(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1000.0
 }
 
-/// The issue that is named; where its name is an event's id, that event's issue, and the event.
-pub fn find(vault: &Vault, reference: &IssueRef) -> Result<(Issue, Option<EventId>), Stop> {
+/// The issue that is named; where its name is an event's id, that event's issue, and the event. Says so where the name is
+/// one of an issue that became part of another.
+pub fn find(
+    vault: &Vault,
+    reference: &IssueRef,
+    screen: &Screen,
+) -> Result<(Issue, Option<EventId>), Stop> {
+    let (issue, event) = look_up(vault, reference)?;
+    if event.is_none() && !reference.names(&issue) {
+        screen.note(format!("{reference} was merged into #{}", issue.number));
+    }
+    Ok((issue, event))
+}
+
+/// As [`find`], for who says more of it.
+pub fn look_up(vault: &Vault, reference: &IssueRef) -> Result<(Issue, Option<EventId>), Stop> {
     let error = match vault.issue(reference) {
         Ok(issue) => return Ok((issue, None)),
         Err(error) => error,
@@ -123,13 +137,6 @@ pub fn find(vault: &Vault, reference: &IssueRef) -> Result<(Issue, Option<EventI
             Err(failure.into())
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Says so where the name is one of an issue that became part of another.
-pub fn tell_merged(reference: &IssueRef, issue: &Issue, screen: &Screen) {
-    if !reference.names(issue) {
-        screen.note(format!("{reference} was merged into #{}", issue.number));
     }
 }
 

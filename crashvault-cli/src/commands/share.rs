@@ -12,7 +12,7 @@ use crate::output::{Screen, Stop, json};
 
 pub fn run(place: &Place, share: &Share, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, share.wait, screen)?.vault;
-    let (issue, _) = reading::find(&vault, &share.issue)?;
+    let (issue, _) = reading::find(&vault, &share.issue, screen)?;
     let output = file_of(share.output.as_deref());
     if screen.json {
         let value = json::shown(&show::gather(&vault, issue, None, 1)?);

@@ -20,10 +20,7 @@ const VALUES_MAX: usize = 10;
 
 pub fn run(place: &Place, show: &Show, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, show.wait, screen)?.vault;
-    let (issue, asked) = reading::find(&vault, &show.issue)?;
-    if asked.is_none() {
-        reading::tell_merged(&show.issue, &issue, screen);
-    }
+    let (issue, asked) = reading::find(&vault, &show.issue, screen)?;
     let shown = gather(&vault, issue, show.event.or(asked), show.limit as usize)?;
     if screen.json {
         screen.value(&json::shown(&shown))?;

@@ -83,7 +83,7 @@ pub fn open(place: &Place, asked: &Open, screen: &mut Screen) -> Result<Done, St
 /// The event that is named, or the newest of the issue.
 fn event(place: &Place, of: &Sources, screen: &Screen) -> Result<StoredEvent, Stop> {
     let vault = reading::open(place, of.wait, screen)?.vault;
-    let (issue, asked) = reading::find(&vault, &of.issue)?;
+    let (issue, asked) = reading::find(&vault, &of.issue, screen)?;
     let id = asked.unwrap_or(issue.last_event);
     Ok(vault.event(id)?)
 }

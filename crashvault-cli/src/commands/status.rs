@@ -1,6 +1,6 @@
 //! `status`: what the vault holds, what it has lost, where its bytes are, and its settings.
 
-use crashvault::{SpaceReport, Vault, VaultStatus};
+use crashvault::{ReportCursor, SpaceReport, Vault, VaultStatus};
 
 use super::Done;
 use super::reading::{self, Place};
@@ -20,13 +20,16 @@ pub fn run(place: &Place, asked: &Status, screen: &mut Screen) -> Result<Done, S
     };
     let status = opened.vault.status()?;
     let space = asked.space.then(|| opened.vault.space()).transpose()?;
+    let reports = reports(&opened.vault, screen)?;
     if screen.json {
-        screen.value(&json::status(&status, space.as_ref()))?;
+        let mut value = json::status(&status, space.as_ref());
+        value["reports"] = reports.iter().map(json::reported).collect();
+        screen.value(&value)?;
         return Ok(Done::Well);
     }
     let mut page = Page::new(screen.paint, true);
     page.width = screen.width;
-    write(&mut page, &status);
+    write(&mut page, &status, &reports);
     if let Some(space) = &space {
         tables(&mut page, space);
     }
@@ -35,7 +38,20 @@ pub fn run(place: &Place, asked: &Status, screen: &mut Screen) -> Result<Done, S
     Ok(Done::Well)
 }
 
-fn write(page: &mut Page, status: &VaultStatus) {
+/// Where events were sent to, each with how many are still to be sent there.
+fn reports(vault: &Vault, screen: &Screen) -> Result<Vec<(ReportCursor, u64)>, Stop> {
+    let cursors = vault.reports().unwrap_or_else(|error| {
+        screen.note(visible(&error.to_string()));
+        Vec::new()
+    });
+    let counted = cursors.into_iter().map(|cursor| {
+        let waiting = vault.event_count_behind(cursor.reached)?;
+        Ok((cursor, waiting))
+    });
+    counted.collect()
+}
+
+fn write(page: &mut Page, status: &VaultStatus, reports: &[(ReportCursor, u64)]) {
     let place = status.directory.display().to_string();
     page.line(
         page.paint
@@ -50,6 +66,7 @@ fn write(page: &mut Page, status: &VaultStatus) {
     if status.torn_count + status.unreadable_count > 0 {
         rows.push(row("damaged", damaged(status)));
     }
+    rows.extend(reports.iter().map(reported));
     rows.push(row("on disk", disk(status)));
     rows.extend(left(page, status).map(|left| row("disk", left)));
     if status.is_read_only {
@@ -112,6 +129,20 @@ fn damaged(status: &VaultStatus) -> String {
     let places = counted(status.torn_count, "place", "places");
     let files = counted(status.unreadable_count, "part", "parts");
     format!("{places} of the journal passed over, {files} not readable by this version (kept)")
+}
+
+fn reported((cursor, waiting): &(ReportCursor, u64)) -> (String, String) {
+    let sent = counted(cursor.sent_count, "event", "events");
+    let refused = match cursor.refused_count {
+        0 => String::new(),
+        refused => format!(", {} refused", count(refused)),
+    };
+    let place = visible(&cursor.destination);
+    let mut text = format!("{sent} to {place}{refused}, {} to go", count(*waiting));
+    if let Some(trouble) = &cursor.trouble {
+        text.push_str(&format!("\n{}", visible(trouble)));
+    }
+    row("sent on", text)
 }
 
 fn disk(status: &VaultStatus) -> String {

@@ -16,7 +16,7 @@ const FUNCTIONS_MAX: usize = 12;
 
 pub fn run(place: &Place, asked: &WhyIssue, screen: &mut Screen) -> Result<Done, Stop> {
     let vault = reading::open(place, asked.wait, screen)?.vault;
-    let (issue, event) = reading::find(&vault, &asked.issue)?;
+    let (issue, event) = reading::find(&vault, &asked.issue, screen)?;
     let why = match event {
         Some(event) => vault.why_event(event)?,
         None => vault.why(&IssueRef::Id(issue.id))?,

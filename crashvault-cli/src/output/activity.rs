@@ -41,6 +41,11 @@ pub fn deed(deed: &Deed) -> String {
         Deed::Unmerge { variant, .. } => {
             format!("variant {} taken out", short(&variant.to_string()))
         }
+        Deed::Regroup { variant, events } => format!(
+            "{} found to be variant {}",
+            counted(events.len() as u64, "event", "events"),
+            short(&variant.to_string())
+        ),
         Deed::Tombstone => "deleted".into(),
         Deed::Regress(event) => format!("regressed by event {event}"),
         Deed::Resume(event) => format!("ignored no longer, because of event {event}"),

@@ -4,6 +4,8 @@
 
 mod surroundings;
 
+use std::ops::Range;
+
 use crashvault::event::{Stacktrace, Thread};
 use crashvault::{Attachment, Breadcrumb, Event, Exception, Frame};
 
@@ -15,6 +17,9 @@ pub use surroundings::surroundings;
 
 /// Calls shown of a stack of which nothing is known to be the program's own.
 const FOREIGN_FRAMES_MAX: usize = 8;
+/// Rounds of a recursion that are shown, and calls in the longest round that is known for one.
+const ROUNDS_SHOWN: usize = 2;
+const ROUND_MAX: usize = 8;
 /// Own calls that are shown with their source.
 const FRAMES_WITH_SOURCE: usize = 2;
 /// Source lines shown on each side.
@@ -217,7 +222,11 @@ fn headline(page: &mut Page, exception: &Exception, is_cause: bool) {
         Some(module) if !ty.is_empty() => format!("{}::{ty}", visible(module)),
         _ => ty.into_owned(),
     };
-    let prefix = if is_cause { "caused by " } else { "" };
+    let prefix = match is_cause {
+        false => "",
+        true if exception.is_suppressed() => "suppressed ",
+        true => "caused by ",
+    };
     let separator = if ty.is_empty() || first.is_empty() {
         ""
     } else {
@@ -246,7 +255,20 @@ fn stack(page: &mut Page, trace: &Stacktrace, fold: &mut Fold) {
     let frames: Vec<&Frame> = trace.frames.iter().rev().collect();
     let has_own = frames.iter().any(|frame| frame.in_app == Some(true));
     let mut index = 0;
+    let mut recursion: Option<Range<usize>> = None;
     while index < frames.len() {
+        if recursion.as_ref().is_none_or(|left| left.end <= index) && !page.is_whole {
+            recursion = rest_of_recursion(&frames, index);
+        }
+        if let Some(left) = recursion.as_ref().filter(|left| left.contains(&index)) {
+            let more = counted(left.len() as u64, "call", "calls");
+            page.line(
+                page.paint
+                    .on(Style::Dim, format!("    … {more} more of the same")),
+            );
+            index = left.end;
+            continue;
+        }
         let is_shown = page.is_whole
             || if has_own {
                 frames[index].in_app != Some(false)
@@ -265,9 +287,33 @@ fn stack(page: &mut Page, trace: &Stacktrace, fold: &mut Fold) {
                 .count(),
             false => frames.len() - index,
         };
+        // A recursion is not told as one more run.
+        let run = recursion
+            .as_ref()
+            .map_or(run, |left| run.min(left.start - index));
         folded(page, run, fold);
         index += run;
     }
+}
+
+/// Of calls that repeat from `start` on, alone or some in turn, those that are not shown.
+fn rest_of_recursion(frames: &[&Frame], start: usize) -> Option<Range<usize>> {
+    let place = |index: usize| {
+        let frame = frames[index];
+        (
+            &frame.function,
+            &frame.module,
+            &frame.filename,
+            frame.lineno,
+        )
+    };
+    (1..=ROUND_MAX).find_map(|round| {
+        let repeats = (start + round..frames.len())
+            .take_while(|&index| place(index) == place(index - round))
+            .count();
+        let (shown, end) = (start + ROUNDS_SHOWN * round, start + round + repeats);
+        (end > shown + ROUND_MAX).then_some(shown..end)
+    })
 }
 
 fn folded(page: &mut Page, count: usize, fold: &mut Fold) {

@@ -1,8 +1,8 @@
 //! Enters: what the engine answers. Leaves: JSON with documented keys (docs/guide/command.md); keys are only ever added.
 
 use crashvault::{
-    Activity, Archive, ArchivedIssue, Attachment, Finding, Issue, IssueId, Join, SpaceReport,
-    StoredEvent, Timestamp, ValueCount, VaultStatus, Why,
+    Activity, Archive, ArchivedIssue, Attachment, Finding, Issue, IssueId, Join, ReportCursor,
+    ReportRefusal, SpaceReport, StoredEvent, Timestamp, ValueCount, VaultStatus, Why,
 };
 use serde_json::{Value, json};
 
@@ -132,6 +132,28 @@ pub fn archive(archive: &Archive) -> Value {
         "created_at": archive.created_at.map(|time| time.to_string()),
         "vault_id": (!archive.vault_id.is_empty()).then_some(&archive.vault_id),
         "fault": archive.fault,
+    })
+}
+
+/// Where events were sent to, and how many are still to be.
+pub fn reported((cursor, waiting): &(ReportCursor, u64)) -> Value {
+    json!({
+        "destination": cursor.destination,
+        "sent_count": cursor.sent_count,
+        "refused_count": cursor.refused_count,
+        "waiting_count": waiting,
+        "refusals": cursor.refusals.iter().map(refusal).collect::<Vec<_>>(),
+        "trouble": cursor.trouble,
+        "kept_at": cursor.kept_at.map(|at| at.to_string()),
+    })
+}
+
+/// An event that was refused where it was sent to.
+pub fn refusal(refusal: &ReportRefusal) -> Value {
+    json!({
+        "event_id": refusal.event_id.to_string(),
+        "reason": refusal.reason,
+        "at": refusal.at.to_string(),
     })
 }
 

@@ -49,6 +49,23 @@ fn everything_given_is_shown() {
 }
 
 #[test]
+fn of_a_long_log_on_stdin_the_end_is_read_too() {
+    let place = Place::new();
+    let mut command = place.command(&["add", "build failed", "--stack", "-"]);
+    command.stdin(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let log = "12:00:01 all is well\n".repeat(100_000);
+    let failure = "Traceback (most recent call last):\n  File \"/srv/shop.py\", line 9, in pay\nKeyError: 'total'\n";
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, format!("{log}{failure}").as_bytes()).unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+    let found = place.ok(&["search", "--events", "--json"]).json();
+    let thrown = &found["events"][0]["event"]["exception"]["values"][0];
+    assert_eq!(thrown["type"], "KeyError");
+}
+
+#[test]
 fn a_stack_may_come_from_stdin() {
     use std::io::Write;
     let place = Place::new();

@@ -47,3 +47,17 @@ fn a_line_that_is_no_trace_is_named() {
     assert!(ran.stderr.contains("line 2 of"), "{}", ran.stderr);
     assert_eq!(place.run(&["group", "/nowhere/traces.jsonl"]).code, 3);
 }
+
+#[test]
+fn a_line_without_an_end_is_refused_before_it_is_held_whole() {
+    let place = Place::new();
+    let file = place.path().join("traces.jsonl");
+    std::fs::write(&file, vec![b' '; 17 << 20]).unwrap();
+    let ran = place.run(&["group", file.to_str().unwrap()]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("line 1 of") && ran.stderr.contains("longer than 16 MiB"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -231,6 +231,7 @@ fn a_regrouping_is_told_and_done_when_asked_to() {
         (&answer["is_applied"], &answer["variant_count"]),
         (&json!(true), &json!(2))
     );
+    assert_eq!(answer["event_count"], 2);
     assert_eq!(answer["merges"][0]["into"]["number"], 1);
     assert_eq!(answer["splits"], json!([]));
     assert_eq!(numbers(&place), [1]);
@@ -246,4 +247,86 @@ fn a_regrouping_is_told_and_done_when_asked_to() {
             .as_bool()
             .unwrap()
     );
+}
+
+const RULE: &str = "[[group.rule]]\nid = \"disks\"\nmatch = { message = [\"disk *\", \"no space *\"] }\n\
+    fingerprint = [\"disk\"]\n";
+
+#[test]
+fn a_new_rule_regroups_what_is_there() {
+    let place = vault();
+    std::fs::write(place.vault().join("vault.toml"), RULE).unwrap();
+    let ran = place.ok(&["regroup", "--dry-run"]);
+    let lines: Vec<Vec<&str>> = ran
+        .stdout
+        .lines()
+        .map(|l| l.split('\t').collect())
+        .collect();
+    assert_eq!(lines[0][..3], ["merge", "2", "1"], "{}", ran.stdout);
+    assert_eq!(
+        (lines[1][0], &lines[1][2..]),
+        ("variant", &["1", "", "", "2", "disks"][..])
+    );
+    assert!(
+        ran.stderr.contains("1 new variant; --apply does it"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(numbers(&place), [1, 2, 3]);
+    let answer = place.ok(&["regroup", "--apply", "--json"]).json();
+    assert_eq!(answer["variants"][0]["rule"], "disks");
+    assert_eq!(answer["variants"][0]["issue"]["number"], 1);
+    assert_eq!(numbers(&place), [1, 3]);
+    place.ok(&["rebuild"]);
+    assert_eq!(numbers(&place), [1, 3]);
+    let added = place.ok(&["add", "disk broken", "--json"]).json();
+    assert_eq!(added["issue_number"], 1);
+    let again = place.ok(&["regroup"]);
+    assert!(
+        again.stderr.contains("all are where they belong"),
+        "{}",
+        again.stderr
+    );
+}
+
+#[test]
+fn events_that_a_rule_takes_out_are_moved() {
+    let place = vault();
+    place.ok(&["add", "disk full", "--tag", "eu"]);
+    let rule =
+        "[[group.rule]]\nid = \"eu\"\nmatch = { \"tags.eu\" = \"*\" }\nfingerprint = [\"eu\"]\n";
+    std::fs::write(place.vault().join("vault.toml"), rule).unwrap();
+    let ran = place.ok(&["regroup", "--apply"]);
+    assert!(
+        ran.stdout.starts_with("split\t1\tnew\t\t1\t1\t"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.contains("1 event moved"), "{}", ran.stderr);
+    let shown = place.ok(&["show", "4"]).stdout;
+    assert!(shown.contains("1 event found to be variant"), "{shown}");
+    place.ok(&["undo", "4"]);
+    assert_eq!(numbers(&place), [1, 2, 3]);
+}
+
+#[track_caller]
+fn check_told(words: &[&str]) {
+    let place = vault();
+    place.ok(&["merge", "1", "2"]);
+    let ran = place.ok(words);
+    let told = ran.stderr.matches("note: #2 was merged into #1").count();
+    assert_eq!(told, 1, "{words:?}: {}", ran.stderr);
+}
+
+#[test]
+fn every_command_says_where_a_merged_number_leads() {
+    check_told(&["purge", "2", "--yes"]);
+    check_told(&["events", "--issue", "2"]);
+    check_told(&["why", "2"]);
+    check_told(&["related", "2"]);
+    check_told(&["share", "2"]);
+    check_told(&["set-title", "2", "no room"]);
+    check_told(&["group-rules", "test", "2"]);
+    check_told(&["attachment", "list", "2"]);
+    check_told(&["export", "--issue", "2"]);
 }

@@ -53,6 +53,61 @@ fn each_failure_of_a_log_is_one_object_in_a_line() {
 }
 
 #[test]
+fn what_was_suppressed_is_told_from_a_cause() {
+    let place = Place::new();
+    let text = "a.A: x\n\tat a.A.a(A.java:1)\n\tSuppressed: a.B: y\n\t\tat a.B.b(B.java:2)\nCaused by: a.C\n\tat a.C.c(C.java:3)\n";
+    std::fs::write(place.path().join("app.log"), text).unwrap();
+    let log = place.path().join("app.log");
+    let ran = place.ok(&["parse", log.to_str().unwrap(), "--json"]);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told = |index: usize| {
+        let exception = &found["exceptions"][index];
+        (
+            exception["type"].as_str(),
+            exception["is_suppressed"].as_bool(),
+        )
+    };
+    assert_eq!(told(0), (Some("a.C"), None));
+    assert_eq!(told(1), (Some("a.B"), Some(true)));
+    assert_eq!(told(2), (Some("a.A"), None));
+    let ran = place.ok(&["parse", log.to_str().unwrap()]);
+    assert!(
+        ran.stdout.contains("  suppressed a.B: y\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("  caused by a.C\n"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_dump_of_threads_keeps_its_frames() {
+    let place = Place::new();
+    let text = "\"main\" #1 prio=5 tid=0x1 nid=0x2 runnable\n   java.lang.Thread.State: RUNNABLE\n\tat shop.Main.main(Main.java:9)\n\tat shop.App.run(App.java:2)\n";
+    std::fs::write(place.path().join("app.log"), text).unwrap();
+    let log = place.path().join("app.log");
+    let ran = place.ok(&["parse", log.to_str().unwrap(), "--json"]);
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(found["exceptions"], Value::Array(Vec::new()));
+    let thread = &found["threads"][0];
+    assert_eq!(thread["name"], "main");
+    assert_eq!(thread["frames"][1]["function"], "main");
+}
+
+#[test]
+fn an_empty_text_has_no_failure() {
+    let place = Place::new();
+    std::fs::write(place.path().join("app.log"), "\n").unwrap();
+    let log = place.path().join("app.log");
+    let ran = place.ok(&["parse", log.to_str().unwrap()]);
+    assert_eq!(ran.stdout, "");
+    assert!(
+        ran.stderr.contains("no failure was found"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn people_see_it_as_an_event_shows_it() {
     let place = Place::new();
     std::fs::write(place.path().join("app.log"), LOG).unwrap();

@@ -5,6 +5,9 @@
 )]
 mod collector;
 
+#[path = "../../../tests/tls.rs"]
+mod tls;
+
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -327,4 +330,174 @@ fn a_long_wait_is_left_to_the_next_call() {
     );
     assert_eq!(place.run(&["report-to", &collector.dsn()]).code, 1);
     assert_eq!(collector.request_count(), 1);
+}
+
+#[test]
+fn status_tells_where_events_went() {
+    let collector = Collector::answering(&[no(400), Reply::Take]);
+    let place = with(&["first", "second"]);
+    place.run(&["report-to", &collector.dsn()]);
+    place.ok(&["add", "third"]);
+    let line = format!(
+        "sent on      1 event to http://{}/1, 1 refused, 1 to go",
+        collector.address()
+    );
+    let text = place.ok(&["status"]).stdout;
+    assert!(text.contains(&line), "{text}");
+    let json = place.ok(&["status", "--json"]).json();
+    let report = &json["reports"][0];
+    let expected = [
+        "destination",
+        "kept_at",
+        "refusals",
+        "refused_count",
+        "sent_count",
+        "trouble",
+        "waiting_count",
+    ];
+    assert_eq!(keys(report), expected);
+    assert_eq!(report["refusals"][0]["reason"], "400: no");
+    assert_eq!(report["waiting_count"], 1);
+}
+
+#[test]
+fn a_cursor_that_was_edited_wrongly_is_named_by_the_doctor() {
+    let (collector, place) = (Collector::start(), with(&["first"]));
+    place.ok(&["report-to", &collector.dsn()]);
+    for (path, _) in Place::files(&place.vault().join("reports")) {
+        std::fs::write(path, "{}").unwrap();
+    }
+    let ran = place.run(&["doctor"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("is no report cursor"), "{}", ran.stdout);
+    assert!(place.ok(&["status"]).stderr.contains("is no report cursor"));
+    place
+        .run(&["report-to", &collector.dsn()])
+        .fails(1, "move it away");
+}
+
+/// A collector behind TLS, whose certificate an authority of the tests has signed.
+#[test]
+fn events_go_through_tls_to_who_can_prove_who_it_is() {
+    let collector = Collector::start();
+    let front = tls::Front::before(collector.address());
+    collector.is_called(&format!("localhost:{}", front.port()));
+    let place = with(&["first"]);
+    let dsn = format!("https://{}@localhost:{}/1", collector::KEY, front.port());
+    let doubtful = place.run(&["report-to", &dsn]);
+    assert_eq!(doubtful.code, 1);
+    assert!(
+        doubtful.stderr.contains("1 event waits (no answer: "),
+        "{}",
+        doubtful.stderr
+    );
+    assert!(
+        doubtful.stderr.contains("UnknownIssuer"),
+        "{}",
+        doubtful.stderr
+    );
+    assert_eq!(collector.request_count(), 0);
+    let mut command = place.command(&["report-to", &dsn]);
+    let ran = Ran::of(
+        command
+            .env("SSL_CERT_FILE", tls::authority())
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(collector.request_count(), 1);
+}
+
+#[test]
+fn a_proxy_is_used_but_for_this_machine() {
+    let (collector, place) = (Collector::start(), with(&["first"]));
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap();
+    let asked = std::thread::spawn(move || {
+        let mut line = String::new();
+        let mut stream = std::io::BufReader::new(proxy.accept().unwrap().0);
+        std::io::BufRead::read_line(&mut stream, &mut line).unwrap();
+        line
+    });
+    let through = |dsn: &str| {
+        let mut command = place.command(&["report-to", dsn]);
+        for name in [
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "all_proxy",
+            "no_proxy",
+            "NO_PROXY",
+        ] {
+            command.env_remove(name);
+        }
+        Ran::of(
+            command
+                .env("ALL_PROXY", format!("http://{address}"))
+                .output()
+                .unwrap(),
+        )
+    };
+    assert_eq!(through(&collector.dsn()).code, 0);
+    assert_eq!(collector.messages(), ["first"]);
+    let ran = through("http://k@errors.example.com/1");
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("go there unencrypted"),
+        "{}",
+        ran.stderr
+    );
+    let line = asked.join().unwrap();
+    assert!(line.contains("errors.example.com"), "{line}");
+}
+
+#[test]
+fn who_watches_waits_for_another_who_reports_there() {
+    let (collector, place) = (Collector::start(), with(&["first"]));
+    let vault = crashvault::Vault::open(place.vault()).unwrap();
+    let destination = format!("http://{}/1", collector.address());
+    let turn = vault.begin_report(&destination).unwrap();
+    place
+        .run(&["report-to", &collector.dsn()])
+        .fails(1, "another process reports");
+    let words = [
+        "report-to",
+        &collector.dsn(),
+        "--watch",
+        "--interval",
+        "0.1",
+    ];
+    let mut running = Running::start(&place, &words);
+    let mut told = std::io::BufReader::new(running.0.stderr.take().unwrap());
+    let mut lines = String::new();
+    while !lines.contains("another process reports to") {
+        assert!(
+            std::io::BufRead::read_line(&mut told, &mut lines).unwrap() > 0,
+            "{lines}"
+        );
+    }
+    drop(turn);
+    until(|| collector.messages().len() == 1);
+    running.signal("-INT");
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_shows_how_far_it_is_and_what_it_waits_for() {
+    let limit = Reply::Refuse(429, &[("Retry-After", "100")], "");
+    let collector = Collector::answering(&[Reply::Take, limit]);
+    let place = with(&["first", "second"]);
+    let command = place.command(&["report-to", &collector.dsn()]);
+    let mut terminal = crate::terminal::Terminal::start(&command, 24);
+    terminal.until("\r1 event sent, waiting until 20");
+    terminal.press(b"\x03");
+    let (code, seen) = terminal.end();
+    assert_eq!(code, 1);
+    assert!(
+        seen.contains("\r\u{1b}[KSent 1 event to http://"),
+        "{seen:?}"
+    );
+    assert!(seen.contains("stopped; 1 event waits"), "{seen:?}");
 }

@@ -39,6 +39,7 @@ fn status_tells_everything_it_knows() {
         "payload_bytes",
         "project_count",
         "refused_count",
+        "reports",
         "sampled_count",
         "settings",
         "store_bytes",

@@ -93,7 +93,9 @@ fn a_failure_is_an_event_with_all_around_it() {
     );
     assert_eq!(event["exception"]["values"][0]["type"], "CommandFailed");
     assert_eq!(event["exception"]["values"][0]["value"], "error: no disk 7");
-    let tags = serde_json::json!({"host": "db1", "nightly": "true", "wrap": "true"});
+    let tags = serde_json::json!({
+        "exit_code": "3", "host": "db1", "nightly": "true", "program": "sh", "wrap": "true",
+    });
     assert_eq!(event["tags"], tags);
     assert_eq!(event["extra"]["returncode"], 3);
     let contexts = &event["contexts"];
@@ -103,6 +105,22 @@ fn a_failure_is_an_event_with_all_around_it() {
     assert!(contexts["command"]["duration_ms"].is_u64());
     assert_eq!(contexts["crashvault"]["stack"], "error: no disk 7\n");
     assert_eq!(contexts["crashvault"]["project"], "sh");
+}
+
+#[test]
+fn a_failure_that_was_printed_is_that_of_the_same_text() {
+    let place = Place::new();
+    let text = "Traceback (most recent call last):\n  File \"/srv/shop.py\", line 9, in pay\n    charge()\nKeyError: 'total'\n";
+    let file = place.path().join("stderr.txt");
+    std::fs::write(&file, text).unwrap();
+    let script = format!("cat {} >&2; exit 1", file.display());
+    wrap(&place, &["--project", "shop"], &script);
+    place.ok(&["add", "it failed", "--project", "shop", "--stack", text]);
+    assert_eq!(issues(&place), 1);
+    let event = &events(&place)[0];
+    let exceptions = event["exception"]["values"].as_array().unwrap();
+    assert_eq!(exceptions.len(), 1);
+    assert_eq!(exceptions[0]["type"], "KeyError");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use super::forbidden::{filter_arguments, is_forbidden_key};
 use super::limits::{self, cut};
 use super::{Event, Exception, Mechanism, Object};
 
-/// The type of the exception.
+/// The type of the exception, and of its mechanism.
 const TYPE: &str = "CommandFailed";
+const MECHANISM: &str = "wrap";
 /// Of the line that says what went wrong.
 const LINE_BYTES_MAX: usize = 500;
 /// Variables of the environment that are kept, the bytes of each, and of all.
@@ -123,8 +124,9 @@ impl FailedCommand {
         self
     }
 
-    /// The event. Its issue is that of the program, the status, and the line that says what went wrong with numbers, paths
-    /// and the like taken out; arguments tell no issues apart.
+    /// The event, with the tags `program` and `exit_code`. Where stderr tells of a failure with a stack, that is the event's
+    /// once it is in a vault, and its issue is the failure's. Else the issue is that of the program, the status, and the line
+    /// that says what went wrong with numbers, paths and the like taken out; arguments tell no issues apart.
     pub fn event(self) -> Event {
         let line = self.arguments.join(" ");
         let program = self.program();
@@ -137,13 +139,17 @@ impl FailedCommand {
             ty: Some(TYPE.into()),
             value: Some(cut(value, LINE_BYTES_MAX).into_owned()),
             mechanism: Some(Mechanism {
-                ty: Some("wrap".into()),
+                ty: Some(MECHANISM.into()),
                 handled: Some(true),
                 ..Mechanism::default()
             }),
             ..Exception::default()
         }];
         event.transaction = Some(cut(&program, limits::NAME_BYTES_MAX).into_owned());
+        let name = cut(&program, limits::TAG_VALUE_BYTES_MAX).into_owned();
+        event.tags.insert("program".into(), name);
+        let status = self.status.to_string();
+        event.tags.insert("exit_code".into(), status);
         event.fingerprint = vec![
             "{{ default }}".into(),
             program,
@@ -189,6 +195,27 @@ impl FailedCommand {
     }
 }
 
+/// Puts the exceptions that a failed command printed in the place of the one that says that it failed; `false`, and nothing
+/// is changed, for other events.
+#[cfg(feature = "store")]
+pub(crate) fn put_printed(event: &mut Event, printed: &mut Vec<Exception>) -> bool {
+    let [failed] = &mut event.exceptions[..] else {
+        return false;
+    };
+    let mechanism = failed.mechanism.as_ref();
+    let is_wrapped = mechanism.is_some_and(|one| one.ty.as_deref() == Some(MECHANISM));
+    if !is_wrapped || failed.ty.as_deref() != Some(TYPE) {
+        return false;
+    }
+    if let Some(thrown) = printed.last_mut().filter(|one| one.mechanism.is_none()) {
+        thrown.mechanism = failed.mechanism.take();
+    }
+    event.exceptions = std::mem::take(printed);
+    // The failure itself tells its issue from others, whichever program printed it.
+    event.fingerprint.clear();
+    true
+}
+
 fn limit(text: &str) -> String {
     cut(text, limits::MESSAGE_BYTES_MAX).into_owned()
 }
@@ -228,7 +255,7 @@ fn is_secret_name(name: &str) -> bool {
 /// has a telling word, else the last.
 fn telling_line(text: &str) -> Option<&str> {
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    if let Some(at) = text.rfind("Traceback (most recent call last)") {
+    if let Some(at) = last_traceback(text) {
         let after = text[at..].lines().skip(1);
         let thrown = after.filter(|line| !line.trim().is_empty());
         if let Some(line) = { thrown }.find(|line| !line.starts_with([' ', '\t'])) {
@@ -248,6 +275,16 @@ fn telling_line(text: &str) -> Option<&str> {
         TELLING.iter().any(|word| line.contains(word))
     });
     telling.or_else(|| lines.next_back()).map(str::trim)
+}
+
+/// Where the last traceback begins that is of no exception that Python passed over.
+fn last_traceback(text: &str) -> Option<usize> {
+    let mut heads = text.rmatch_indices("Traceback (most recent call last)");
+    let is_ignored = |at: usize| {
+        let above = text[..at].lines().next_back().unwrap_or_default();
+        above.starts_with("Exception ignored ")
+    };
+    heads.find(|&(at, _)| !is_ignored(at)).map(|(at, _)| at)
 }
 
 /// The text as it would be read on paper: no escape sequences, of a line that was overwritten the last state.

@@ -23,11 +23,15 @@ mod write;
 #[cfg(feature = "store")]
 pub(crate) use apart::{put_key_of_frames, read_frames, write_frames};
 pub use command::FailedCommand;
+#[cfg(feature = "store")]
+pub(crate) use command::put_printed;
 pub use forbidden::{
     FORBIDDEN_PARTS, FORBIDDEN_WHOLE, filter_arguments, filter_forbidden, is_forbidden_key,
 };
 pub use id::EventId;
 pub use kind::EventKind;
+#[cfg(feature = "store")]
+pub(crate) use model::SUPPRESSED;
 pub use model::{
     Breadcrumb, Event, Exception, Flaw, Frame, Image, Level, LogEntry, Mechanism, Object,
     Stacktrace, Thread, User,

@@ -287,6 +287,18 @@ pub struct Exception {
     pub other: Object,
 }
 
+impl Exception {
+    /// Whether it was thrown beside the failure, as while something was closed, and caused nothing: Java's
+    /// `Suppressed:`.
+    pub fn is_suppressed(&self) -> bool {
+        let mechanism = self.mechanism.as_ref();
+        mechanism.and_then(|mechanism| mechanism.ty.as_deref()) == Some(SUPPRESSED)
+    }
+}
+
+/// The type of the mechanism of what [`Exception::is_suppressed`].
+pub(crate) const SUPPRESSED: &str = "suppressed";
+
 /// How an exception came to be captured.
 #[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]

@@ -556,7 +556,7 @@ fn read_own_flaws(event: &mut Event) {
         }
     };
     let items = match own.remove("flaws") {
-        None => return,
+        None => Vec::new(),
         Some(Value::Array(items)) => items,
         Some(other) => vec![other],
     };
@@ -849,6 +849,15 @@ mod tests {
             (event.tags["a"].as_str(), event.flaws[0].value.clone()),
             ("2", Some(json!("1")))
         );
+    }
+
+    #[test]
+    fn an_empty_context_of_our_own_is_none() {
+        for level in ["error", "no level"] {
+            let first = event(json!({"contexts": {"crashvault": {}}, "level": level}));
+            assert!(first.contexts.is_empty());
+            assert_eq!(event(first.to_value()), first);
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ pub(super) fn stack(event: &Event) -> String {
     }
     let mut text = String::new();
     for (index, exception) in event.exceptions.iter().rev().enumerate() {
-        text.push_str(if index > 0 { "caused by " } else { "" });
+        text.push_str(relation(index, exception));
         text.push_str(&headline(exception));
         text.push('\n');
         if let Some(trace) = &exception.stacktrace {
@@ -99,6 +99,15 @@ pub(super) fn stack(event: &Event) -> String {
         put_calls(&mut text, trace);
     }
     text.trim_end().to_owned()
+}
+
+/// What an exception is to the one above it; the first is what was thrown.
+pub(super) fn relation(index: usize, exception: &Exception) -> &'static str {
+    match index {
+        0 => "",
+        _ if exception.is_suppressed() => "suppressed ",
+        _ => "caused by ",
+    }
 }
 
 pub(super) fn headline(exception: &Exception) -> String {

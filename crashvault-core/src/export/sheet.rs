@@ -179,7 +179,7 @@ fn stack(event: &Event) -> String {
         .take(EXCEPTIONS_MAX)
         .enumerate()
     {
-        let cause = if index > 0 { "caused by " } else { "" };
+        let cause = classic::relation(index, exception);
         let headline = classic::headline(exception);
         lines.push(format!("{cause}{}", cut(&headline, TEXT_CHARS_MAX / 4)));
         let frames = exception.stacktrace.iter().flat_map(|trace| &trace.frames);

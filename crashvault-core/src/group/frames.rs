@@ -44,12 +44,12 @@ pub(super) fn thrown(event: &Event) -> Option<&Exception> {
 /// The exception at the bottom of the chain.
 ///
 /// Where the sender describes a tree (`exception_id`, `parent_id`) it is the path of first children from the thrown
-/// one, else the oldest of the list. Stand-ins are no causes.
+/// one, else the oldest of the list. Stand-ins are no causes, nor is what was suppressed.
 pub(super) fn root_cause<'e>(event: &'e Event, thrown: &'e Exception) -> &'e Exception {
     let Some(mut id) = mechanism_number(thrown, "exception_id") else {
         let mut oldest_first = event.exceptions.iter();
         return oldest_first
-            .find(|exception| !is_stand_in(exception))
+            .find(|exception| !is_stand_in(exception) && !exception.is_suppressed())
             .unwrap_or(thrown);
     };
     let mut root = thrown;
@@ -57,7 +57,8 @@ pub(super) fn root_cause<'e>(event: &'e Event, thrown: &'e Exception) -> &'e Exc
         let child = event
             .exceptions
             .iter()
-            .filter(|e| mechanism_number(e, "parent_id") == Some(id) && !is_stand_in(e))
+            .filter(|e| mechanism_number(e, "parent_id") == Some(id))
+            .filter(|e| !is_stand_in(e) && !e.is_suppressed())
             .filter_map(|e| Some((mechanism_number(e, "exception_id")?, e)))
             .filter(|(child, _)| *child != id)
             .min_by_key(|(child, _)| *child);
@@ -282,4 +283,44 @@ fn covers(image: &Image, address: u64) -> bool {
         return false;
     };
     address >= start && address - start < size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_root(exceptions: serde_json::Value, expected: &str) {
+        let payload = serde_json::json!({ "exception": exceptions }).to_string();
+        let event = Event::from_json(payload.as_bytes()).expect("an event");
+        let root = root_cause(&event, thrown(&event).expect("an exception"));
+        assert_eq!(root.ty.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_was_suppressed_is_no_root() {
+        check_root(
+            serde_json::json!([
+                {"type": "Cause", "mechanism": {"type": "chained", "exception_id": 2, "parent_id": 0}},
+                {"type": "Close", "mechanism": {"type": "suppressed", "exception_id": 1, "parent_id": 0}},
+                {"type": "Thrown", "mechanism": {"type": "generic", "exception_id": 0}},
+            ]),
+            "Cause",
+        );
+        check_root(
+            serde_json::json!([
+                {"type": "Close", "mechanism": {"type": "suppressed", "exception_id": 1, "parent_id": 0}},
+                {"type": "Thrown", "mechanism": {"type": "generic", "exception_id": 0}},
+            ]),
+            "Thrown",
+        );
+        check_root(
+            serde_json::json!([
+                {"type": "Close", "mechanism": {"type": "suppressed"}},
+                {"type": "Cause"},
+                {"type": "Thrown"},
+            ]),
+            "Cause",
+        );
+    }
 }

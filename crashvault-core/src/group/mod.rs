@@ -31,6 +31,7 @@ pub(crate) use explain::{Sides, comparison};
 pub(crate) use join::{BEARERS_MAX, Known, Match, Placing, names, place, related};
 #[cfg(feature = "v1")]
 pub(crate) use legacy::LegacyFingerprint;
+pub(crate) use legacy::REASON as LEGACY;
 pub(crate) use legacy::legacy_fingerprint;
 pub use lines::TraceLine;
 pub use memory::Grouper;
@@ -56,6 +57,8 @@ pub(crate) const ALGORITHM: u32 = 2;
 pub(crate) const PART_BYTES_MAX: usize = 512;
 /// What decided about a key that was made of a stack.
 const STACK: &str = "stack";
+/// What decided where a rule did.
+pub(crate) const RULE: &str = "rule";
 /// What decided about a variant that joined those that it is like.
 pub(crate) const SIMILAR: &str = "similar";
 /// What a part begins with that is an exception's words.
@@ -100,7 +103,7 @@ fn ruled(event: &Event, rule: &GroupRule, default: Key) -> Grouping {
     let key = match (rule.fingerprint.as_slice(), template) {
         ([], None) => default,
         ([], Some(template)) => Key {
-            reason: "rule",
+            reason: RULE,
             parts: vec![format!("{MESSAGE}{template}")],
         },
         (parts, None) => fingerprint_key(event, parts, &default, None),
@@ -110,7 +113,7 @@ fn ruled(event: &Event, rule: &GroupRule, default: Key) -> Grouping {
     };
     // The rule's name is shown and not hashed: renaming a rule moves no event.
     let grouping = Key {
-        reason: "rule",
+        reason: RULE,
         ..key
     }
     .grouping(Some(format!("rule {}", rule.id)));
@@ -420,7 +423,10 @@ pub(super) const PLACEHOLDERS: [&str; 10] = [
 /// The first `{{ name }}` that nothing is known by, or that does not end.
 pub(super) fn unknown_placeholder(part: &str) -> Option<&str> {
     let found = part.match_indices("{{").map(|(at, _)| &part[at..]);
-    let names = found.map(|found| placeholder(found).map_or(found, |(name, _)| name));
+    let names = found.filter_map(|found| match placeholder(found) {
+        Some((name, _)) => Some(name),
+        None => Some(found).filter(|found| !found[2..].trim().is_empty()),
+    });
     names.into_iter().find(|name| {
         let is_tag = name
             .strip_prefix("tags.")

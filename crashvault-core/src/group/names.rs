@@ -1065,7 +1065,7 @@ mod tests {
     fn files_of_bundlers() {
         assert_eq!(
             file_name("https://a.example/js/main.3f2a9c1b.js?v=2"),
-            "main.js"
+            "js/main.js"
         );
         assert_eq!(file_name("chunk-1A2B3C4D.js"), "chunk.js");
         assert_eq!(file_name("C:\\app\\x.js"), "x.js");

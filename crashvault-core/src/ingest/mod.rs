@@ -15,6 +15,7 @@ pub(crate) mod minidump;
 mod named;
 mod text;
 mod threads;
+mod utf16;
 
 pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};
@@ -23,9 +24,10 @@ pub use text::{TraceReader, parse_traces};
 use crate::event::{Event, Image};
 use crate::group::{self, GroupRules, Grouping};
 use crate::issue::{Join, VariantKey};
+use crate::language::InAppRules;
 use crate::scrub::{self, ScrubRules};
 use crate::store::NewEvent;
-use crate::symbol::Symbolizer;
+use crate::symbol::{self, Symbolizer};
 use crate::time::Timestamp;
 
 /// The steps between an event as captured and an event as stored, with their rules and caches.
@@ -129,6 +131,20 @@ impl Walk {
     ) -> NewEvent {
         scrub::scrub(&mut event, &self.scrub_rules);
         placed(event, fingerprint.grouping(), origin)
+    }
+}
+
+/// Says of an event that was taken in before what the user's rules say now of whose its frames are, where they are asked:
+/// of frames that were found by their addresses. Where they say nothing it stays as it was.
+pub(crate) fn ask_again(event: &mut Event, rules: &InAppRules) {
+    if rules.include.is_empty() && rules.exclude.is_empty() {
+        return;
+    }
+    let frames = event.stacktraces_mut().flat_map(|trace| &mut trace.frames);
+    for frame in frames.filter(|frame| frame.instruction_addr.is_some()) {
+        if let Some(said) = symbol::said(frame, rules) {
+            frame.in_app = Some(said);
+        }
     }
 }
 

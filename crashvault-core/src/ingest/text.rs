@@ -5,26 +5,29 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::utf16::{self, Utf16};
 use crate::event::wire::STACK_TEXT;
-use crate::event::{Event, Exception, Flaw, Frame, Stacktrace, Thread, limits};
+use crate::event::{Event, Exception, Flaw, Frame, Stacktrace, Thread, limits, put_printed};
 use crate::language::{self, InAppRules};
 use crate::symbol;
-use crate::trace::{self, TRACES_MAX, Trace};
+use crate::trace::{self, Trace};
 
-/// Of a text in an event, in bytes; what is behind is not read.
+/// Of a text in an event, in bytes: of a longer one so much is read of how it begins, and of how it ends.
 const TEXT_BYTES_MAX: usize = 1 << 20;
 /// Lines that a text without a failure is told by.
 const LINES_MAX: usize = 20;
 
 /// Read at once of a long text, in bytes.
 const WINDOW_BYTES: usize = 4 << 20;
+/// Failures read of one window. More are read in another go.
+const WINDOW_TRACES_MAX: usize = 50_000;
 /// A failure that begins in the last bytes of a window is read again with what follows.
 const OVERLAP_BYTES: usize = 512 << 10;
 
 /// The failures that a text tells of, such as a log, in its order; whose their frames are is judged by the built-in
 /// rules.
 ///
-/// Never empty: a text without a failure is one of the language `other`, with its first lines as the value of an exception
+/// UTF-16 is read where the text begins with its mark. Never empty: a text without a failure is one of the language `other`, with its first lines as the value of an exception
 /// without a type. At most 10,000 failures are read; [`TraceReader`] reads texts of any length.
 ///
 /// ```
@@ -37,16 +40,16 @@ const OVERLAP_BYTES: usize = 512 << 10;
 /// assert_eq!(traces[0].exceptions[0].value.as_deref(), Some("nothing went wrong"));
 /// ```
 pub fn parse_traces(text: &[u8]) -> Vec<Trace> {
-    let mut traces = judged(text);
+    let text = &utf16::decoded(text);
+    let mut traces = judged(trace::parse(text));
     if traces.is_empty() {
         traces.push(no_failure(text));
     }
     traces
 }
 
-fn judged(text: &[u8]) -> Vec<Trace> {
+fn judged(mut traces: Vec<Trace>) -> Vec<Trace> {
     let rules = InAppRules::default();
-    let mut traces = trace::parse(text);
     for trace in &mut traces {
         judge(trace, &rules);
     }
@@ -86,8 +89,30 @@ fn judge_frames(language: &str, frames: &mut [Frame], rules: &InAppRules) {
     if language == "rust" {
         return symbol::judge_text(frames, rules);
     }
-    for frame in frames {
-        frame.in_app = Some(language::is_in_app(language, frame, rules));
+    for frame in frames.iter_mut() {
+        // The text itself may say of a call that it is not to blame.
+        let is_named = frame.in_app != Some(false);
+        frame.in_app = Some(is_named && language::is_in_app(language, frame, rules));
+    }
+    if language == "native" {
+        leave_out_nameless(frames);
+    }
+}
+
+/// A binary with lines knows all its own code by name; what has none there is assembler, or a library that came without.
+fn leave_out_nameless(frames: &mut [Frame]) {
+    let is_own = |frame: &Frame| frame.in_app == Some(true);
+    if !frames
+        .iter()
+        .any(|frame| is_own(frame) && frame.lineno.is_some())
+    {
+        return;
+    }
+    let nameless = frames
+        .iter_mut()
+        .filter(|frame| frame.function.is_none() && frame.filename.is_none());
+    for frame in nameless {
+        frame.in_app = Some(false);
     }
 }
 
@@ -109,6 +134,9 @@ fn judge_frames(language: &str, frames: &mut [Frame], rules: &InAppRules) {
 pub struct TraceReader<R> {
     input: R,
     window: Vec<u8>,
+    /// What the input is decoded by, if it is no UTF-8.
+    utf16: Option<Utf16>,
+    is_begun: bool,
     /// The number of the window's first line.
     line: usize,
     found: std::vec::IntoIter<Trace>,
@@ -124,6 +152,8 @@ impl<R: Read> TraceReader<R> {
         Self {
             input,
             window: Vec::new(),
+            utf16: None,
+            is_begun: false,
             line: 0,
             found: Vec::new().into_iter(),
             has_found: false,
@@ -135,9 +165,7 @@ impl<R: Read> TraceReader<R> {
     /// Reads on until something was found, or there is no more.
     fn read_on(&mut self) -> io::Result<()> {
         while !self.is_done && self.found.len() == 0 {
-            let missing = WINDOW_BYTES.saturating_sub(self.window.len());
-            let mut input = self.input.by_ref().take(missing as u64);
-            let is_at_end = input.read_to_end(&mut self.window)? < missing;
+            let is_at_end = self.fill()?;
             if self.head.is_empty() {
                 let len = self.window.len().min(limits::MESSAGE_BYTES_MAX);
                 self.head = self.window[..len].to_vec();
@@ -147,11 +175,35 @@ impl<R: Read> TraceReader<R> {
         Ok(())
     }
 
+    /// Reads as much as the window holds; whether that was the end.
+    fn fill(&mut self) -> io::Result<bool> {
+        let missing = WINDOW_BYTES.saturating_sub(self.window.len());
+        let mut input = self.input.by_ref().take(missing as u64);
+        if let Some(utf16) = &mut self.utf16 {
+            let mut piece = Vec::new();
+            let read = input.read_to_end(&mut piece)?;
+            utf16.put(&piece, &mut self.window);
+            return Ok(read < missing);
+        }
+        let read = input.read_to_end(&mut self.window)?;
+        if !std::mem::replace(&mut self.is_begun, true) {
+            let piece = std::mem::take(&mut self.window);
+            match Utf16::of(&piece) {
+                Some((mut utf16, rest)) => {
+                    utf16.put(rest, &mut self.window);
+                    self.utf16 = Some(utf16);
+                }
+                None => self.window = piece,
+            }
+        }
+        Ok(read < missing)
+    }
+
     fn read_window(&mut self, is_at_end: bool) {
-        let mut traces = judged(&self.window);
+        let mut traces = judged(trace::parse_some(&self.window, WINDOW_TRACES_MAX));
         let first_line = self.line;
         // More were not looked for.
-        let is_full = traces.len() == TRACES_MAX;
+        let is_full = traces.len() == WINDOW_TRACES_MAX;
         self.is_done = is_at_end && !is_full;
         if is_full {
             let last = traces.last().map_or(0, |last| last.lines.end);
@@ -258,7 +310,16 @@ fn read_exceptions(event: &mut Event, rules: &InAppRules) {
         }
         set_platform(&mut event.platform, trace.language);
     }
+    event.flaws.extend(bound(&mut causes));
     event.exceptions.splice(0..0, causes);
+}
+
+/// Of too many exceptions the root and the last are kept.
+fn bound(exceptions: &mut Vec<Exception>) -> Option<Flaw> {
+    let over = exceptions.len().checked_sub(limits::EXCEPTIONS_MAX + 1)?;
+    exceptions.drain(1..=over + 1);
+    let reason = format!("{} of the exceptions in its text were left out", over + 1);
+    Some(Flaw::new("exception", reason))
 }
 
 fn fill_exception(exception: &mut Exception, thrown: Exception, text: String) {
@@ -334,10 +395,9 @@ fn told(event: &Event) -> Option<&str> {
 /// The failure that a text ends with, for what comes last ended the program. A text that is only calls is read below
 /// `headline`.
 fn last_trace(text: &str, headline: Option<&str>, rules: &InAppRules) -> Option<Trace> {
-    let text = limits::head(text, TEXT_BYTES_MAX);
     let last = |text: &str| {
-        let traces = trace::parse(text.as_bytes()).into_iter().rev();
-        traces.into_iter().find(has_frames)
+        let traces = ends(text).flat_map(|text| trace::parse(text.as_bytes()));
+        traces.filter(has_calls).max_by_key(weight)
     };
     let below = |head: &str| last(&format!("{head}\n{text}"));
     let bare = || {
@@ -345,21 +405,56 @@ fn last_trace(text: &str, headline: Option<&str>, rules: &InAppRules) -> Option<
         below(headline).or_else(|| below("Traceback (most recent call last):"))
     };
     let mut trace = last(text).or_else(bare)?;
-    trace.exceptions.truncate(limits::EXCEPTIONS_MAX);
     judge(&mut trace, rules);
     Some(trace)
 }
 
-fn has_frames(trace: &Trace) -> bool {
-    let exceptions = trace.exceptions.iter().map(|e| e.stacktrace.as_ref());
-    let threads = trace.threads.iter().map(|t| t.stacktrace.as_ref());
-    let mut stacks = exceptions.chain(threads).flatten();
-    stacks.any(|stack| !stack.frames.is_empty())
+/// What is read of a text: the whole, or how it begins and how it ends.
+fn ends(text: &str) -> impl Iterator<Item = &str> {
+    let Some(mut start) = text.len().checked_sub(TEXT_BYTES_MAX + 1) else {
+        return [Some(text), None].into_iter().flatten();
+    };
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let line = text[start..]
+        .find('\n')
+        .map_or(start, |end| start + end + 1);
+    let ends = [limits::head(text, TEXT_BYTES_MAX), &text[line..]];
+    ends.map(Some).into_iter().flatten()
 }
 
-/// What the event says of itself comes last, as that what was thrown in the end.
-fn take_over(event: &mut Event, trace: Trace) {
-    event.exceptions.splice(0..0, trace.exceptions);
+/// The weight of what ended a program.
+const FAILURE: u8 = 2;
+
+/// How much a trace says of why a program ended: an exception, more than one that was passed over, and that more than
+/// where the threads were.
+fn weight(trace: &Trace) -> u8 {
+    let Some(thrown) = trace.exceptions.last() else {
+        return 0;
+    };
+    let mechanism = thrown.mechanism.as_ref();
+    let is_handled = mechanism.and_then(|mechanism| mechanism.handled) == Some(true);
+    match (&thrown.ty, &thrown.value) {
+        (None, None) => 0,
+        _ if is_handled => 1,
+        _ => FAILURE,
+    }
+}
+
+fn has_calls(trace: &Trace) -> bool {
+    let mut threads = trace.threads.iter();
+    trace.frames_max() > 0 || threads.any(|thread| thread.stacktrace.is_some())
+}
+
+/// What the event says of itself comes last, as that what was thrown in the end; but that a command failed says less than
+/// what it printed.
+fn take_over(event: &mut Event, mut trace: Trace) {
+    let flaw = bound(&mut trace.exceptions);
+    if weight(&trace) < FAILURE || !put_printed(event, &mut trace.exceptions) {
+        event.exceptions.splice(0..0, trace.exceptions);
+    }
+    event.flaws.extend(flaw);
     if event.threads.is_empty() {
         event.threads = trace.threads;
     }

@@ -27,6 +27,9 @@ pub struct Activity {
     pub deed: Deed,
 }
 
+/// Events that one [`Deed::Regroup`] names: an issue's decisions are read whole.
+pub const REGROUPED_EVENTS_MAX: usize = 1000;
+
 /// The author of what an event decided.
 pub const AUTHOR_OF_EVENTS: &str = "crashvault";
 
@@ -70,6 +73,13 @@ pub enum Deed {
         /// The issue it belongs to instead, which is part of no other from then on.
         to: IssueId,
     },
+    /// By the rules of grouping that there were then, these events are of that variant, and belong where it does.
+    Regroup {
+        /// The variant.
+        variant: VariantKey,
+        /// The events, at most [`REGROUPED_EVENTS_MAX`].
+        events: Vec<EventId>,
+    },
     /// It and all its events are deleted.
     Tombstone,
     /// An event came although it was resolved: it is open again.
@@ -97,6 +107,7 @@ impl Deed {
             Self::MoveEvent(_) => "move_event",
             Self::Merge(_) => "merge",
             Self::Unmerge { .. } => "unmerge",
+            Self::Regroup { .. } => "regroup",
             Self::Tombstone => "tombstone",
             Self::Regress(_) => "regress",
             Self::Resume(_) => "resume",

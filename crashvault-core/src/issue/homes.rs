@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use super::{Activity, Deed, HybridTime, IssueId, VariantKey, standing};
+use crate::event::EventId;
 use crate::issue::ActivityId;
 
 /// The author of what a regrouping decided. It links nothing for ever: a later one may decide otherwise.
@@ -132,6 +133,15 @@ impl Deed {
         match self {
             Self::Merge(issue) | Self::Unmerge { to: issue, .. } => Some(*issue),
             _ => None,
+        }
+    }
+
+    /// The events that it puts into an issue.
+    pub(crate) fn moved_events(&self) -> &[EventId] {
+        match self {
+            Self::MoveEvent(event) => std::slice::from_ref(event),
+            Self::Regroup { events, .. } => events,
+            _ => &[],
         }
     }
 

@@ -22,6 +22,7 @@
 //! | `move_event`, `regress`, `resume` | `event`: its id |
 //! | `merge` | `issue`: its id |
 //! | `unmerge` | `variant`: its key; `to`: an issue's id |
+//! | `regroup` | `variant`: its key; `events`: a list of ids |
 //! | `undo` | `activity`: its id |
 //! | `reopen`, `tombstone` | nothing |
 //!
@@ -106,6 +107,10 @@ impl Deed {
             Self::Unmerge { variant, to } => {
                 json!({"variant": variant.to_string(), "to": to.to_string()})
             }
+            Self::Regroup { variant, events } => {
+                let events = events.iter().map(ToString::to_string);
+                json!({"variant": variant.to_string(), "events": events.collect::<Vec<_>>()})
+            }
             Self::Undo(activity) => json!({"activity": activity.to_string()}),
             Self::Reopen | Self::Tombstone => Value::Object(Object::new()),
         };
@@ -144,6 +149,10 @@ fn deed(fields: &Fields<'_>) -> Result<Deed, Error> {
         "unmerge" => Deed::Unmerge {
             variant: fields.required("variant")?,
             to: fields.required("to")?,
+        },
+        "regroup" => Deed::Regroup {
+            variant: fields.required("variant")?,
+            events: fields.required("events")?,
         },
         "tombstone" => Deed::Tombstone,
         "regress" => Deed::Regress(fields.required("event")?),

@@ -27,7 +27,8 @@ use crate::event::{EventId, Level};
 use crate::time::Timestamp;
 
 pub use activity::{
-    AUTHOR_OF_EVENTS, Activity, Deed, HybridTime, Ignore, Resolution, ReviewStep, SEVERITIES,
+    AUTHOR_OF_EVENTS, Activity, Deed, HybridTime, Ignore, REGROUPED_EVENTS_MAX, Resolution,
+    ReviewStep, SEVERITIES,
 };
 pub use check::{COMMENT_BYTES_MAX, ONE_LINE_BYTES_MAX, TITLE_CHARS_MAX, check_author};
 #[cfg(feature = "store")]

@@ -82,6 +82,10 @@ pub(super) fn every_deed() -> Vec<Deed> {
             variant: VariantKey::from_bytes([8; 16]),
             to: IssueId::from_bytes([9; 16]),
         },
+        Deed::Regroup {
+            variant: VariantKey::from_bytes([8; 16]),
+            events: vec![event(3), event(7)],
+        },
         Deed::Tombstone,
         Deed::Regress(event(4)),
         Deed::Resume(event(5)),

@@ -116,6 +116,7 @@ impl IssueState {
             | Deed::MoveEvent(_)
             | Deed::Merge(_)
             | Deed::Unmerge { .. }
+            | Deed::Regroup { .. }
             | Deed::Undo(_) => {}
             Deed::Assign(assignee) => self.assignee.clone_from(assignee),
             Deed::Comment(_) => self.comment_count += 1,

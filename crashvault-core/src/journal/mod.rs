@@ -18,6 +18,8 @@ mod place;
 mod reader;
 mod ring;
 mod segment;
+#[cfg(feature = "store")]
+mod sums;
 #[cfg(all(test, feature = "store"))]
 mod tests;
 mod writer;

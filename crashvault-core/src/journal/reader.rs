@@ -8,13 +8,16 @@ use std::time::{Duration, SystemTime};
 
 use super::boxed::BoxContent;
 use super::frame::{self, Flags, Kind};
-use super::parse::{HeaderFault, Parsed, parse};
+use super::parse::{HeaderFault, Parsed, parse, u32_at};
 use super::segment::{self, EXTENSION, SegmentHeader, TEMPORARY_PREFIX};
+use super::sums::Sums;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Far more than any writer puts into a segment. A longer file is not read at all, because what was read in part could
 /// be taken for drained.
 const SEGMENT_READ_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// A frame of so many bytes is read sooner than its checksum is worked out in another way.
+const SHORT_BYTES: usize = 64 * 1024;
 /// A temporary file younger than this is left to its maker.
 const TEMPORARY_AGE_MIN: Duration = Duration::from_secs(10);
 
@@ -220,6 +223,7 @@ fn scan(header: SegmentHeader, mut bytes: Vec<u8>, is_ownerless: bool) -> Scan {
         skipped: Vec::new(),
         foreign_count: 0,
     };
+    let sums = Sums::new(&bytes);
     let mut position = segment::HEADER_BYTES;
     while position < bytes.len() {
         match parse(&bytes[position..], seed) {
@@ -235,7 +239,7 @@ fn scan(header: SegmentHeader, mut bytes: Vec<u8>, is_ownerless: bool) -> Scan {
                 scan.foreign_count += 1;
                 position += length;
             }
-            Parsed::Bad => match next_frame(&bytes, position, seed) {
+            Parsed::Bad => match next_frame(&bytes, position, seed, &sums) {
                 // A gap in a live preallocated segment is a frame that is being written: it must not be passed over.
                 Some(_) if scan.header.is_preallocated && !is_ownerless => break,
                 Some(next) => {
@@ -268,16 +272,26 @@ fn is_unused_space(header: &SegmentHeader, rest: &[u8]) -> bool {
 }
 
 /// Where the next whole frame after a bad place starts.
-fn next_frame(bytes: &[u8], after: usize, seed: u32) -> Option<usize> {
+fn next_frame(bytes: &[u8], after: usize, seed: u32, sums: &Sums<'_>) -> Option<usize> {
     let mut from = after + 1;
     while let Some(offset) = find_magic(bytes.get(from..)?) {
         let start = from + offset;
-        if parse(&bytes[start..], seed) != Parsed::Bad {
+        if is_likely(bytes, start, seed, sums) && parse(&bytes[start..], seed) != Parsed::Bad {
             return Some(start);
         }
         from = start + 1;
     }
     None
+}
+
+/// Whether what looks like a frame may be one; a long one is not read to tell.
+fn is_likely(bytes: &[u8], start: usize, seed: u32, sums: &Sums<'_>) -> bool {
+    let head = &bytes[start..];
+    let length = frame::length_at(head).filter(|length| *length <= head.len());
+    length.is_some_and(|length| {
+        let seed = crc32c::crc32c_append(seed, &head[..12]);
+        length <= SHORT_BYTES || sums.of(seed, start + 16..start + length) == u32_at(head, 12)
+    })
 }
 
 fn find_magic(bytes: &[u8]) -> Option<usize> {

@@ -97,6 +97,10 @@ fn all_events(directory: &Path) -> Vec<String> {
 
 /// One append segment with three events, its writer gone.
 fn one_segment(directory: &Path) -> (std::path::PathBuf, Vec<u8>) {
+    segment_of(directory, &["first", "second", "third"])
+}
+
+fn segment_of(directory: &Path, bodies: &[&str]) -> (std::path::PathBuf, Vec<u8>) {
     write(
         &journal_of(
             directory,
@@ -106,7 +110,7 @@ fn one_segment(directory: &Path) -> (std::path::PathBuf, Vec<u8>) {
             },
             7,
         ),
-        &["first", "second", "third"],
+        bodies,
     );
     let mut segments = list(directory).unwrap();
     segments.retain(|segment| !segment.scan().unwrap().header.is_preallocated);
@@ -211,6 +215,32 @@ fn a_hole_in_the_middle_is_passed_over_and_counted() {
         scan.skipped[0].end - scan.skipped[0].start,
         FRAME_HEADER_BYTES as u64 + 3
     );
+}
+
+/// As a hostile message may have been written when the disk failed.
+#[test]
+fn a_damaged_frame_full_of_heads_hides_none_behind_it() {
+    let home = crate::scratch::scratch();
+    let long = "long".repeat(64 * 1024);
+    let (path, whole) = segment_of(home.path(), &["first", &long, "third"]);
+    let mut segments = list(home.path()).unwrap();
+    segments.retain(|segment| segment.path == path);
+    let frames = segments[0].scan().unwrap();
+    let first = frames.frames().find(|frame| frame.body == b"first");
+    let second = first.unwrap().end as usize;
+    let heads = (0..20_000).flat_map(|_| {
+        let mut head = [0; FRAME_HEADER_BYTES];
+        head[..4].copy_from_slice(&frame::MAGIC);
+        head[8..12].copy_from_slice(&100_000_u32.to_le_bytes());
+        head
+    });
+    let mut damaged = whole[..second].to_vec();
+    damaged.extend(heads);
+    damaged.extend_from_slice(&whole[second..]);
+    fs::write(&path, &damaged).unwrap();
+    let scan = segments[0].scan().unwrap();
+    assert_eq!(events(&scan), ["first", &long, "third"]);
+    assert_eq!(scan.skipped.len(), 1);
 }
 
 #[test]

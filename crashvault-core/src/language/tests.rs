@@ -140,6 +140,16 @@ fn javascript() {
         false,
     );
     check("javascript", "x||chrome-extension://abc/inject.js", false);
+    check(
+        "javascript",
+        "Cart||webpack-internal:///(app-client)/./src/Cart.tsx",
+        true,
+    );
+    check(
+        "javascript",
+        "render||webpack-internal:///./node_modules/react-dom/index.js",
+        false,
+    );
 }
 
 #[test]
@@ -266,6 +276,12 @@ fn native() {
         "RtlUserThreadStart|||C:\\WINDOWS\\SYSTEM32\\ntdll.dll",
         false,
     );
+    check("native", "google::LogMessageFatal::~LogMessageFatal", false);
+    check("native", "boost::throw_exception<E>||throw.hpp", false);
+    check("native", "boosted::total||a.cc", true);
+    check("native", "WTF::Vector<int, 0>::at||Vector.h", false);
+    check("native", "fmt_total||a.c", true);
+    check("native", "_etext", false);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A search → what was read of it, what it means, how the store answered it and what that cost.
 
-use super::parse::{Operator, Pair, Tree, Value};
+use super::parse::{Operator, Pair, Tree, Value, parse_key};
 use super::{Asking, Doubt, Search, Understood, lower, near};
 use crate::error::Result;
 use crate::store::Estimate;
@@ -199,9 +199,13 @@ fn written(value: &Value) -> String {
     }
 }
 
+/// As it can be read again.
 fn written_pair(pair: &Pair) -> String {
-    let name = &pair.key.name;
-    let part = pair.key.part.as_ref().map(|part| format!("[{part}]"));
+    let name = match parse_key(&pair.key.name) {
+        Some(key) if key.part.is_none() => pair.key.name.clone(),
+        _ => super::quoted(&pair.key.name),
+    };
+    let part = pair.key.part.as_deref().map(written_part);
     let sign = match pair.operator {
         Operator::Is => "",
         Operator::Above => ">",
@@ -211,8 +215,23 @@ fn written_pair(pair: &Pair) -> String {
     };
     let values: Vec<String> = pair.values.iter().map(written).collect();
     let values = match values.as_slice() {
-        [one] => one.clone(),
+        [one] if !(pair.operator == Operator::Is && is_of_list(&pair.values[0])) => one.clone(),
         several => format!("[{}]", several.join(", ")),
     };
     format!("{name}{}:{sign}{values}", part.unwrap_or_default())
+}
+
+fn written_part(part: &str) -> String {
+    let plain = format!("[{part}]");
+    match parse_key(&format!("k{plain}")).and_then(|key| key.part) {
+        Some(read) if read == part => plain,
+        _ => format!("[{}]", super::quoted(part)),
+    }
+}
+
+/// Whether a word can stand in a list alone.
+fn is_of_list(value: &Value) -> bool {
+    let text = &value.text;
+    let is_special = text.starts_with(['>', '<', '[']) || text.contains(['(', ')']);
+    !value.is_quoted && is_special && !text.contains([',', ']'])
 }

@@ -13,19 +13,19 @@ use std::time::Instant;
 use super::matching::fits;
 use super::view::line;
 use super::{
-    Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
-    EventPage, EventSearch, Expendable, Exported, Foreseen, IssueFilter, IssueOrder, IssuePage,
-    IssueSearch, IssueSort, IssueTest, LEGACY_COUNTER, Links, NewEvent, Outcome, Packed, Pattern,
-    Place, Plan, RELATED_FROM_MAX, RebuildReport, Record, RelatedIssue, Residue, Retired, STATUSES,
-    SketchedVariant, Store, StoreStats, StoredEvent, Tally, ValueCount, facts, id_of_reaction,
-    needs_id,
+    Adoption, Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort,
+    Estimate, EventPage, EventSearch, Expendable, Exported, Foreseen, IssueFilter, IssueOrder,
+    IssuePage, IssueSearch, IssueSort, IssueTest, KnownVariant, LEGACY_COUNTER, Links, NewEvent,
+    Outcome, Packed, Pattern, Place, Plan, RELATED_FROM_MAX, RebuildReport, Record, RelatedIssue,
+    Residue, Retired, STATUSES, Store, StoreStats, StoredEvent, Tally, ValueCount, facts,
+    id_of_reaction, needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
 use crate::group::{self, Name, Sketch, Traits, Variants, WEIGHTS};
 use crate::issue::{
-    AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, Homes, HybridTime, Issue, IssueId, IssueRef,
-    IssueState, Join, Seen, VariantKey, fold, standing,
+    AUTHOR_OF_EVENTS, Activity, ActivityId, Deed, Homes, Issue, IssueId, IssueRef, IssueState,
+    Join, Seen, VariantKey, fold, standing,
 };
 use crate::time::Timestamp;
 
@@ -445,7 +445,13 @@ impl MemoryStore {
         if let Some(known) = self.activity(&decision.id) {
             return Ok(known.clone());
         }
-        let number = self.shown(&decision.issue)?;
+        let number = match &decision.deed {
+            Deed::Regroup { .. } | Deed::Unmerge { .. } => {
+                let number = self.number(&decision.issue);
+                number.ok_or_else(|| not_found("decide", format!("no issue {}", decision.issue)))?
+            }
+            _ => self.shown(&decision.issue)?,
+        };
         match &decision.deed {
             Deed::MoveEvent(event) => self.sequence(*event).map(|_| ())?,
             Deed::Undo(target) => self.check_undo(&decision.issue, target)?,
@@ -455,7 +461,11 @@ impl MemoryStore {
         }
         let activity = self.record(decision);
         match &decision.deed {
-            Deed::MoveEvent(event) => self.place(*event),
+            deed @ (Deed::MoveEvent(_) | Deed::Regroup { .. }) => {
+                deed.moved_events()
+                    .iter()
+                    .for_each(|event| self.place(*event));
+            }
             Deed::Undo(_) | Deed::Merge(_) | Deed::Unmerge { .. } => self.place_all(),
             Deed::Tombstone => self.delete(number),
             _ => {}
@@ -574,7 +584,7 @@ impl MemoryStore {
         };
         let from = kept.stored.issue_number;
         let to = match self.moved_to(event) {
-            Some(issue) => self.root(issue),
+            Some(issue) => issue,
             None => kept.home,
         };
         let id = self.id(to, kept.stored.issue);
@@ -587,13 +597,29 @@ impl MemoryStore {
     }
 
     fn moved_to(&self, event: EventId) -> Option<u64> {
-        let mut last: Option<(HybridTime, u64)> = None;
+        self.move_of(event).map(|(number, _)| number)
+    }
+
+    /// Where the decisions about an event put it, and the variant that it is by them.
+    fn move_of(&self, event: EventId) -> Option<(u64, Option<VariantKey>)> {
+        let mut found = Vec::new();
         for (number, known) in (1..).zip(&self.issues) {
-            let stands = standing(self.activities_of(&known.id)).into_iter();
-            let here = stands.filter(|activity| moved_event(activity) == Some(event));
-            last = last.max(here.map(|activity| (activity.time, number)).max());
+            for activity in standing(self.activities_of(&known.id)) {
+                if !activity.deed.moved_events().contains(&event) {
+                    continue;
+                }
+                let variant = match &activity.deed {
+                    Deed::Regroup { variant, .. } => Some(*variant),
+                    _ => None,
+                };
+                let joined = variant.and_then(|variant| self.joined(&known.project, variant));
+                let to = joined.unwrap_or_else(|| self.root(number));
+                // What people say goes before what a regrouping found.
+                let place = (variant.is_none(), activity.time);
+                found.push((place, (to, variant)));
+            }
         }
-        last.map(|(_, number)| number)
+        found.into_iter().max().map(|(_, moved)| moved)
     }
 
     fn delete(&mut self, number: u64) {
@@ -866,13 +892,6 @@ impl group::Sides for Texts<'_> {
         let mut functions = all.chain([self.own]).flat_map(|traits| &traits.functions);
         let found = functions.find(|function| Name::of(function) == name);
         Ok(found.cloned().unwrap_or_default())
-    }
-}
-
-fn moved_event(activity: &Activity) -> Option<EventId> {
-    match activity.deed {
-        Deed::MoveEvent(event) => Some(event),
-        _ => None,
     }
 }
 
@@ -1226,37 +1245,44 @@ impl Store for MemoryStore {
         })
     }
 
-    fn sketched(&self) -> Result<Vec<SketchedVariant>> {
-        let homes = self.homes();
-        let found = self.sketched.iter().filter_map(|sketched| {
-            let is_it =
-                |join: &&Join| join.project == sketched.project && join.variant == sketched.variant;
-            let join = self.joins.iter().find(is_it)?;
-            let has = |kept: &&Kept| {
-                let project = self.known(kept.home).map(|known| &known.project);
-                kept.stored.variant == join.variant && project == Some(&join.project)
-            };
-            Some(SketchedVariant {
-                project: join.project.clone(),
-                variant: join.variant,
-                joined: join.issue,
-                home: self.home(&homes, join),
-                sketch: Sketch::of(&sketched.traits),
-                event_count: self.events.values().filter(has).count() as u64,
-            })
-        });
-        Ok(found.collect())
-    }
-
     fn join_of(&self, event: EventId) -> Result<Join> {
         let stored = self.event(event)?;
         let project = self.kept(event).and_then(|kept| self.known(kept.home));
+        let variant = self.move_of(event).and_then(|(_, variant)| variant);
+        let variant = variant.unwrap_or(stored.variant);
         let join = self.joins.iter().find(|join| {
-            project.is_some_and(|known| known.project == join.project)
-                && join.variant == stored.variant
+            project.is_some_and(|known| known.project == join.project) && join.variant == variant
         });
         let join = join.cloned();
         join.ok_or_else(|| not_found("explain", format!("no event {event}")))
+    }
+
+    fn known_variant(&self, project: &str, variant: &VariantKey) -> Result<Option<KnownVariant>> {
+        let is_it = |join: &&Join| join.project == project && join.variant == *variant;
+        let found = self.joins.iter().find(is_it);
+        Ok(found.map(|join| KnownVariant {
+            joined: join.issue,
+            home: self.home(&self.homes(), join),
+            reason: join.reason.clone(),
+        }))
+    }
+
+    fn moved(&self) -> Result<Vec<(EventId, Option<VariantKey>)>> {
+        let events = self.sequences.keys();
+        let moved = events.filter_map(|event| Some((*event, self.move_of(*event)?.1)));
+        Ok(moved.collect())
+    }
+
+    fn adopt(&mut self, adoptions: &[Adoption]) -> Result<()> {
+        for Adoption { join, traits } in adoptions {
+            if self.joined(&join.project, join.variant).is_none() {
+                self.found(join.clone(), &mut Committed::default());
+            }
+            if let Some(traits) = traits {
+                self.sketch(join, traits);
+            }
+        }
+        Ok(())
     }
 
     fn numbers(&self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, u64>> {

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
-use crate::group::{Sketch, Traits};
+use crate::group::Traits;
 use crate::issue::{
     Activity, ActivityId, Deed, Issue, IssueId, IssueRef, Join, Status, VariantKey,
 };
@@ -179,11 +179,25 @@ pub(crate) trait Store: Send {
     /// The variants that belong to an issue now, in the order in which their joins were recorded, each with its reason.
     fn joins(&self, issue: &IssueId) -> Result<Vec<Join>>;
 
-    /// The join of an event's variant.
+    /// The join of an event's variant: of the last one that it was found to be.
     ///
     /// # Errors
     /// NotFound.
     fn join_of(&self, event: EventId) -> Result<Join>;
+
+    /// What is known of a variant; `None` if it joined no issue.
+    fn known_variant(&self, project: &str, variant: &VariantKey) -> Result<Option<KnownVariant>>;
+
+    /// The events that are where somebody said, whatever their variants say: `None` for people, else the variant that
+    /// each was found to be since.
+    fn moved(&self) -> Result<Vec<(EventId, Option<VariantKey>)>>;
+
+    /// Lets variants join the issues that their joins name, which get numbers where they have none. A variant that has
+    /// joined an issue stays there.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    fn adopt(&mut self, adoptions: &[Adoption]) -> Result<()>;
 
     /// The issue that an event would come to if it were kept now, whether or not it is kept already. Nothing is changed.
     fn foresee(&self, new: &NewEvent) -> Result<Foreseen>;
@@ -199,9 +213,6 @@ pub(crate) trait Store: Send {
 
     /// What people took apart and put together.
     fn links(&self) -> Result<Links>;
-
-    /// The variants that are compared, in the order in which they became known by their likeness.
-    fn sketched(&self) -> Result<Vec<SketchedVariant>>;
 
     /// Keeps the record of an attachment, whose file is in place; its `id` is given here. One that the event has
     /// already changes nothing.
@@ -337,18 +348,23 @@ impl Links {
     }
 }
 
-/// A variant that is compared, and where it is.
-#[derive(Clone, Debug)]
-pub(crate) struct SketchedVariant {
-    pub(crate) project: String,
-    pub(crate) variant: VariantKey,
+/// Where a variant is that has joined an issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownVariant {
     /// The issue that it joined.
     pub(crate) joined: IssueId,
     /// The issue that it belongs to now.
     pub(crate) home: IssueId,
-    pub(crate) sketch: Sketch,
-    /// Events that are here.
-    pub(crate) event_count: u64,
+    /// What decided.
+    pub(crate) reason: String,
+}
+
+/// A variant that joins an issue without an event that comes.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Adoption {
+    pub(crate) join: Join,
+    /// What of it is compared.
+    pub(crate) traits: Option<Traits>,
 }
 
 /// What one commit keeps, all of it or nothing.

@@ -4,6 +4,7 @@
 //! process that has it open here: closing any descriptor of it drops SQLite's locks on it (POSIX).
 
 mod act;
+mod adopt;
 mod archive;
 mod attach;
 mod carve;
@@ -50,14 +51,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::{
-    Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort, Estimate,
-    EventPage, EventSearch, Expendable, Exported, Foreseen, IssueFilter, IssuePage, IssueSearch,
-    Links, NewEvent, Packed, Place, Plan, Record, RelatedIssue, Retired, SketchedVariant, Store,
-    StoreStats, StoredEvent, Tally, ValueCount,
+    Adoption, Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort,
+    Estimate, EventPage, EventSearch, Expendable, Exported, Foreseen, IssueFilter, IssuePage,
+    IssueSearch, KnownVariant, Links, NewEvent, Packed, Place, Plan, Record, RelatedIssue, Retired,
+    Store, StoreStats, StoredEvent, Tally, ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
-use crate::issue::{Activity, Issue, IssueId, IssueRef, Join};
+use crate::issue::{Activity, Issue, IssueId, IssueRef, Join, VariantKey};
 use crate::time::Timestamp;
 
 pub(crate) use open::Access;
@@ -346,16 +347,25 @@ impl Store for SqliteStore {
         })
     }
 
-    fn sketched(&self) -> Result<Vec<SketchedVariant>> {
-        self.at_once("compare variants", likeness::sketched)
-    }
-
     fn join_of(&self, event: EventId) -> Result<Join> {
-        let found = read::join_of(&self.conn, event).map_err(self.named("explain"))?;
+        let found = self.at_once("explain", |conn| read::join_of(conn, event))?;
         found.ok_or_else(|| {
             let message = format!("no event {event}");
             Error::new(ErrorKind::NotFound, "explain", message)
         })
+    }
+
+    fn known_variant(&self, project: &str, variant: &VariantKey) -> Result<Option<KnownVariant>> {
+        adopt::known(&self.conn, project, variant).map_err(self.named("compare variants"))
+    }
+
+    fn moved(&self) -> Result<Vec<(EventId, Option<VariantKey>)>> {
+        self.at_once("compare variants", adopt::moved)
+    }
+
+    fn adopt(&mut self, adoptions: &[Adoption]) -> Result<()> {
+        let done = adopt::adopt(&mut self.conn, adoptions);
+        self.written("regroup", done)
     }
 
     fn numbers(&self, issues: &[IssueId]) -> Result<BTreeMap<IssueId, u64>> {

@@ -158,6 +158,11 @@ macro_rules! conformance {
             a_merged_number_leads_on
             a_merged_issue_is_found_by_its_names
             later_events_go_where_theirs_went
+            events_go_where_their_new_variant_is
+            what_people_moved_is_not_regrouped
+            an_adopted_variant_stays_where_it_joined
+            deeds_together_are_as_deeds_alone
+            what_is_foreseen_comes_to_be
             a_merge_can_be_undone_and_done_again
             what_cannot_be_merged_is_refused
             a_moved_event_goes_where_its_issue_went

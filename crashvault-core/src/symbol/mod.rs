@@ -224,6 +224,12 @@ impl Call {
     }
 }
 
+/// What the user's rules say of a frame that is named already; `None` where they say nothing.
+pub(crate) fn said(frame: &Frame, rules: &InAppRules) -> Option<bool> {
+    let file = frame.abs_path.as_deref().or(frame.filename.as_deref());
+    rules.said(frame.function.as_deref(), file, frame.package.as_deref())
+}
+
 /// Tells whose the frames of a Rust program's stack are that came as text.
 pub(crate) fn judge_text(frames: &mut [Frame], rules: &InAppRules) {
     for frame in &mut *frames {

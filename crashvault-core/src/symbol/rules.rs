@@ -248,6 +248,20 @@ pub(super) struct Verdict {
 }
 
 impl InAppRules {
+    /// What the user says of one call; `None` where nothing.
+    pub(super) fn said(
+        &self,
+        function: Option<&str>,
+        path: Option<&str>,
+        package: Option<&str>,
+    ) -> Option<bool> {
+        let parts = function.map(Parts::of);
+        self.say(
+            parts.as_ref().map(|parts| parts.path.as_str()),
+            &[path, package],
+        )
+    }
+
     /// Judges one call; an unknown function is judged by its file and binary alone.
     pub(super) fn judge(
         &self,

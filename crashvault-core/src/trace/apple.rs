@@ -67,7 +67,11 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     super::keep_free(found, reports);
 }
 
-fn trace(exceptions: Vec<Exception>, threads: Vec<Thread>, lines: std::ops::Range<usize>) -> Trace {
+pub(super) fn trace(
+    exceptions: Vec<Exception>,
+    threads: Vec<Thread>,
+    lines: std::ops::Range<usize>,
+) -> Trace {
     Trace {
         language: "cocoa",
         exceptions,
@@ -229,7 +233,7 @@ fn read_stack(text: &Text<'_>, prefix: Prefix<'_>, from: usize) -> (Vec<Frame>, 
 }
 
 /// `3   My Shop    0x0001 -[Cart total:] + 12 (Cart.m:3)`
-fn frame(line: &str) -> Option<Frame> {
+pub(super) fn frame(line: &str) -> Option<Frame> {
     let (_, rest) = leading_number(line)?;
     let at = [" 0x", "\t0x"]
         .iter()
@@ -271,7 +275,8 @@ fn name(symbol: &str) -> Option<String> {
         true => without_signature(symbol),
         false => symbol,
     };
-    (!is_address && !matches!(name, "" | "<redacted>" | "???")).then(|| name.to_owned())
+    (!is_address && !matches!(name, "" | "<redacted>" | "<unavailable>" | "???"))
+        .then(|| name.to_owned())
 }
 
 /// The exception in `Terminating app due to uncaught exception 'X', reason: 'Y'` and the line behind it.
@@ -322,6 +327,16 @@ fn uncaught(text: &Text<'_>, line: usize, column: usize) -> Option<Trace> {
         end += 1;
     }
     Some(trace(vec![thrown], Vec::new(), line..end))
+}
+
+/// What Swift says of a program that it ends, in a line.
+pub(super) fn fatal_in(text: &Text<'_>, line: usize) -> Option<Trace> {
+    let said = text.line(line);
+    let after = said.find(".swift:");
+    let before = said.find("Fatal error: ");
+    after
+        .and_then(|column| fatal(text, line, column))
+        .or_else(|| fatal_before(text, line, before?))
 }
 
 /// `Shop/Cart.swift:12: Fatal error: message`

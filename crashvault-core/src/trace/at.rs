@@ -70,7 +70,7 @@ pub(super) fn set_file(frame: &mut Frame, file: &str) {
     frame.abs_path = is_absolute(file).then(|| file.to_owned());
 }
 
-fn is_absolute(file: &str) -> bool {
+pub(super) fn is_absolute(file: &str) -> bool {
     let bytes = file.as_bytes();
     let has_drive = bytes.len() > 2
         && bytes[0].is_ascii_alphabetic()

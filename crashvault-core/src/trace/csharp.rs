@@ -85,7 +85,8 @@ fn find_at(
         let walk = Walk::new(text, prefix, word);
         let trace = match walk.head_above(number, read_until) {
             Some((above, head)) => Some(walk.read(&head, above, above + 1)),
-            None => Some(walk.headless(number)).filter(has_frames),
+            // One line may be anything, more are a stack.
+            None => Some(walk.headless(number)).filter(|trace| trace.frames_max() > 1),
         };
         let Some(trace) = trace else { continue };
         read_until = trace.lines.end;
@@ -102,15 +103,6 @@ fn find_at(
             _ => found.push(trace),
         }
     }
-}
-
-/// One line may be anything, more are a stack.
-fn has_frames(trace: &Trace) -> bool {
-    let mut stacks = trace
-        .exceptions
-        .iter()
-        .filter_map(|e| e.stacktrace.as_ref());
-    stacks.any(|stack| stack.frames.len() > 1)
 }
 
 /// `System.ArgumentException: message`; the message may name inner exceptions.
@@ -183,7 +175,7 @@ impl<'t> Head<'t> {
 }
 
 /// Named as exceptions are.
-fn is_named(name: &str) -> bool {
+pub(super) fn is_named(name: &str) -> bool {
     let name = name.split('`').next().unwrap_or_default();
     let last = name.rsplit(['.', '+']).next().unwrap_or_default();
     last.ends_with("Exception")
@@ -290,7 +282,7 @@ fn split_line(place: &str) -> Option<(&str, u64)> {
 }
 
 /// The class and the method: at the last dot outside of brackets; constructors begin with one.
-fn split_name(name: &str) -> (Option<&str>, &str) {
+pub(super) fn split_name(name: &str) -> (Option<&str>, &str) {
     let mut depth = 0_usize;
     for (at, byte) in name.bytes().enumerate().rev() {
         match byte {

@@ -64,7 +64,7 @@ pub(super) fn values(line: &str) -> Vec<String> {
 }
 
 /// Where the quote stands that ends a string.
-fn end_of_string(text: &str) -> usize {
+pub(super) fn end_of_string(text: &str) -> usize {
     let mut is_escaped = false;
     let end = text.bytes().position(|byte| {
         let is_end = byte == b'"' && !is_escaped;

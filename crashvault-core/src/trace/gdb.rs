@@ -29,13 +29,19 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     let lldb = text.places("frame #0: ");
     let mut tops: Vec<(usize, usize)> = gdb.chain(lldb).collect();
     tops.sort_unstable();
+    tops.dedup_by_key(|&mut (line, _)| line);
     let mut next_line = 0;
+    // No signal is above this line that a stack below could be of.
+    let mut unsignalled = 0;
     let mut tops = tops.into_iter().peekable();
     while let Some((line, column)) = tops.next() {
         if line < next_line {
             continue;
         }
-        let mut report = Report::new(text, line, column, next_line);
+        let mut report = Report::new(text, line, column, next_line.max(unsignalled));
+        if report.signal.is_none() {
+            unsignalled = line;
+        }
         while report.joins(text, tops.peek().copied()) {
             if let Some((line, column)) = tops.next() {
                 report.add(text, line, column);
@@ -89,7 +95,9 @@ impl<'t> Report<'t> {
             .into_iter()
             .find_map(|number| Some((number, signal(prefix.strip(text.line(number)))?)));
         let start = signal.as_ref().map_or(line, |&(number, _)| number);
-        let aborted = abort::above(text, start, free).filter(|_| signal.is_some());
+        let aborted = signal
+            .as_ref()
+            .and_then(|_| abort::above(text, start, free));
         let mut report = Self {
             start: aborted.as_ref().map_or(start, |&(_, start)| start),
             end: line,

@@ -146,9 +146,12 @@ impl Head {
             let Some((column, ended)) = head_column(line) else {
                 continue;
             };
-            // A file of the runtime is named after panics too.
-            if !ended && (first - number > CAUGHT_LINES_MAX || file_and_line(line.trim()).is_some())
-            {
+            // A file and functions of the runtime are named after panics too.
+            let is_of_stack = || {
+                let line = prefix.strip(line).trim();
+                file_and_line(line).is_some() || called(line).is_some_and(|it| it.module.is_some())
+            };
+            if !ended && (first - number > CAUGHT_LINES_MAX || is_of_stack()) {
                 continue;
             }
             head = Some(Self {
@@ -492,6 +495,14 @@ exit status 2
             "Unmarshal",
         );
         check("panic", None, "panic");
+    }
+
+    #[test]
+    fn faults_within_c_are_read() {
+        check(
+            "fatal error: unexpected signal during runtime execution\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x7f]\n\nruntime stack:\nruntime.throw({0x4?, 0x0?})\n\t/usr/local/go/src/runtime/panic.go:1077 +0x5c fp=0x7f sp=0x7f pc=0x43\nruntime.sigpanic()\n\t/usr/local/go/src/runtime/signal_unix.go:845 +0x285 fp=0x7f sp=0x7f pc=0x44\n\ngoroutine 1 [syscall]:\nmain._Cfunc_boom(0x0)\n\t_cgo_gotypes.go:45 +0x3f fp=0xc0 sp=0xc0 pc=0x46\nmain.main()\n\t/srv/main.go:12 +0x1d fp=0xc0 sp=0xc0 pc=0x46\n",
+            "fatal error: unexpected signal during runtime execution | main._Cfunc_boom _cgo_gotypes.go:45 < main.main /srv/main.go:12",
+        );
     }
 
     #[test]

@@ -13,12 +13,11 @@
 //! Exceptions leave as a chain; with suppressed ones they leave as a tree.
 
 use super::at::{self, HEAD_WITHIN, MESSAGE_LINES_MAX};
+use super::record::begins_a_record;
 use super::text::{Prefix, Text};
-use super::{FRAMES_MAX, Trace, exception};
-use crate::event::{Exception, Frame, Stacktrace, Thread};
+use super::{EXCEPTIONS_MAX, FRAMES_MAX, Trace, exception};
+use crate::event::{Exception, Frame, Mechanism, SUPPRESSED, Stacktrace, Thread};
 
-/// Exceptions of one tree.
-const EXCEPTIONS_MAX: usize = 200;
 /// Lines of others that may stand between the frames of one stack.
 const STRANGE_LINES_MAX: usize = 3;
 
@@ -397,9 +396,10 @@ fn jar_name(jar: &str) -> Option<&str> {
 fn without_module(name: &str) -> &str {
     let is_class =
         |rest: &str| rest.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '$'));
+    let lambda = name.find("$$").unwrap_or(name.len());
     let slashes = name
         .match_indices('/')
-        .take_while(|(at, _)| !name[..*at].contains("$$"));
+        .take_while(|(at, _)| *at < lambda + 2);
     let loaded = slashes.filter(|(at, _)| is_class(&name[at + 1..])).last();
     loaded.map_or(name, |(at, _)| &name[at + 1..])
 }
@@ -667,7 +667,8 @@ impl<'a, 't> Walk<'a, 't> {
     /// the first of these.
     fn message(&mut self, number: usize) -> Option<usize> {
         let end = self.end_of_message(number)?;
-        let lines: Vec<&str> = (number..end).map(|number| self.line(number)).collect();
+        let lines = (number..end).map(|number| self.line_of_message(number));
+        let lines: Vec<&str> = lines.collect();
         let node = self.nodes.last_mut()?;
         if !lines.is_empty() && !lines.iter().all(|line| line.trim().is_empty()) {
             let value = node.value.get_or_insert_default();
@@ -683,16 +684,43 @@ impl<'a, 't> Walk<'a, 't> {
 
     fn end_of_message(&self, number: usize) -> Option<usize> {
         let last = self.text.len().min(number + MESSAGE_LINES_MAX);
+        // A date that all lines have begins no other record.
+        let mut is_dated = false;
         for number in number..last {
             let whole = self.text.line(number);
-            match Line::of(self.prefix.strip(whole)) {
+            let said = self.logged(whole);
+            match Line::of(said.unwrap_or(whole)) {
                 Line::Blank => {}
-                Line::Other if is_head_of_another(whole) => return None,
-                Line::Other => {}
-                _ => return Some(number),
+                Line::Other if !is_head_of_another(whole) => {}
+                Line::Other => {
+                    let said = said?.trim_start();
+                    if is_head_of_another(said) || begins_a_record(said) {
+                        return None;
+                    }
+                    is_dated = true;
+                }
+                _ => return (!is_dated || said.is_some()).then_some(number),
             }
         }
         None
+    }
+
+    /// What stands behind the prefix of the log; `None` in lines without.
+    fn logged<'l>(&self, whole: &'l str) -> Option<&'l str> {
+        let said = self.prefix.of_line(whole)?;
+        (said.len() < whole.len()).then_some(said)
+    }
+
+    /// A line of a message: the prefix of frames ends before the blank that ends it.
+    fn line_of_message(&self, number: usize) -> &'a str
+    where
+        't: 'a,
+    {
+        let whole: &'a str = self.text.line(number);
+        match self.logged(whole) {
+            Some(said) => said.strip_prefix(' ').unwrap_or(said),
+            None => whole,
+        }
     }
 
     /// Frames may go on behind a few lines: what looked like frames was part of a message, or another thread wrote between.
@@ -771,12 +799,16 @@ impl<'a, 't> Walk<'a, 't> {
             if is_tree {
                 let way = node.parent.map(|_| {
                     if node.suppressed {
-                        "suppressed"
+                        SUPPRESSED
                     } else {
                         "chained"
                     }
                 });
                 at::set_parent(&mut read, id, node.parent, way);
+            } else if asides[id] {
+                // Without a tree nothing else tells its own causes from the failure's.
+                let mechanism = read.mechanism.get_or_insert_with(Mechanism::default);
+                mechanism.ty = Some(SUPPRESSED.to_owned());
             }
             exceptions.push((asides[id], read));
         }
@@ -874,6 +906,13 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_name_of_slashes_alone_ends() {
+        let name = "/".repeat(2 << 20);
+        assert_eq!(without_module(&name), name);
+        assert_eq!(without_module("m//a.B$$L/0x1.c"), "a.B$$L/0x1.c");
+    }
+
     const CHAIN: &str = "Exception in thread \"main\" a.Outer: no cart\n\tat shop.Cart.total(Cart.java:30)\n\tat shop.App.main(App.java:5)\nCaused by: java.lang.NullPointerException\n\tat shop.Cart.price(Cart.java:12)\n\t... 1 more\n";
 
     #[test]
@@ -945,6 +984,11 @@ mod tests {
                 "a.Outer: y | a.B::b B.java:2",
             ],
         );
+        let text = "a.Root: x\n\tat a.A.a(A.java:1)\n\tSuppressed: a.Close\n\t\tat a.C.c(C.java:3)\nWrapped by: a.Outer: y\n\tat a.B.b(B.java:2)\n";
+        let mut found = Vec::new();
+        find(&Text::new(text), &mut found);
+        let asides = found[0].exceptions.iter().map(Exception::is_suppressed);
+        assert_eq!(asides.collect::<Vec<_>>(), [false, true, false]);
     }
 
     #[test]
@@ -1102,6 +1146,33 @@ mod tests {
         check(
             "[ERROR] java.io.IOException: y\n\tat a.A.a(A.java:1)\n",
             &["java.io.IOException: y | a.A::a A.java:1"],
+        );
+    }
+
+    #[test]
+    fn lines_may_each_have_their_own_time() {
+        let text = "Exception in thread \"main\" a.X: one\ntwo\n\tat a.A.a(A.java:1)\nCaused by: a.Y: three\n\nfour\n\tat a.B.b(B.java:1)\n\t... 1 more\nnext\n";
+        let lines = text.lines().enumerate();
+        let stamped: String = lines
+            .map(|(number, line)| {
+                format!(
+                    "2026-01-02T03:04:05.{:09}Z stderr F {line}\n",
+                    number * 7_919_000
+                )
+            })
+            .collect();
+        let expected = [
+            "a.Y: three\n\nfour | a.B::b B.java:1",
+            "a.X: one\ntwo | a.A::a A.java:1",
+        ];
+        check(&stamped, &expected);
+        check(
+            &stamped.replace("Exception in thread \"main\" ", ""),
+            &expected,
+        );
+        check(
+            "2026-01-02 03:04:05 a.X: one\n2026-01-02 03:04:06 two\n\tat a.A.a(A.java:1)\n\tat a.B.b(B.java:2)\n",
+            &["? | a.A::a A.java:1 | a.B::b B.java:2"],
         );
     }
 

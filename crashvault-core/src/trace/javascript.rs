@@ -78,22 +78,14 @@ fn find_at(text: &Text<'_>, found: &mut Vec<Trace>) {
         let walk = Walk::new(text, prefix);
         let trace = match walk.head_above(number, read_until) {
             Some((above, end)) => walk.read(above, end, number),
-            None => walk.headless(number).filter(has_frames),
+            // One line may be anything, more are a stack.
+            None => walk.headless(number).filter(|trace| trace.frames_max() > 1),
         };
         if let Some(trace) = trace {
             read_until = trace.lines.end;
             found.push(trace);
         }
     }
-}
-
-/// One line may be anything, more are a stack.
-fn has_frames(trace: &Trace) -> bool {
-    let mut stacks = trace
-        .exceptions
-        .iter()
-        .filter_map(|e| e.stacktrace.as_ref());
-    stacks.any(|stack| stack.frames.len() > 1)
 }
 
 /// Only what underlines the source.
@@ -226,7 +218,7 @@ fn called(place: &str) -> Option<Frame> {
         .strip_prefix("index ")
         .is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()));
     if is_index || ["<anonymous>", "native", "native code"].contains(&place) {
-        return Some(frame);
+        return Some(of_engine());
     }
     if let Some(origin) = place.strip_prefix("eval at ") {
         // Where the innermost piece of source stands.
@@ -249,10 +241,18 @@ fn called(place: &str) -> Option<Frame> {
     is_script_place(&frame).then_some(frame)
 }
 
+/// A function that the engine brings along, and whatever it calls without a place.
+fn of_engine() -> Frame {
+    Frame {
+        in_app: Some(false),
+        ..Frame::default()
+    }
+}
+
 /// A place alone.
 fn bare(place: &str) -> Option<Frame> {
     if place == "<anonymous>" || place == "native" {
-        return Some(Frame::default());
+        return Some(of_engine());
     }
     let mut frame = Frame::default();
     at::set_place(&mut frame, place);
@@ -707,7 +707,9 @@ fn addressed(line: &str) -> Option<Addressed> {
         let digits = rest.split(' ').next().unwrap_or_default();
         at::set_file(&mut frame, file);
         frame.lineno = digits.parse().ok();
-    } else if place != "[native code]" {
+    } else if place == "[native code]" {
+        frame = of_engine();
+    } else {
         at::set_place(&mut frame, place);
     }
     frame.function = call_name(call).map(str::to_owned);
@@ -729,6 +731,14 @@ fn is_weak_place(place: &str) -> Option<bool> {
         Some((file, _)) => (file, true),
         None => (rest, false),
     };
+    // A name may hold the sign too; the place begins behind the last before the file.
+    let is_within_name = |mark: &str| {
+        file.split_once(mark)
+            .is_some_and(|(name, _)| name.contains('@'))
+    };
+    if is_within_name("://") || file.find("@/").is_some_and(|at| at > 0) && !file.starts_with('/') {
+        return None;
+    }
     let is_evaluated =
         file.contains(" > ") || file.ends_with("eval code") || file.starts_with("Scratchpad/");
     let has_scheme = file.split_once(":/").is_some_and(|(scheme, _)| {
@@ -890,6 +900,17 @@ mod tests {
     const CAUSE: &str = "/srv/a.js:1\nthrow new Error('x')\n^\n\nError: save failed\n    at outer (/srv/a.js:2:55)\n    ... 5 lines matching cause stack trace ...\n    at node:internal/main:28:49 {\n  code: 'X',\n  [cause]: TypeError: disk\n  full\n      at inner (/srv/a.js:1:26)\n      at node:internal/main:28:49 {\n    [cause]: [Error: deep]\n  }\n}\n\nNode.js v20.20.2\n";
 
     const GROUP: &str = "[AggregateError: many] {\n  [errors]: [\n    Error: one\n        at a (/a.js:1:2),\n    [TypeError: two],\n    Error: three\n        at c (/c.js:1:2) {\n      [cause]: RangeError: deep\n          at d (/d.js:1:2)\n    },\n    'four'\n  ]\n}\n";
+
+    #[test]
+    fn names_of_firefox_may_hold_the_sign() {
+        let text = "Error: x\na@b@https://shop.example/app.js:10:5\nc@d/<@/srv/x.js:1:2\n@https://unpkg.example/react@18/x.js:30:1\n";
+        check(
+            text,
+            &[
+                "Error: x | a@b https://shop.example/app.js:10:5 | c@d/< /srv/x.js:1:2 | ? https://unpkg.example/react@18/x.js:30:1",
+            ],
+        );
+    }
 
     #[test]
     fn a_cause_comes_before_what_it_caused() {

@@ -30,12 +30,15 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
         stacks.extend(text.places(mark));
     }
     stacks.sort_unstable();
+    stacks.dedup_by_key(|&mut (line, _)| line);
     let mut next_line = 0;
     for (line, _) in stacks {
         if line < next_line {
             continue;
         }
         let Some(head) = Head::above(text, line, next_line) else {
+            // No stack below has its head above this line.
+            next_line = line;
             continue;
         };
         let (trace, behind) = read(text, &head, line);

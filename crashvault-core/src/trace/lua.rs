@@ -26,6 +26,39 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
         next = end;
         found.extend(trace);
     }
+    let unread = text.places(" near ");
+    let unread = unread.filter_map(|(line, column)| unreadable(text, line, column));
+    super::keep_free(found, unread.collect());
+}
+
+/// A program that cannot be read has no stack: `lua5.4: bad.lua:3: unexpected symbol near 'end'`
+fn unreadable(text: &Text<'_>, line: usize, column: usize) -> Option<Trace> {
+    let printed = text.line(line);
+    let name = printed[..column].rfind("lua")?;
+    // Behind the program's name blanks are of the path.
+    let start = match printed[..name].rfind(": ") {
+        Some(colon) => colon + 2,
+        None => printed[..name].rfind([' ', '\t']).map_or(0, |at| at + 1),
+    };
+    let said = printed[start..].trim_end();
+    let place = place_of(said)?;
+    let message = message_of(said);
+    let near = message.split_once(" near ").map(|(_, near)| near)?;
+    let is_quoted = near.starts_with(['\'', '<', '"']) || near.starts_with("end of file");
+    let (path, number) = place.rsplit_once(':')?;
+    let is_program = path.ends_with(".lua") || said.starts_with("lua");
+    let frame = Frame {
+        abs_path: path.starts_with('/').then(|| path.to_owned()),
+        filename: Some(path.to_owned()),
+        lineno: number.parse().ok(),
+        ..Frame::default()
+    };
+    (is_quoted && is_program).then(|| Trace {
+        language: "lua",
+        exceptions: vec![exception(None, Some(message), vec![frame])],
+        threads: Vec::new(),
+        lines: line..line + 1,
+    })
 }
 
 fn read(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Trace>, usize) {
@@ -50,6 +83,7 @@ fn read(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Tra
         .map(|number| prefix.strip(text.line(number)))
         .collect();
     let message = lines.join("\n");
+    excuse(&mut frames, place_of(&message));
     let value = message_of(&message).trim();
     let value = Some(value).filter(|value| !value.is_empty());
     let trace = Trace {
@@ -59,6 +93,33 @@ fn read(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Tra
         lines: start..at,
     };
     (Some(trace), at)
+}
+
+/// `error(message, 2)` blames the caller, `error(message, 3)` its caller: the place before the message is the one to blame, and
+/// the calls below it are not.
+fn excuse(innermost_first: &mut [Frame], place: Option<&str>) {
+    let is_raised = innermost_first
+        .first()
+        .is_some_and(|frame| frame.function.as_deref() == Some("error"));
+    let Some((file, line)) = place.and_then(|place| place.rsplit_once(':')) else {
+        return;
+    };
+    let line: Option<u64> = line.parse().ok();
+    let is_blamed = |frame: &Frame| frame.lineno == line && frame.filename.as_deref() == Some(file);
+    if let (true, Some(blamed)) = (is_raised, innermost_first.iter().position(is_blamed)) {
+        for frame in &mut innermost_first[..blamed] {
+            frame.in_app = Some(false);
+        }
+    }
+}
+
+/// `a.lua:3` of `lua: a.lua:3: message`.
+fn place_of(message: &str) -> Option<&str> {
+    let before = message[..place_in(message.lines().next()?)?].strip_suffix(": ")?;
+    Some(match before.split_once(": ") {
+        Some((program, place)) if !program.contains(':') => place,
+        _ => before,
+    })
 }
 
 /// Calls that left no frame, those left out, and the names of coroutines.
@@ -204,6 +265,31 @@ mod tests {
     }
 
     #[test]
+    fn calls_below_the_one_to_blame_are_excused() {
+        let excused = |text: &str| {
+            let mut found = Vec::new();
+            find(&Text::new(text), &mut found);
+            let stacks = found.iter().flat_map(|trace| &trace.exceptions);
+            let frames = stacks.flat_map(|exception| &exception.stacktrace);
+            frames
+                .flat_map(|stack| &stack.frames)
+                .filter(|frame| frame.in_app == Some(false))
+                .filter_map(|frame| frame.function.clone())
+                .collect::<Vec<_>>()
+        };
+        let level_2 = PLAIN.replace(
+            "upvalue 'g'\n",
+            "upvalue 'g'\n\tlua/b.lua:4: in local 'h'\n",
+        );
+        assert_eq!(excused(&level_2), ["g", "error"]);
+        assert_eq!(excused(&PLAIN.replace("b.lua:4:", "b.lua:2:")), ["error"]);
+        // Raised by the runtime, or with a message that names another place.
+        let of_runtime = level_2.replace("\t[C]: in function 'error'\n", "");
+        assert_eq!(excused(&of_runtime), [""; 0]);
+        assert_eq!(excused(PLAIN), [""; 0]);
+    }
+
+    #[test]
     fn levels_left_out_are_passed_over() {
         check(
             "lua: l.lua:3: stack overflow\nstack traceback:\n\tl.lua:3: in upvalue 'r'\n\t...\t(skipping 499973 levels)\n\t(...tail calls...)\n\tl.lua:4: in main chunk\n",
@@ -222,8 +308,30 @@ mod tests {
     }
 
     #[test]
+    fn programs_that_cannot_be_read_are_told() {
+        let expected = "?: unexpected symbol near 'end' | ? bad.lua:3";
+        for start in ["lua5.4: ", "", "12:01 ERROR "] {
+            check(
+                &format!("{start}bad.lua:3: unexpected symbol near 'end'\n"),
+                &[expected],
+            );
+        }
+        check(
+            "luajit: /srv/a b.lua:3: '=' expected near '<eof>'\n",
+            &["?: '=' expected near '<eof>' | ? /srv/a b.lua:3"],
+        );
+    }
+
+    #[test]
     fn what_is_no_error_is_none() {
-        for text in ["", "stack traceback:", "x\nstack traceback:\nno frame\n"] {
+        for text in [
+            "evaluated near 'x'\n",
+            "lua: near 'x'\n",
+            "see a.lua:3: the bug is near here\n",
+            "",
+            "stack traceback:",
+            "x\nstack traceback:\nno frame\n",
+        ] {
             check(text, &[]);
         }
     }

@@ -10,8 +10,15 @@ pub(super) const MARKS: &[&str] = &[
     // Python.
     "(most recent call ",
     "\", line ",
+    "= FAILURES =",
+    "= ERRORS =",
+    "__ test",
+    "__ Test",
+    "__ ERROR ",
     // Java.
     "Exception in thread \"",
+    "has been detected by the Java Runtime Environment",
+    "insufficient memory for the Java Runtime Environment",
     // Sanitizers.
     "Sanitizer: ",
     "ERROR: libFuzzer: ",
@@ -21,6 +28,8 @@ pub(super) const MARKS: &[&str] = &[
     ", tid: ",
     // Debuggers.
     "frame #0: ",
+    "STACK_TEXT:",
+    "RetAddr",
     // Go.
     "goroutine ",
     "panic.go:",
@@ -28,6 +37,8 @@ pub(super) const MARKS: &[&str] = &[
     "panicked at ",
     " has overflowed its stack",
     "Caused by:",
+    "The application panicked (crashed)",
+    "Location:",
     // The kernel.
     "Call Trace:",
     "Call trace:",
@@ -38,9 +49,12 @@ pub(super) const MARKS: &[&str] = &[
     ".swift:",
     "Fatal error: ",
     "\"faultingThread\"",
+    "Program crashed: ",
+    "Current stack trace:",
     // .NET.
     "Unhandled exception. ",
     "Exception",
+    " (at ",
     // JavaScript.
     "Node.js v",
     // Dart.
@@ -51,11 +65,30 @@ pub(super) const MARKS: &[&str] = &[
     // Ruby.
     ":in `",
     ":in '",
+    ": syntax error",
+    // Erlang.
+    "Reason for termination",
+    "with exit value:",
+    "exited with reason:",
+    "exception error: ",
+    "exception exit: ",
+    "exception throw: ",
+    // Lists in JSON.
+    "stack\":",
+    "Stack\":",
+    "race\":",
     // PHP.
     "tack trace",
     "stacktrace]",
     "Parse error: ",
-    // Runtimes of C and C++.
+    // Runtimes of C and C++. Between the two parts of a symbol the digit makes the mark long enough.
+    ") [0x",
+    ")[0x0",
+    ")[0x4",
+    ")[0x5",
+    ")[0x7",
+    ")[0xa",
+    ")[0xf",
     "terminate called ",
     "libc++abi",
     "Assertion ",
@@ -72,6 +105,7 @@ pub(super) const MARKS: &[&str] = &[
     "corrupted double-linked list",
     // Lua, Perl.
     "stack traceback:",
+    " near ",
     " line ",
 ];
 

@@ -13,35 +13,49 @@ mod at;
 mod csharp;
 mod dart;
 mod elixir;
+mod erlang;
 mod escaped;
 mod gdb;
 mod go;
 mod go_caught;
+mod hotspot;
 mod java;
 mod javascript;
 mod kernel;
+mod listed;
 mod lua;
 mod marks;
 mod native;
 mod perl;
 mod php;
+mod pieces;
+mod pytest;
 mod python;
+mod python_rich;
 mod record;
 mod ruby;
 pub(crate) mod rust;
+mod rust_eyre;
 mod rust_panic;
 mod sanitizer;
+mod swift;
+mod symbols;
 mod text;
 mod tombstone;
+mod unity;
+mod windbg;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::event::{Exception, Frame, Stacktrace, Thread};
+use pieces::Pieces;
 use text::Text;
 
 /// Frames read of one stack: the innermost ones.
 const FRAMES_MAX: usize = 1024;
+/// Exceptions of one failure.
+const EXCEPTIONS_MAX: usize = 200;
 /// Failures read from one text.
 pub(crate) const TRACES_MAX: usize = 10_000;
 
@@ -70,7 +84,11 @@ struct Language {
 /// In the order of trust.
 const LANGUAGES: &[Language] = &[
     Language { find: python::find },
+    Language { find: pytest::find },
     Language { find: java::find },
+    Language {
+        find: hotspot::find,
+    },
     Language {
         find: sanitizer::find,
     },
@@ -85,9 +103,14 @@ const LANGUAGES: &[Language] = &[
     Language {
         find: rust_panic::find,
     },
+    Language {
+        find: rust_eyre::find,
+    },
     Language { find: kernel::find },
+    Language { find: swift::find },
     Language { find: apple::find },
     Language { find: csharp::find },
+    Language { find: unity::find },
     Language {
         find: javascript::find,
     },
@@ -95,61 +118,79 @@ const LANGUAGES: &[Language] = &[
     Language { find: ruby::find },
     Language { find: php::find },
     Language { find: elixir::find },
+    Language { find: erlang::find },
+    Language {
+        find: symbols::find,
+    },
+    Language { find: windbg::find },
     Language { find: abort::find },
     Language { find: lua::find },
     Language { find: perl::find },
 ];
 
-/// All failures in `text`, in its order. Bytes that are no UTF-8 are replaced, colours of terminals taken out.
+/// The first failures in `text`, at most [`TRACES_MAX`], in its order. Bytes that are no UTF-8 are replaced, colours of
+/// terminals taken out.
 pub(crate) fn parse(text: &[u8]) -> Vec<Trace> {
+    parse_some(text, TRACES_MAX)
+}
+
+/// The same, at most `max`.
+pub(crate) fn parse_some(text: &[u8], max: usize) -> Vec<Trace> {
     let text = escaped::without_docker(readable(text));
     let mut text = Text::new(&text);
     // Before the others, that would take a part of such a line for the whole.
-    let mut traces = find_escaped(&text, escaped::values);
+    let mut traces = find_escaped(&text, max, escaped::values);
+    keep_free(&mut traces, find_listed(&text));
     text.take(traces.iter().map(|trace| trace.lines.clone()));
     find_all(&mut text, &mut traces);
     // Of lines without values the whole, unless the languages found their own there.
-    let more = find_escaped(&text, |line| match escaped::values(line).is_empty() {
+    let more = find_escaped(&text, max, |line| match escaped::values(line).is_empty() {
         true => vec![escaped::unescaped(line)],
         false => Vec::new(),
     });
     keep_free(&mut traces, more);
-    traces.truncate(TRACES_MAX);
+    traces.truncate(max);
     traces
 }
 
-/// Failures with frames in lines whose own line ends are escaped; `pieces` gives the texts of one.
-fn find_escaped(text: &Text<'_>, pieces: impl Fn(&str) -> Vec<String>) -> Vec<Trace> {
+/// Failures with frames in lines whose own line ends are escaped; `texts` gives what is escaped in one.
+fn find_escaped(text: &Text<'_>, max: usize, texts: impl Fn(&str) -> Vec<String>) -> Vec<Trace> {
     let mut traces: Vec<Trace> = Vec::new();
+    let mut pieces = Pieces::default();
     for line in escaped::lines(text) {
-        let mut found = pieces(text.line(line)).into_iter().flat_map(find_within);
-        if let Some(mut trace) = found.find(has_frames)
-            && traces.len() < TRACES_MAX
-        {
-            trace.lines = line..line + 1;
-            traces.push(trace);
-        }
-    }
-    traces
-}
-
-/// Failures in a text that was escaped, at most twice.
-fn find_within(piece: String) -> Vec<Trace> {
-    let mut traces = Vec::new();
-    find_all(&mut Text::new(&piece), &mut traces);
-    if traces.is_empty() && piece.contains("\\n") {
-        for value in escaped::values_or_all(&piece) {
-            if traces.is_empty() {
-                find_all(&mut Text::new(&value), &mut traces);
+        let texts = texts(text.line(line)).into_iter();
+        texts.for_each(|text| pieces.push(line, text));
+        if pieces.is_full() {
+            traces.append(&mut std::mem::take(&mut pieces).traces());
+            if traces.len() >= max {
+                return traces;
             }
         }
     }
+    traces.append(&mut pieces.traces());
     traces
 }
 
-fn has_frames(trace: &Trace) -> bool {
-    let mut exceptions = trace.exceptions.iter();
-    exceptions.any(|exception| exception.stacktrace.is_some())
+/// Failures with frames in lists of lines.
+fn find_listed(text: &Text<'_>) -> Vec<Trace> {
+    let mut traces = Vec::new();
+    for list in listed::lists(text) {
+        let mut found = Vec::new();
+        find_all(&mut Text::new(&list.text), &mut found);
+        if let Some(trace) = found.into_iter().find(|trace| trace.frames_max() > 0) {
+            let lines = list.lines;
+            traces.push(Trace { lines, ..trace });
+        }
+    }
+    traces
+}
+
+impl Trace {
+    /// The frames of its exceptions' longest stack.
+    pub(crate) fn frames_max(&self) -> usize {
+        let stacks = self.exceptions.iter().filter_map(|e| e.stacktrace.as_ref());
+        stacks.map(|stack| stack.frames.len()).max().unwrap_or(0)
+    }
 }
 
 fn find_all(text: &mut Text<'_>, traces: &mut Vec<Trace>) {

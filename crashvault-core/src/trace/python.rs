@@ -8,19 +8,24 @@
 //! ZeroDivisionError: division by zero
 //! ```
 
+use super::at::is_absolute;
 use super::record::begins_a_record;
 use super::text::{Prefix, Text};
-use super::{Trace, exception};
+use super::{EXCEPTIONS_MAX, Trace, exception, pytest, python_rich};
 use crate::event::{Exception, Frame, Mechanism, Thread};
 
 const HEAD: &str = "Traceback (most recent call last):";
 const GROUP_HEAD: &str = "Exception Group Traceback (most recent call last):";
-const CAUSE: &str = "The above exception was the direct cause of the following exception:";
-const CONTEXT: &str = "During handling of the above exception, another exception occurred:";
+pub(super) const CAUSE: &str =
+    "The above exception was the direct cause of the following exception:";
+pub(super) const CONTEXT: &str =
+    "During handling of the above exception, another exception occurred:";
 
 /// Lines read of one message, and how deep groups are followed.
 const MESSAGE_LINES_MAX: usize = 256;
 const DEPTH_MAX: usize = 64;
+/// Lines whose stamps are compared.
+const STAMPED_LINES_MAX: usize = 3;
 
 pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     let mut stacks = text.places("(most recent call ").peekable();
@@ -66,13 +71,14 @@ fn stack(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Tr
         }
         Some(before) => match before.trim() {
             "" => (None, line),
+            edge if python_rich::is_edge(edge) => python_rich::read(text, line, before),
             ty => notebook(text, line, ty),
         },
         None => (None, line),
     }
 }
 
-fn trace(exceptions: Vec<Exception>, lines: std::ops::Range<usize>) -> Trace {
+pub(super) fn trace(exceptions: Vec<Exception>, lines: std::ops::Range<usize>) -> Trace {
     Trace {
         language: "python",
         exceptions,
@@ -89,6 +95,12 @@ fn failed_thread(line: &str) -> Option<Thread> {
         crashed: Some(true),
         ..Thread::default()
     })
+}
+
+/// Whether the line above a traceback says that the program goes on as if nothing was: while something was destroyed, or a
+/// record was logged.
+fn is_of_what_goes_on(line: &str) -> bool {
+    line.starts_with("Exception ignored ") || line.trim_end() == "--- Logging error ---"
 }
 
 /// An exception in the tree of causes and groups.
@@ -119,6 +131,8 @@ struct Tracebacks<'t> {
     is_prefixed: bool,
     /// Whether the prefix is more than blanks.
     is_logged: bool,
+    /// Whether the log stamps each line anew, so that other numbers begin no other record.
+    is_restless: bool,
     nodes: Vec<Node>,
     levels: Vec<Level>,
 }
@@ -139,18 +153,28 @@ impl<'t> Tracebacks<'t> {
             at: line,
             is_prefixed: !before.is_empty() && prefix.of_line(text.line(line + 1)).is_some(),
             is_logged: !before.trim().is_empty(),
+            is_restless: false,
             nodes: Vec::new(),
             levels: vec![Level::default()],
         };
+        tracebacks.is_restless = tracebacks.has_different_stamps(line);
         let start = tracebacks.cause_without_frames(line, free).unwrap_or(line);
         tracebacks.read_all();
         let end = tracebacks.at;
-        let exceptions = in_order(tracebacks.nodes);
+        let mut exceptions = in_order(tracebacks.nodes);
         let is_failure = exceptions
             .iter()
             .any(|one| one.ty.is_some() || one.stacktrace.is_some());
         let above = line.checked_sub(1).filter(|&above| above >= free);
-        let thread = above.and_then(|above| failed_thread(prefix.strip(text.line(above))));
+        let above = above.map(|above| prefix.strip(text.line(above)));
+        let thread = above.and_then(failed_thread);
+        if above.is_some_and(is_of_what_goes_on)
+            && let Some(thrown) = exceptions.last_mut()
+        {
+            let mechanism = thrown.mechanism.get_or_insert_with(Mechanism::default);
+            mechanism.ty = Some("unraisable".to_owned());
+            mechanism.handled = Some(true);
+        }
         let read = is_failure.then(|| Trace {
             threads: thread.into_iter().collect(),
             ..trace(exceptions, start..end)
@@ -189,6 +213,16 @@ impl<'t> Tracebacks<'t> {
         }
     }
 
+    /// The margin a line has; 0 without one.
+    fn margin(&self, line: usize) -> usize {
+        let line = self.prefix.strip(self.text.line(line));
+        let rest = line.trim_start_matches(' ');
+        match rest.starts_with(['|', '+']) {
+            true => (line.len() - rest.len()) / 2,
+            false => 0,
+        }
+    }
+
     fn read_all(&mut self) {
         let mut margin = 0;
         loop {
@@ -199,10 +233,11 @@ impl<'t> Tracebacks<'t> {
             }
             let is_grouped = margin > 0;
             while let Some((depth, divider)) = self.divider(self.at).filter(|_| is_grouped) {
+                let behind = self.margin(self.at + 1).min(depth.saturating_sub(1));
                 match divider {
                     Divider::Opens => self.open(depth),
                     Divider::Next => self.levels.truncate(depth.max(1)),
-                    Divider::Closes => {}
+                    Divider::Closes => self.levels.truncate(behind.max(1)),
                 }
                 if let (Divider::Next, Some(level)) = (divider, self.levels.last_mut()) {
                     (level.last, level.link) = (None, None);
@@ -211,8 +246,15 @@ impl<'t> Tracebacks<'t> {
                 margin = match divider {
                     Divider::Opens => depth + 1,
                     Divider::Next => depth,
-                    Divider::Closes => 0,
+                    // One line may close several groups; what stands below may go on a chain of any of them.
+                    Divider::Closes => behind,
                 };
+            }
+            // What closed the innermost group may have closed this one.
+            let next = self.margin(self.at);
+            if next < margin {
+                margin = next;
+                self.levels.truncate(margin.max(1));
             }
             if margin <= 1 {
                 self.levels.truncate(1);
@@ -357,6 +399,14 @@ impl<'t> Tracebacks<'t> {
         &line[..line.len() - rest.unwrap_or(line).len()]
     }
 
+    /// Whether the stamps of the first lines differ.
+    fn has_different_stamps(&self, first: usize) -> bool {
+        let lines = first..self.text.len().min(first + STAMPED_LINES_MAX);
+        let mut stamps = lines.map(|line| self.stamp(line));
+        let first = stamps.next().unwrap_or_default();
+        stamps.any(|stamp| !stamp.is_empty() && stamp != first)
+    }
+
     /// Whether the line here is one more of the message above.
     fn goes_on(&self, margin: usize, stamp: &str) -> bool {
         let Some(line) = self.content(self.at, margin) else {
@@ -366,7 +416,12 @@ impl<'t> Tracebacks<'t> {
             let next = self.content(self.at + 1, margin).map(str::trim_end);
             return !(line.is_empty() && matches!(next, Some(CAUSE | CONTEXT)));
         }
-        if self.stamp(self.at) != stamp || self.begins_a_record(line) {
+        let here = self.stamp(self.at);
+        let is_stamped_so = match self.is_restless {
+            true => here.is_empty() == stamp.is_empty(),
+            false => here == stamp,
+        };
+        if !is_stamped_so || self.begins_a_record(line) {
             return false;
         }
         let next = self.content(self.at + 1, margin);
@@ -383,7 +438,7 @@ impl<'t> Tracebacks<'t> {
         let starts = [
             HEAD,
             "Exception in thread ",
-            "Exception ignored in",
+            "Exception ignored ",
             "--- Logging error ---",
             "Call stack:",
             "Task exception was never retrieved",
@@ -393,7 +448,10 @@ impl<'t> Tracebacks<'t> {
             "The above exception was the direct cause",
             ">>> ",
         ];
-        is_of_log || begins_a_record(line) || starts.iter().any(|start| line.starts_with(start))
+        is_of_log
+            || begins_a_record(line)
+            || pytest::is_heading(line)
+            || starts.iter().any(|start| line.starts_with(start))
     }
 
     fn add(&mut self, exception: Exception) {
@@ -493,6 +551,10 @@ fn in_order(nodes: Vec<Node>) -> Vec<Exception> {
         waiting.extend(below[number].iter().rev().map(|&child| (child, Some(id))));
     }
     ordered.reverse();
+    // Of too many the root and those thrown last say most.
+    if ordered.len() > EXCEPTIONS_MAX {
+        ordered.drain(1..=ordered.len() - EXCEPTIONS_MAX);
+    }
     ordered
 }
 
@@ -539,14 +601,8 @@ fn frame(file: &str) -> Option<Frame> {
     })
 }
 
-fn is_absolute(path: &str) -> bool {
-    path.starts_with('/')
-        || path.starts_with(r"\\")
-        || matches!(path.as_bytes(), [_, b':', b'\\' | b'/', ..])
-}
-
 /// `shop.errors.Refused: the message`; `AssertionError` alone.
-fn type_and_message(line: &str) -> Option<(&str, Option<&str>)> {
+pub(super) fn type_and_message(line: &str) -> Option<(&str, Option<&str>)> {
     let line = line.trim_end();
     let (ty, message) = match line.split_once(':') {
         Some((ty, message)) => (ty, Some(message)),
@@ -864,6 +920,39 @@ mod tests {
     }
 
     #[test]
+    fn lines_may_each_have_their_own_time() {
+        let text = format!(
+            "{PLAIN}\n{CAUSE}\n\n{}two\n",
+            PLAIN.trim_end().to_owned() + "\n"
+        );
+        let stamped = |prefix: &dyn Fn(usize) -> String| -> String {
+            let lines = text.lines().enumerate();
+            lines
+                .map(|(number, line)| format!("{}{line}\n", prefix(number)))
+                .collect()
+        };
+        let cri =
+            stamped(&|number| format!("2026-01-02T03:04:05.{:09}Z stderr F ", number * 7_919_000));
+        let expected = [
+            PLAIN_SHOWN,
+            "ZeroDivisionError: division by zero\ntwo | <module> /srv/a b.py:5 | f x.py:2",
+        ];
+        check(&cri, &expected);
+        let trimmed: String = cri
+            .lines()
+            .map(|line| format!("{}\n", line.trim_end()))
+            .collect();
+        check(&trimmed, &expected);
+        let next = "2026-01-02T03:04:06.123456789Z stderr F INFO next\n";
+        check(&format!("{cri}{next}"), &expected);
+        let same = stamped(&|_| "Jan 02 03:04:05 host app[1]: ".to_owned());
+        check(
+            &format!("{same}Jan 02 03:04:06 host app[1]: next\n"),
+            &expected,
+        );
+    }
+
+    #[test]
     fn messages_of_several_lines_are_whole() {
         let text = "Traceback (most recent call last):\n  File \"m.py\", line 3, in q\n    raise E()\nE: one\ntwo: id=42\n  File \"fake.py\", line 3, in fake\nTraceback of thought\n";
         check(
@@ -937,6 +1026,29 @@ mod tests {
             &logged,
             &[PLAIN_SHOWN, "K: k\nmore | a x.py:4", "L | b x.py:9"],
         );
+    }
+
+    #[test]
+    fn of_too_many_causes_the_root_and_the_last_are_kept() {
+        let one = |number: usize| {
+            format!(
+                "Traceback (most recent call last):\n  File \"x.py\", line {number}, in f\nE: {number}\n"
+            )
+        };
+        let chain: Vec<String> = (0..EXCEPTIONS_MAX + 50).map(one).collect();
+        let mut found = Vec::new();
+        find(
+            &Text::new(&chain.join(&format!("\n{CONTEXT}\n\n"))),
+            &mut found,
+        );
+        let values: Vec<_> = found[0]
+            .exceptions
+            .iter()
+            .map(|one| one.value.as_deref())
+            .collect();
+        assert_eq!((found.len(), values.len()), (1, EXCEPTIONS_MAX));
+        assert_eq!(values[..2], [Some("0"), Some("51")]);
+        assert_eq!(values.last(), Some(&Some("249")));
     }
 
     #[test]
@@ -1090,6 +1202,67 @@ mod tests {
                 "6 0 \"exceptions[2]\"",
             ]
         );
+    }
+
+    const CHAINS_IN_GROUP: &str = "  + Exception Group Traceback (most recent call last):
+  |   File \"g.py\", line 12, in <module>
+  |     outer()
+  | ExceptionGroup:  (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Exception Group Traceback (most recent call last):
+    |   File \"g.py\", line 10, in outer
+    | ExceptionGroup: many (1 sub-exception)
+    +-+---------------- 1 ----------------
+      | Traceback (most recent call last):
+      |   File \"g.py\", line 1, in a
+      | ValueError: a
+      +------------------------------------
+    | 
+    | The above exception was the direct cause of the following exception:
+    | 
+    | Traceback (most recent call last):
+    |   File \"g.py\", line 11, in outer
+    | RuntimeError: after
+    +---------------- 2 ----------------
+    | Exception Group Traceback (most recent call last):
+    |   File \"g.py\", line 10, in outer
+    | ExceptionGroup: many (1 sub-exception)
+    +-+---------------- 1 ----------------
+      | ExceptionGroup: deep (1 sub-exception)
+      +-+---------------- 1 ----------------
+        | Traceback (most recent call last):
+        |   File \"g.py\", line 2, in b
+        | ZeroDivisionError: division by zero
+        +------------------------------------
+    | 
+    | During handling of the above exception, another exception occurred:
+    | 
+    | Traceback (most recent call last):
+    |   File \"g.py\", line 13, in outer
+    | KeyError: 'k'
+";
+
+    #[test]
+    fn chains_within_groups_go_on_behind_their_groups() {
+        let expected = [
+            "ZeroDivisionError: division by zero | b g.py:2",
+            "ExceptionGroup: deep (1 sub-exception)",
+            "ExceptionGroup: many (1 sub-exception) | outer g.py:10",
+            "KeyError: 'k' | outer g.py:13",
+            "ValueError: a | a g.py:1",
+            "ExceptionGroup: many (1 sub-exception) | outer g.py:10",
+            "RuntimeError: after | outer g.py:11",
+            "ExceptionGroup:  (2 sub-exceptions) | <module> g.py:12",
+        ];
+        check(CHAINS_IN_GROUP, &expected);
+        let logged: String = CHAINS_IN_GROUP
+            .lines()
+            .map(|line| format!("web-1 | {line}\n"))
+            .collect();
+        check(&logged, &expected);
+        let chain = format!("{CHAINS_IN_GROUP}\n{CAUSE}\n\n{PLAIN}");
+        let expected: Vec<&str> = expected.into_iter().chain([PLAIN_SHOWN]).collect();
+        check(&chain, &expected);
     }
 
     #[test]

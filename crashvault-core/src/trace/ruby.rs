@@ -14,6 +14,8 @@ use crate::event::{Exception, Frame};
 /// Lines looked at for the end of a message.
 const MESSAGE_LINES_MAX: usize = 64;
 
+const SYNTAX: &str = ": syntax error";
+
 pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     let mut next = 0;
     let mut marks: Vec<(usize, usize)> = text.places(":in `").collect();
@@ -27,6 +29,57 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
         next = end.max(line + 1);
         found.extend(trace);
     }
+    let mut unread = Vec::new();
+    for (line, column) in text.places(SYNTAX) {
+        unread.extend(unreadable(text, line, column));
+    }
+    super::keep_free(found, unread);
+}
+
+/// A file that cannot be read as a program: `cart.rb:5: syntax error found (SyntaxError)`, and the lines of it that are shown
+/// below. Ruby names the type since 3.2.
+fn unreadable(text: &Text<'_>, line: usize, column: usize) -> Option<Trace> {
+    let printed = text.line(line);
+    let (path, number) = printed[..column].rsplit_once(':')?;
+    let path = &path[start_of_place(path)..];
+    let ends = [
+        ".rb", ".rake", ".ru", ".erb", ".gemspec", "Gemfile", "Rakefile",
+    ];
+    let is_program = path == "-e" || ends.iter().any(|end| path.ends_with(end));
+    let lineno = number.parse().ok().filter(|_| is_program)?;
+    let prefix = Prefix::of(printed, column - number.len() - 1 - path.len());
+    let said = printed[column + 2..].trim_end();
+    let mut value = said
+        .strip_suffix(" (SyntaxError)")
+        .unwrap_or(said)
+        .to_owned();
+    let mut end = line + 1;
+    while end < text.len().min(line + MESSAGE_LINES_MAX) {
+        let below = prefix.strip(text.line(end)).trim_end();
+        // Lines of the program with their numbers, or one with a caret below.
+        let is_caret = |line: &str| line.trim_start().starts_with(['^', '|', '.', '~']);
+        let numbered = below.trim_start_matches(['>', ' ']);
+        let is_numbered = numbered.len() < below.len() && numbered.contains('|');
+        let is_marked = is_caret(prefix.strip(text.line(end + 1))) && !below.is_empty();
+        if !is_numbered && !is_caret(below) && !is_marked {
+            break;
+        }
+        value.push('\n');
+        value.push_str(below);
+        end += 1;
+    }
+    let frame = Frame {
+        abs_path: path.starts_with('/').then(|| path.to_owned()),
+        filename: Some(path.to_owned()),
+        lineno: Some(lineno),
+        ..Frame::default()
+    };
+    Some(Trace {
+        language: "ruby",
+        exceptions: vec![exception(Some("SyntaxError"), Some(&value), vec![frame])],
+        threads: Vec::new(),
+        lines: line..end,
+    })
 }
 
 fn read(text: &Text<'_>, line: usize, column: usize, free: usize) -> (Option<Trace>, usize) {
@@ -543,6 +596,22 @@ mod tests {
         check(&"\tfrom r.rb:3:in `f'\n".repeat(20_000), &[]);
         check(&"x: ".repeat(50_000), &[]);
         check(&":in '".repeat(50_000), &[]);
+    }
+
+    #[test]
+    fn programs_that_cannot_be_read_are_told() {
+        check(
+            "bad.rb:5: syntax error, unexpected end-of-input\nclass\n     ^\nnext\n",
+            &["SyntaxError: syntax error, unexpected end-of-input\nclass\n     ^ | ? bad.rb:5"],
+        );
+        check(
+            "bad.rb: --> bad.rb\n/srv/bad.rb:5: syntax errors found (SyntaxError)\n  3 |     puts 1\n> 5 | class\n    |      ^ expected a name\n",
+            &[
+                "SyntaxError: syntax errors found\n  3 |     puts 1\n> 5 | class\n    |      ^ expected a name | ? /srv/bad.rb:5",
+            ],
+        );
+        check("bad.y:5: syntax error, unexpected x\n", &[]);
+        check("sh: 1: syntax error near x\n", &[]);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! The frames themselves are read by `trace::rust`. Where none are printed, the place of the panic is one.
 
 use super::native::set_place;
+use super::record::begins_a_record;
 use super::rust;
 use super::text::{Prefix, Text};
 use super::{Frame, Trace, exception};
@@ -29,7 +30,7 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     let overflows = text.places(" has overflowed its stack");
     let causes = text
         .places("Caused by:")
-        .filter(|&(line, _)| text.line(line).trim_end().ends_with("Caused by:"));
+        .filter(|&(line, column)| text.line(line)[column..].trim_end() == "Caused by:");
     panics.extend(overflows);
     panics.extend(causes);
     panics.sort_unstable();
@@ -69,7 +70,7 @@ fn thread_before(before: &str) -> Option<(usize, Thread)> {
     Some((start, thread))
 }
 
-fn trace(
+pub(super) fn trace(
     exceptions: Vec<Exception>,
     thread: Option<Thread>,
     lines: std::ops::Range<usize>,
@@ -107,7 +108,7 @@ fn panic(text: &Text<'_>, line: usize, column: usize) -> Option<Trace> {
     Some(trace(vec![panic], thread, line..end))
 }
 
-fn thrown(ty: Option<&str>, value: &str, outermost_first: Vec<Frame>) -> Exception {
+pub(super) fn thrown(ty: Option<&str>, value: &str, outermost_first: Vec<Frame>) -> Exception {
     let value = Some(value.trim_end()).filter(|value| !value.is_empty());
     Exception {
         stacktrace: (!outermost_first.is_empty()).then(|| Stacktrace {
@@ -239,12 +240,9 @@ fn returned(text: &Text<'_>, line: usize, column: usize, free: usize) -> Option<
     let above = (free.max(line.saturating_sub(CAUSES_MAX))..line).rev();
     let head = above
         .into_iter()
-        .find(|&number| stripped(number).starts_with("Error: ") || stripped(number) == "Error:")?;
+        .find(|&number| behind_error(stripped(number)).is_some())?;
     let mut said: Vec<&str> = (head..line).map(stripped).collect();
-    said[0] = said[0]
-        .strip_prefix("Error:")
-        .unwrap_or(said[0])
-        .trim_start();
+    said[0] = behind_error(said[0]).unwrap_or(said[0]).trim_start();
     let mut message = said.join("\n");
     // eyre numbers the error itself as the first of its causes.
     if let Some(first) = message.trim_start().strip_prefix("0: ") {
@@ -280,6 +278,15 @@ fn returned(text: &Text<'_>, line: usize, column: usize, free: usize) -> Option<
         .collect();
     exceptions.push(thrown(Some("Error"), &message, frames));
     Some(trace(exceptions, None, head..end))
+}
+
+/// What an error says in the line that it begins in; a log may have written something before.
+fn behind_error(line: &str) -> Option<&str> {
+    match line.strip_prefix("Error:") {
+        Some(said) => (said.is_empty() || said.starts_with(' ')).then_some(said),
+        None if begins_a_record(line) => Some(line.split_once(" Error: ")?.1),
+        None => None,
+    }
 }
 
 /// The stack or the place that stands behind an error, and the line behind it.
@@ -329,6 +336,19 @@ note: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose bac
 ";
     const READ: &str = "panic: assertion `left == right` failed: after 3 tries\n  left: 5\n right: 4 | __rustc::rust_begin_unwind /rustc/59/library/std/src/panicking.rs:689:5 < shop::check my shop/a.rs:1:20 < 0x55\n\
          thread 241 ingest | ";
+
+    #[test]
+    fn a_log_may_write_something_before_an_error() {
+        let alone = shown(find, "Error: no cart\n\nCaused by:\n    no disk\n");
+        assert!(alone.contains("no disk"), "{alone}");
+        assert_eq!(
+            shown(
+                find,
+                "2026-01-02T03:04:05Z ERROR shop: Error: no cart\n\nCaused by:\n    no disk\n"
+            ),
+            alone
+        );
+    }
 
     #[test]
     fn a_panic_with_its_stack_is_read() {

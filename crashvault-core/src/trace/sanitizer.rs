@@ -14,6 +14,8 @@
 //!
 //! The first stack is where it failed. The others become threads, named by the line above them.
 
+use std::borrow::Cow;
+
 use super::native::{
     address, function_and_place, leading_address, leading_number, set_place, thread, trace,
     without_signature,
@@ -30,7 +32,7 @@ const STACKS_MAX: usize = 256;
 struct Head<'t> {
     line: usize,
     prefix: Prefix<'t>,
-    ty: &'t str,
+    ty: Cow<'t, str>,
     value: Option<&'t str>,
     /// Where undefined behaviour was met; also printed where no stack is.
     place: Option<&'t str>,
@@ -58,7 +60,7 @@ pub(super) fn find(text: &Text<'_>, found: &mut Vec<Trace>) {
     for (number, head) in heads.iter().enumerate() {
         if head.line >= next_line {
             let mut report = read(text, head, &heads[number + 1..]);
-            let aborted = matches!(head.ty, "ABRT" | "deadly signal");
+            let aborted = matches!(&*head.ty, "ABRT" | "deadly signal");
             let said = aborted
                 .then(|| abort::above(text, head.line, next_line))
                 .flatten();
@@ -119,7 +121,7 @@ fn signal(line: &str, column: usize) -> Option<Head<'_>> {
     is_code.then(|| Head {
         line: 0,
         prefix: Prefix::of(line, column),
-        ty,
+        ty: ty.into(),
         value: Some(rest).filter(|rest| !rest.is_empty()),
         place: None,
     })
@@ -138,18 +140,18 @@ fn undefined(line: &str, column: usize) -> Option<Head<'_>> {
         return None;
     }
     let text = &line[column + ": runtime error: ".len()..];
-    let ty = kind(text);
+    let text = text.trim_end();
     (!text.is_empty()).then(|| Head {
         line: 0,
         prefix: Prefix::of(line, start),
-        ty: ty.trim_end(),
-        value: Some(text.trim_end()),
+        ty: kind(text),
+        value: Some(text),
         place: Some(place).filter(|_| has_line),
     })
 }
 
 /// What is said of undefined behaviour, without the values and types of this one time.
-fn kind(text: &str) -> &str {
+fn kind(text: &str) -> Cow<'_, str> {
     let ends = [
         ": ",
         " of type ",
@@ -159,14 +161,32 @@ fn kind(text: &str) -> &str {
     ];
     let end = ends.iter().filter_map(|end| text.find(end)).min();
     let text = &text[..end.unwrap_or(text.len())];
-    let is_value = |word: &str| {
-        word.trim_start_matches('-')
-            .starts_with(|c: char| c.is_ascii_digit())
-    };
+    // `index 5 out of bounds`, `1e+10 is outside the range of representable values`
+    let mut words = text.splitn(3, ' ');
+    match (words.next(), words.next(), words.next()) {
+        (Some(value), Some(_), _) if is_value(value) => {
+            Cow::Borrowed(until_value(&text[value.len() + 1..]))
+        }
+        (Some(name), Some(value), Some(rest)) if is_value(value) => {
+            Cow::Owned(format!("{name} {}", until_value(rest)))
+        }
+        _ => Cow::Borrowed(until_value(text)),
+    }
+}
+
+/// The words before the first value.
+fn until_value(text: &str) -> &str {
     let mut blanks = text.match_indices(' ').map(|(blank, _)| blank);
-    let value = blanks.find(|&blank| is_value(&text[blank + 1..]) && text[..blank].contains(' '));
-    let text = &text[..value.unwrap_or(text.len())];
+    let value = blanks.find(|&blank| is_value(&text[blank + 1..]));
+    let text = text[..value.unwrap_or(text.len())].trim_end();
     text.strip_suffix(" of").unwrap_or(text)
+}
+
+/// Whether a number begins the text, as C prints it.
+fn is_value(text: &str) -> bool {
+    let text = text.trim_start_matches('-');
+    let word = text.split(' ').next().unwrap_or_default();
+    text.starts_with(|c: char| c.is_ascii_digit()) || matches!(word, "inf" | "nan")
 }
 
 fn head<'t>(line: &'t str, start: usize, text: &'t str) -> Option<Head<'t>> {
@@ -187,7 +207,7 @@ fn head<'t>(line: &'t str, start: usize, text: &'t str) -> Option<Head<'t>> {
     (!ty.is_empty()).then(|| Head {
         line: 0,
         prefix: Prefix::of(line, start),
-        ty,
+        ty: ty.into(),
         value: Some(rest).filter(|rest| !rest.is_empty()),
         place: None,
     })
@@ -232,7 +252,7 @@ fn read(text: &Text<'_>, head: &Head<'_>, others: &[Head<'_>]) -> Trace {
         set_place(&mut frame, place);
         frames.push(frame);
     }
-    let exception = exception(Some(head.ty), value, frames);
+    let exception = exception(Some(&head.ty), value, frames);
     trace(
         exception,
         threads,
@@ -598,8 +618,21 @@ Shadow bytes around the buggy address:
         );
         check(
             "index 5 out of bounds for type 'int [4]'",
-            "index 5 out of bounds",
+            "index out of bounds",
         );
+        check(
+            "-nan is outside the range of representable values of type 'int'",
+            "is outside the range of representable values",
+        );
+        check(
+            "3e+38 is outside the range of representable values of type 'int'",
+            "is outside the range of representable values",
+        );
+        check(
+            "left shift of 1 by 31 places cannot be represented in type 'int'",
+            "left shift",
+        );
+        check("null pointer returned", "null pointer returned");
         check(
             "null pointer passed as argument 1, which is declared to never be null",
             "null pointer passed as argument",

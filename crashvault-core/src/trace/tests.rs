@@ -182,7 +182,7 @@ fn own_texts_are_read_as_they_were_written() {
 }
 
 /// The texts of the corpus, by name.
-fn own_texts() -> Vec<(String, String)> {
+pub(super) fn own_texts() -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(OWN);
     let paths = std::fs::read_dir(folder).expect("the corpus is here");
     let mut paths: Vec<_> = paths
@@ -343,6 +343,19 @@ fn twice_the_text_is_twice_the_work() {
                     part.lines().next().unwrap_or_default()
                 ));
             }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn many_marks_in_a_line_are_no_more_work() {
+    let mut wrong = Vec::new();
+    for mark in marks::MARKS {
+        let text = format!("{}\n", mark.repeat(20)).repeat(200);
+        let times = asked(&text) / text.len();
+        if times > 100 {
+            wrong.push(format!("{times} {mark}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -189,6 +189,10 @@ impl<'t> Prefix<'t> {
             let Some(character) = shape.chars().next() else {
                 return Some(rest);
             };
+            // Collectors of logs take the blanks off the ends of lines.
+            if rest.is_empty() && shape.trim().is_empty() {
+                return Some(rest);
+            }
             rest = rest.strip_prefix(character)?;
             shape = &shape[character.len_utf8()..];
         }

@@ -178,6 +178,7 @@ mod tests {
         for (key, form) in SETTINGS {
             let value = match form {
                 Text if key == "capture.durability" => "\"data\"",
+                Text if key == "report.to" => "\"https://key@host/1\"",
                 Text => "\"text\"",
                 Number => "1",
                 Flag => "false",
@@ -186,6 +187,35 @@ mod tests {
             let home = scratch();
             Vault::change_settings(home.path(), |text| Ok(format!("{text}\n{key} = {value}\n")))
                 .unwrap_or_else(|error| panic!("{key}: {error}"));
+        }
+    }
+
+    #[test]
+    fn a_dsn_is_shown_without_its_key_also_where_it_is_none() {
+        let home = scratch();
+        let set = |dsn: &str| {
+            let dsn = format!("[report]\nto = \"{dsn}\"\n");
+            Vault::open(home.path()).unwrap();
+            fs::write(home.path().join("vault.toml"), dsn).unwrap();
+            let vault = Vault::open(home.path()).unwrap();
+            let settings = vault.status().unwrap().settings;
+            let shown = settings
+                .into_iter()
+                .find(|setting| setting.key == "report.to");
+            let told = format!("{:?}", vault.doctor().unwrap());
+            assert!(!told.contains("secret"), "{told}");
+            (shown.unwrap().value, vault.report_to().map(str::to_owned))
+        };
+        let dsn = "https://secret@errors.example.com/1";
+        assert_eq!(
+            set(dsn),
+            (
+                "https://…@errors.example.com/1".to_owned(),
+                Some(dsn.to_owned())
+            )
+        );
+        for wrong in ["secret", "https://secret/1", "ftp://secret@host/1"] {
+            assert_eq!(set(wrong), ("none".to_owned(), None));
         }
     }
 
@@ -223,7 +253,7 @@ mod tests {
             error.message().to_owned()
         };
         assert!(refused("throttle = \"maybe\"\n").contains("expected true or false"));
-        assert!(refused("no toml").contains("line 1"));
+        assert!(refused("no toml").contains(", line "));
         assert!(refused("[colours]\n").contains("colours: not known"));
     }
 }

@@ -95,7 +95,7 @@ pub use garbage::GarbageReport;
 #[cfg(feature = "store")]
 pub use group_rules::{GroupRulesTried, GroupingTried};
 #[cfg(feature = "store")]
-pub use regroup::{RegroupedMerge, RegroupedSplit, Regrouping};
+pub use regroup::{RegroupedMerge, RegroupedSplit, RegroupedVariant, Regrouping};
 #[cfg(feature = "store")]
 pub use report_cursor::{ReportCursor, ReportRefusal, ReportTurn};
 #[cfg(feature = "store")]

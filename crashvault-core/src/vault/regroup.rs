@@ -1,15 +1,24 @@
-//! What today's algorithm would make of the variants that are known, beside what was made of them; and that done.
+//! What today's rules and algorithm would make of the events that are here, beside what was made of them; and that done.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod plan;
+mod survey;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use self::plan::{Doing, Plan};
+use self::survey::{Rules, Survey, Unit};
 use super::door::Vault;
-use crate::error::Result;
-use crate::group::{self, Variants, WEIGHTS};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::EventId;
 use crate::issue::{
-    AUTHOR_OF_REGROUPING, Activity, ActivityId, Deed, Issue, IssueId, IssueRef, VariantKey,
+    AUTHOR_OF_REGROUPING, Activity, ActivityId, Deed, Issue, IssueId, IssueRef,
+    REGROUPED_EVENTS_MAX, VariantKey,
 };
-use crate::store::{Decision, Links, SketchedVariant};
+use crate::store::{Adoption, Decision};
+
+/// Events that wait to be moved together.
+const WAITING_EVENTS_MAX: usize = 4 * REGROUPED_EVENTS_MAX;
 
 /// What a regrouping changes, or would change.
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -17,10 +26,14 @@ use crate::store::{Decision, Links, SketchedVariant};
 pub struct Regrouping {
     /// Issues that become part of another, the most alike first.
     pub merges: Vec<RegroupedMerge>,
-    /// Variants that leave their issue, those with the most events first.
+    /// Events that leave their issue, the most first.
     pub splits: Vec<RegroupedSplit>,
-    /// How many variants were compared.
+    /// Variants that nobody knew and that events would be of by today's rules, those with the most events first.
+    pub variants: Vec<RegroupedVariant>,
+    /// How many variants there are of what is here, by today's rules.
     pub variant_count: u64,
+    /// How many events were grouped.
+    pub event_count: u64,
 }
 
 /// An issue that becomes part of another.
@@ -31,13 +44,13 @@ pub struct RegroupedMerge {
     pub issue: Issue,
     /// The older issue that it becomes part of, which keeps its number.
     pub into: Issue,
-    /// How alike two variants of them are, from 0 to 1.
+    /// How alike two variants of them are, from 0 to 1; 1 where events of both would be of one variant.
     pub score: f64,
-    /// How many of its variants are compared.
+    /// How many variants its events would be of.
     pub variant_count: u64,
 }
 
-/// Variants of one issue that leave it together.
+/// Events of one issue that leave it together.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RegroupedSplit {
@@ -45,273 +58,220 @@ pub struct RegroupedSplit {
     pub issue: Issue,
     /// The issue that they go to; `None`: one of their own.
     pub to: Option<Issue>,
-    /// The variants.
+    /// The variants that they are, or would be.
     pub variants: Vec<VariantKey>,
-    /// How many events of them are here.
+    /// The rules that say so, if any does.
+    pub rules: Vec<String>,
+    /// How many events there are.
     pub event_count: u64,
-    target: IssueId,
+}
+
+/// A variant that nobody knew.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RegroupedVariant {
+    /// Its key.
+    pub variant: VariantKey,
+    /// The issue that it joins, and whatever comes to be of it; `None`: one of its own.
+    pub issue: Option<Issue>,
+    /// The rule that makes it, if one does.
+    pub rule: Option<String>,
+    /// How many events would be of it.
+    pub event_count: u64,
+}
+
+impl Regrouping {
+    /// Whether all is as it would be made today.
+    pub fn is_empty(&self) -> bool {
+        self.merges.is_empty() && self.splits.is_empty() && self.variants.is_empty()
+    }
 }
 
 impl Vault {
-    /// What would merge and split if all variants that are compared were grouped anew, in the order in which they became
-    /// known, by today's algorithm. Nothing is changed. What people merged stays together, what they took apart stays
-    /// apart; rules are not asked again, since what they decided was never compared.
+    /// What would merge and split if all events that are here were grouped anew, in the order in which they came, by
+    /// today's rules and algorithm. Nothing is changed. What people merged stays together, what they took apart stays
+    /// apart, and events that they moved stay where they are.
+    ///
+    /// Reads all events, and keeps of them what differs: how many of which issue would be of which variant.
     ///
     /// # Errors
-    /// Corrupt, Io.
+    /// InvalidInput where a rule is wrong and left out: what it did would be taken back; LimitReached for rules that make
+    /// more than 100,000 new variants; Corrupt, Io.
     pub fn plan_regrouping(&self) -> Result<Regrouping> {
-        let variants = self.store.sketched()?;
-        let links = self.store.links()?;
-        let mut issues = HashMap::new();
-        for home in variants
-            .iter()
-            .map(|variant| variant.home)
-            .collect::<BTreeSet<_>>()
-        {
-            // One without events is not shown, and nothing is said of it.
-            if let Ok(issue) = self.store.issue(&IssueRef::Id(home)) {
-                issues.insert(home, issue);
-            }
-        }
-        let mut by_project: BTreeMap<&str, Vec<&SketchedVariant>> = BTreeMap::new();
-        for variant in &variants {
-            by_project
-                .entry(&variant.project)
-                .or_default()
-                .push(variant);
-        }
-        let mut regrouping = Regrouping {
-            variant_count: variants.len() as u64,
-            ..Regrouping::default()
-        };
-        for variants in by_project.into_values() {
-            Plan::of(variants, &issues, &links).tell(&mut regrouping);
-        }
-        regrouping.merges.sort_by(|a, b| {
-            let order = b.score.total_cmp(&a.score);
-            order.then(a.issue.number.cmp(&b.issue.number))
-        });
-        let place = |split: &RegroupedSplit| (u64::MAX - split.event_count, split.issue.number);
-        regrouping.splits.sort_by_key(place);
-        Ok(regrouping)
+        Ok(self.planned()?.0)
     }
 
-    /// Does what [`Vault::plan_regrouping`] tells, all of it or nothing, as merges and unmerges by the author `regroup`:
-    /// numbers stay, those of merged issues lead on, and `undo` takes each back.
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            group: &self.walk.group_rules,
+            in_app: self.walk.symbolizer.rules(),
+        }
+    }
+
+    fn planned(&self) -> Result<(Regrouping, Survey, Doing)> {
+        let mut faults = self.settings.faults.iter();
+        if let Some(fault) = faults.find(|fault| fault.contains(": group.rule")) {
+            let message = format!("{fault}; mend it first");
+            return Err(Error::new(ErrorKind::InvalidInput, "regroup", message));
+        }
+        let survey = Survey::of(&*self.store, &self.rules())?;
+        let links = self.store.links()?;
+        let issues: BTreeSet<IssueId> = survey.units.iter().map(|(unit, _)| unit.issue).collect();
+        let mut shown = HashMap::new();
+        for id in issues {
+            // One that events left meanwhile is not shown, and nothing is said of it.
+            if let Ok(issue) = self.store.issue(&IssueRef::Id(id)) {
+                shown.insert(id, issue);
+            }
+        }
+        let mut by_project: BTreeMap<Rc<str>, Vec<(Unit, u64)>> = BTreeMap::new();
+        for (unit, count) in &survey.units {
+            if shown.contains_key(&unit.issue) {
+                let project = &survey.variants[unit.would_be].project;
+                let units = by_project.entry(Rc::clone(project)).or_default();
+                units.push((*unit, *count));
+            }
+        }
+        let wanted = survey.variants.iter().filter(|variant| variant.is_wanted);
+        let mut regrouping = Regrouping {
+            variant_count: wanted.count() as u64,
+            event_count: survey.units.iter().map(|(_, count)| count).sum(),
+            ..Regrouping::default()
+        };
+        let mut doing = Doing::default();
+        for units in by_project.into_values() {
+            Plan::of(units, &survey, &shown, &links).tell(&mut regrouping, &mut doing);
+        }
+        regrouping.sort();
+        Ok((regrouping, survey, doing))
+    }
+
+    /// Does what [`Vault::plan_regrouping`] tells, as merges, unmerges and moves by the author `regroup`: numbers stay,
+    /// those of merged issues lead on, and `undo` takes each back. It is done in steps, each of them whole; what an
+    /// interruption left over, the next regrouping does.
     ///
     /// # Errors
     /// As [`Vault::plan_regrouping`] and [`Vault::decide`].
     pub fn regroup(&mut self) -> Result<(Regrouping, Vec<Activity>)> {
         self.lineage.check()?;
-        let regrouping = self.plan_regrouping()?;
-        let splits = regrouping.splits.iter().flat_map(|split| {
-            let deed = |variant: &VariantKey| Deed::Unmerge {
-                variant: *variant,
-                to: split.target,
-            };
-            split
-                .variants
-                .iter()
-                .map(move |variant| (split.issue.id, deed(variant)))
+        let (regrouping, mut survey, doing) = self.planned()?;
+        let now = self.clock.now();
+        let adopted = doing.adopted.iter().filter_map(|(place, issue)| {
+            let mut adoption = survey.variants[*place].adoption.take()?;
+            (adoption.join.issue, adoption.join.joined_at) = (*issue, now);
+            Some(*adoption)
         });
+        let adopted: Vec<Adoption> = adopted.collect();
+        self.store.adopt(&adopted)?;
+        let mut activities = self.move_units(&doing.moved, survey)?;
         let merges = regrouping.merges.iter();
         let merges = merges.map(|merge| (merge.into.id, Deed::Merge(merge.issue.id)));
-        let decisions: Vec<Decision> = splits
-            .chain(merges)
-            .map(|(issue, deed)| Decision {
-                id: ActivityId::from_bytes(crate::capture::random_bytes()),
-                vault: self.settings.vault_id,
-                author: AUTHOR_OF_REGROUPING.to_owned(),
-                at: self.clock.now(),
-                issue,
-                deed,
-            })
-            .collect();
-        let activities = self.store.act(&decisions)?;
+        activities.extend(self.regroup_by(doing.unmerges.into_iter().chain(merges))?);
         Ok((regrouping, activities))
     }
-}
 
-/// The variants of one project, grouped anew.
-struct Plan<'p> {
-    issues: &'p HashMap<IssueId, Issue>,
-    links: &'p Links,
-    variants: Vec<&'p SketchedVariant>,
-    /// The new group of each variant.
-    groups: Vec<u64>,
-    /// How alike two issues were found to be.
-    scores: HashMap<(IssueId, IssueId), f64>,
-    /// The group that most of an issue is in.
-    mains: HashMap<IssueId, u64>,
-}
+    /// Moves the events of these units, and keeps no more of them than wait to be moved together.
+    fn move_units(
+        &mut self,
+        units: &HashMap<Unit, IssueId>,
+        mut survey: Survey,
+    ) -> Result<Vec<Activity>> {
+        let mut activities = Vec::new();
+        if units.is_empty() {
+            return Ok(activities);
+        }
+        let moved = survey::moved(&*self.store)?;
+        let (mut reached, last) = (0, self.store.last_ingest_sequence()?);
+        while reached < last {
+            let mut waiting = Waiting::default();
+            reached = waiting.fill(self, &mut survey, units, &moved, reached, last)?;
+            activities.extend(self.regroup_by(waiting.deeds(&survey))?);
+        }
+        Ok(activities)
+    }
 
-impl<'p> Plan<'p> {
-    fn of(
-        variants: Vec<&'p SketchedVariant>,
-        issues: &'p HashMap<IssueId, Issue>,
-        links: &'p Links,
-    ) -> Self {
-        let is_shown = |variant: &&SketchedVariant| issues.contains_key(&variant.home);
-        let mut plan = Self {
-            issues,
-            links,
-            variants: variants.into_iter().filter(is_shown).collect(),
-            groups: Vec::new(),
-            scores: HashMap::new(),
-            mains: HashMap::new(),
+    fn regroup_by(
+        &mut self,
+        deeds: impl IntoIterator<Item = (IssueId, Deed)>,
+    ) -> Result<Vec<Activity>> {
+        let decision = |(issue, deed)| Decision {
+            id: ActivityId::from_bytes(crate::capture::random_bytes()),
+            vault: self.settings.vault_id,
+            author: AUTHOR_OF_REGROUPING.to_owned(),
+            at: self.clock.now(),
+            issue,
+            deed,
         };
-        plan.group();
-        plan.find_mains();
-        plan
-    }
-
-    fn group(&mut self) {
-        let mut known = Variants::default();
-        let mut last = 0;
-        for variant in &self.variants {
-            let Ok(placing) = group::place(&known, &variant.sketch, &WEIGHTS);
-            let group = match placing.joins {
-                Some(joined) => {
-                    let other = self.variants[joined.variant as usize].home;
-                    let score = self.scores.entry(pair(variant.home, other)).or_default();
-                    *score = score.max(joined.likeness.score);
-                    joined.issue
-                }
-                None => {
-                    last += 1;
-                    last
-                }
-            };
-            known.add(Rc::new(variant.sketch.clone()), group);
-            self.groups.push(group);
+        let decisions: Vec<Decision> = deeds.into_iter().map(decision).collect();
+        match decisions.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.store.act(&decisions),
         }
-    }
-
-    /// The group with the most events of an issue, the older of two with as many.
-    fn find_mains(&mut self) {
-        let mut counts: BTreeMap<(IssueId, u64), u64> = BTreeMap::new();
-        for (variant, group) in self.variants.iter().zip(&self.groups) {
-            *counts.entry((variant.home, *group)).or_default() += variant.event_count;
-        }
-        let mut best: HashMap<IssueId, u64> = HashMap::new();
-        for ((issue, group), count) in counts {
-            if best.get(&issue).is_none_or(|best| count > *best) {
-                best.insert(issue, count);
-                self.mains.insert(issue, group);
-            }
-        }
-    }
-
-    fn tell(&self, regrouping: &mut Regrouping) {
-        let heirs = self.heirs();
-        self.tell_merges(&heirs, regrouping);
-        self.tell_splits(&heirs, regrouping);
-    }
-
-    /// Of each group the oldest issue that is mostly in it, and the others.
-    fn heirs(&self) -> BTreeMap<u64, Vec<&'p Issue>> {
-        let mut heirs: BTreeMap<u64, Vec<&Issue>> = BTreeMap::new();
-        for (issue, group) in &self.mains {
-            heirs
-                .entry(*group)
-                .or_default()
-                .extend(self.issues.get(issue));
-        }
-        for issues in heirs.values_mut() {
-            issues.sort_by_key(|issue| issue.number);
-        }
-        heirs
-    }
-
-    fn tell_merges(&self, heirs: &BTreeMap<u64, Vec<&Issue>>, regrouping: &mut Regrouping) {
-        for issues in heirs.values() {
-            // Each goes to the first one that nobody took it, or what goes there too, apart from.
-            let mut kept: Vec<Vec<&Issue>> = Vec::new();
-            for issue in issues {
-                let fits = |kept: &&mut Vec<&Issue>| {
-                    let mut kept = kept.iter();
-                    !kept.any(|other| self.links.are_apart(&issue.id, &other.id))
-                };
-                match kept.iter_mut().find(fits) {
-                    Some(kept) => kept.push(issue),
-                    None => kept.push(vec![issue]),
-                }
-            }
-            for kept in kept {
-                let [into, merged @ ..] = &kept[..] else {
-                    continue;
-                };
-                let merges = merged.iter().map(|issue| RegroupedMerge {
-                    issue: (*issue).clone(),
-                    into: (*into).clone(),
-                    score: self.score(issue, &kept),
-                    variant_count: self.variant_count(issue),
-                });
-                regrouping.merges.extend(merges);
-            }
-        }
-    }
-
-    /// How alike an issue and the nearest of the others are.
-    fn score(&self, issue: &Issue, others: &[&Issue]) -> f64 {
-        let others = others.iter().filter(|other| other.id != issue.id);
-        let scores = others.filter_map(|other| self.scores.get(&pair(issue.id, other.id)));
-        scores.copied().fold(0.0, f64::max)
-    }
-
-    fn variant_count(&self, issue: &Issue) -> u64 {
-        let variants = self.variants.iter();
-        variants.filter(|variant| variant.home == issue.id).count() as u64
-    }
-
-    fn tell_splits(&self, heirs: &BTreeMap<u64, Vec<&Issue>>, regrouping: &mut Regrouping) {
-        let linked: HashSet<IssueId> = self
-            .links
-            .together
-            .iter()
-            .map(|(_, other)| *other)
-            .collect();
-        let left: HashSet<IssueId> = self.links.apart.iter().map(|(_, to)| *to).collect();
-        let mut own: HashMap<u64, IssueId> = HashMap::new();
-        let mut splits: BTreeMap<(IssueId, u64), RegroupedSplit> = BTreeMap::new();
-        for (variant, group) in self.variants.iter().zip(&self.groups) {
-            let is_main = self.mains.get(&variant.home) == Some(group);
-            let is_linked = linked.contains(&variant.joined) || left.contains(&variant.home);
-            let Some(issue) = self
-                .issues
-                .get(&variant.home)
-                .filter(|_| !is_main && !is_linked)
-            else {
-                continue;
-            };
-            let to = heirs.get(group).and_then(|heirs| heirs.first()).copied();
-            if to.is_some_and(|to| self.links.are_apart(&issue.id, &to.id)) {
-                continue;
-            }
-            let target = match to {
-                Some(to) => to.id,
-                None => *own
-                    .entry(*group)
-                    .or_insert_with(|| group::issue_id_apart(&issue.id, &variant.variant)),
-            };
-            let split = splits
-                .entry((issue.id, *group))
-                .or_insert_with(|| RegroupedSplit {
-                    issue: issue.clone(),
-                    to: to.cloned(),
-                    variants: Vec::new(),
-                    event_count: 0,
-                    target,
-                });
-            split.variants.push(variant.variant);
-            split.event_count += variant.event_count;
-        }
-        regrouping.splits.extend(splits.into_values());
     }
 }
 
-fn pair(one: IssueId, other: IssueId) -> (IssueId, IssueId) {
-    (one.min(other), one.max(other))
+/// Events that are to be moved together, by the issue they go to and the variant they would be.
+#[derive(Default)]
+struct Waiting {
+    events: BTreeMap<(IssueId, survey::Place), Vec<EventId>>,
+    count: usize,
+}
+
+impl Waiting {
+    /// Gathers events behind a place until there are enough. How far it came.
+    fn fill(
+        &mut self,
+        vault: &Vault,
+        survey: &mut Survey,
+        units: &HashMap<Unit, IssueId>,
+        moved: &survey::MovedEvents,
+        mut reached: u64,
+        last: u64,
+    ) -> Result<u64> {
+        while reached < last && self.count < WAITING_EVENTS_MAX {
+            let (events, next) = vault.store.events_behind(reached, survey::STEP_EVENTS)?;
+            if events.is_empty() && next <= reached {
+                return Ok(last);
+            }
+            reached = next;
+            for stored in events {
+                let event = stored.event.event_id;
+                let unit = survey.unit(&*vault.store, &vault.rules(), moved, stored)?;
+                let target = unit.and_then(|unit| Some((units.get(&unit)?, unit.would_be)));
+                if let Some((target, would_be)) = target {
+                    let waiting = self.events.entry((*target, would_be)).or_default();
+                    waiting.push(event);
+                    self.count += 1;
+                }
+            }
+        }
+        Ok(reached)
+    }
+
+    fn deeds(self, survey: &Survey) -> Vec<(IssueId, Deed)> {
+        let mut deeds = Vec::new();
+        for ((issue, place), events) in self.events {
+            let variant = survey.variants[place].key;
+            for events in events.chunks(REGROUPED_EVENTS_MAX) {
+                let events = events.to_vec();
+                deeds.push((issue, Deed::Regroup { variant, events }));
+            }
+        }
+        deeds
+    }
+}
+
+impl Regrouping {
+    fn sort(&mut self) {
+        self.merges.sort_by(|a, b| {
+            let order = b.score.total_cmp(&a.score);
+            order.then(a.issue.number.cmp(&b.issue.number))
+        });
+        let place = |split: &RegroupedSplit| (u64::MAX - split.event_count, split.issue.number);
+        self.splits.sort_by_key(place);
+        let place = |variant: &RegroupedVariant| (u64::MAX - variant.event_count, variant.variant);
+        self.variants.sort_by_key(place);
+    }
 }
 
 #[cfg(test)]

@@ -328,6 +328,7 @@ fn cursor_from(value: &Value) -> Option<ReportCursor> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::status::Finding;
     use super::*;
     use crate::event::Event;
     use crate::scratch::scratch;
@@ -457,6 +458,9 @@ mod tests {
             let error = vault.begin_report(PLACE).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{text}");
             assert!(error.message().contains("move it away"), "{error}");
+            let findings = vault.doctor().unwrap();
+            let is_named = |finding: &Finding| finding.what.contains("is no report cursor");
+            assert!(findings.iter().any(is_named), "{findings:?}");
         }
     }
 

@@ -626,7 +626,8 @@ mod tests {
         vault.prune(&PruneRule::new().bytes_max(room)).unwrap();
         let in_use = vault.store.in_use_bytes().unwrap();
         assert!(in_use <= room, "{in_use} of {room}");
-        assert!(vault.store.stats().unwrap().events > 200);
+        let left = vault.store.stats().unwrap().events;
+        assert!(left > 100, "{left} in {in_use} of {room}");
         check_sound(&mut vault);
     }
 

@@ -175,6 +175,11 @@ impl Vault {
             let advice = "correct it, or move it away; until then no @name is understood";
             Finding::new(Severity::Problem, error.message().to_owned(), advice)
         }));
+        findings.extend(self.reports().err().map(|error| {
+            let advice =
+                "move it away; until then nothing is reported there, and then all events anew";
+            Finding::new(Severity::Problem, error.message().to_owned(), advice)
+        }));
         findings.extend(journal_findings(&self.home.join("journal"), &status));
         findings.extend(surroundings(&self.home));
         Ok(findings)

@@ -2,7 +2,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, final, overload
+from typing import Any, ClassVar, Literal, final, overload
+
+from _typeshed import SupportsWrite
 
 _Status = Literal["open", "resolved", "ignored"]
 _Level = Literal["debug", "info", "warning", "error", "fatal"]
@@ -32,9 +34,6 @@ _DeedKind = Literal[
 _Path = str | PathLike[str]
 _Time = str | date | datetime | timedelta
 
-class _Writable(Protocol):
-    def write(self, content: Any, /) -> object: ...
-
 _Durability = Literal["process", "data", "async"]
 
 _Data = Mapping[str, object]
@@ -55,25 +54,25 @@ class Installed:
 
 def install(
     *,
-    vault: _Path | None = None,
-    project: str | None = None,
-    release: str | None = None,
-    environment: str | None = None,
-    dist: str | None = None,
-    server_name: str | None = None,
-    tags: dict[str, object] | None = None,
-    sample_rate: float | None = None,
-    max_breadcrumbs: int | None = None,
-    durability: str | None = None,
-    throttle: bool | None = None,
-    drain: bool | None = None,
-    native: bool | None = None,
-    black_box: bool | None = None,
-    stacks: bool = True,
-    locals: bool = True,
-    before_send: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
-    before_breadcrumb: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None,
-    clock: Callable[[], int] | None = None,
+    vault: Any = None,
+    project: Any = None,
+    release: Any = None,
+    environment: Any = None,
+    dist: Any = None,
+    server_name: Any = None,
+    tags: Any = None,
+    sample_rate: Any = None,
+    max_breadcrumbs: Any = None,
+    durability: Any = None,
+    throttle: Any = None,
+    drain: Any = None,
+    native: Any = None,
+    black_box: Any = None,
+    stacks: Any = True,
+    locals: Any = True,
+    before_send: Any = None,
+    before_breadcrumb: Any = None,
+    clock: Any = None,
 ) -> Installed: ...
 def capture_exception(
     error: BaseException | None = None,
@@ -84,40 +83,15 @@ def capture_exception(
     fatal: bool | None = None,
     logger: str | None = None,
 ) -> str | None: ...
+def capture_event(event: dict[str, Any]) -> str | None: ...
+def capture_log(message: object, level: str | int | None, logger: str, file: str, line: int) -> str | None: ...
 def capture_message(message: object, level: str | int | None = None) -> str | None: ...
-def capture_event(event: Mapping[str, Any]) -> str | None: ...
-def capture_log(message: str, level: str | int | None, logger: str, file: str, line: int) -> str | None: ...
 def flush() -> bool: ...
-def close() -> None: ...
+def health() -> Health: ...
 def note_end() -> None: ...
 def note_stay() -> None: ...
-
-@final
-class Health:
-    """How capturing goes in this process, since ``install()`` or since the fork; all zero before."""
-
-    @property
-    def captured_count(self) -> int:
-        """Events on disk (or, with ``durability="async"``, about to be)."""
-    @property
-    def throttled_count(self) -> int:
-        """Captures thinned out of floods."""
-    @property
-    def sampled_count(self) -> int:
-        """Captures left out by the sample rate."""
-    @property
-    def refused_count(self) -> int:
-        """Events that ``before_send`` dropped."""
-    @property
-    def lost_count(self) -> int:
-        """Events that could not be written."""
-    @property
-    def last_failure(self) -> str | None:
-        """Why the last one was lost, and what to do."""
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
-
-def health() -> Health: ...
+def clear_scope() -> None: ...
+def close() -> None: ...
 
 @final
 class Scope:
@@ -126,7 +100,7 @@ class Scope:
     def set_user(self, user: _Data | None) -> None: ...
     def set_context(self, name: str, value: _Data | None = ...) -> None: ...
     def set_extra(self, key: str, value: object = ...) -> None: ...
-    def set_level(self, level: str | int | None = ...) -> None: ...
+    def set_level(self, level: str | None = ...) -> None: ...
     def set_fingerprint(self, parts: Iterable[str] | None = ...) -> None: ...
     def set_transaction(self, name: str | None) -> None: ...
     def set_durability(self, durability: _Durability | None = ...) -> None: ...
@@ -138,7 +112,7 @@ class Scope:
         message: str | None = None,
         *,
         category: str | None = None,
-        level: str | int | None = None,
+        level: str | None = None,
         type: str | None = None,
         data: _Data | None = None,
         timestamp: datetime | float | None = None,
@@ -157,18 +131,17 @@ def set_tags(tags: _Data) -> None: ...
 def set_user(user: _Data | None) -> None: ...
 def set_context(name: str, value: _Data | None = ...) -> None: ...
 def set_extra(key: str, value: object = ...) -> None: ...
-def set_level(level: str | int | None = ...) -> None: ...
+def set_level(level: str | None = ...) -> None: ...
 def set_fingerprint(parts: Iterable[str] | None = ...) -> None: ...
 def set_transaction(name: str | None) -> None: ...
 def set_durability(durability: _Durability | None = ...) -> None: ...
 def set_traceparent(traceparent: str) -> bool: ...
 def start_trace() -> str: ...
-def clear_scope() -> None: ...
 def add_breadcrumb(
     message: str | None = None,
     *,
     category: str | None = None,
-    level: str | int | None = None,
+    level: str | None = None,
     type: str | None = None,
     data: _Data | None = None,
     timestamp: datetime | float | None = None,
@@ -628,6 +601,33 @@ class GarbageReport:
     @property
     def archives_unreadable(self) -> int:
         """Archives that cannot be read. As long as there are any, no attachment is removed: they may name it."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Health:
+    """How capturing goes in this process, since ``install()`` or since the fork; all zero before."""
+
+    @property
+    def captured_count(self) -> int:
+        """Events on disk (or, with ``durability="async"``, about to be)."""
+    @property
+    def throttled_count(self) -> int:
+        """Captures thinned out of floods."""
+    @property
+    def sampled_count(self) -> int:
+        """Captures left out by the sample rate."""
+    @property
+    def refused_count(self) -> int:
+        """Events that ``before_send`` dropped."""
+    @property
+    def lost_count(self) -> int:
+        """Events that could not be written."""
+    @property
+    def last_failure(self) -> str | None:
+        """Why the last one was lost, and what to do."""
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1271,8 +1271,8 @@ class Vault:
     def drain(self, seconds: float | None = None) -> DrainReport:
         """Moves what waits in the journal into the vault: all of it, or for at most so many ``seconds``.
 
-        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that has got nowhere
-        for a minute. Of a read-only vault the report says how many wait.
+        Without ``seconds`` it waits for another process that is draining, and raises BusyError if that gets nowhere.
+        Ctrl-C ends it; what came in stays. Of a read-only vault the report says how many wait.
         """
     def issues(
         self,
@@ -1491,7 +1491,7 @@ class Vault:
         """Forgets a saved search, and gives back its query."""
     def export(
         self,
-        to: _Path | _Writable,
+        to: _Path | SupportsWrite[Any],
         *,
         format: _ExportFormat | None = None,
         query: str | None = None,

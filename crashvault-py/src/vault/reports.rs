@@ -44,6 +44,30 @@ impl From<crashvault::DrainReport> for DrainReport {
     }
 }
 
+impl DrainReport {
+    /// Nothing was done yet.
+    pub fn none() -> Self {
+        crashvault::DrainReport::default().into()
+    }
+
+    /// Whether nothing waits, and nobody else is taking anything in.
+    pub fn is_all(&self) -> bool {
+        self.waiting_count == 0 && !self.is_elsewhere
+    }
+
+    /// What was done before and what was done then, with what is left now.
+    pub fn then(self, next: Self) -> Self {
+        Self {
+            events_new: self.events_new + next.events_new,
+            events_known: self.events_known + next.events_known,
+            torn_count: self.torn_count + next.torn_count,
+            torn_bytes: self.torn_bytes + next.torn_bytes,
+            segments_removed: self.segments_removed + next.segments_removed,
+            ..next
+        }
+    }
+}
+
 mirror! {
     /// What a rebuild made.
     RebuildReport(event_count, issue_count) of crashvault::RebuildReport {

@@ -10,6 +10,7 @@ use crate::args::{ReportTo, Wait};
 use crate::commands::Done;
 use crate::commands::reading::{self, Place};
 use crate::output::failure::FAILED;
+use crate::output::text::visible;
 use crate::output::{Failure, Screen, Stop};
 
 /// How soon Ctrl-C is noticed.
@@ -39,16 +40,42 @@ pub fn run(place: &Place, words: &ReportTo, screen: &mut Screen) -> Result<Done,
         return Ok(ended(&outcome));
     }
     screen.note(format!("sending what comes in to {dsn}; Ctrl-C ends"));
-    let mut last = ReportOutcome::default();
-    while !interrupted.load(Ordering::Relaxed) {
+    watch(words.interval, &interrupted, screen, || {
         let outcome = report(&mut vault, &dsn, &options);
         progress.end();
-        let outcome = outcome.map_err(|error| failed(&error))?;
+        outcome
+    })
+}
+
+/// Round after round. What passes by itself, such as another process that reports there, is told once and waited out.
+fn watch(
+    interval: Duration,
+    interrupted: &AtomicBool,
+    screen: &mut Screen,
+    mut round: impl FnMut() -> Result<ReportOutcome, Error>,
+) -> Result<Done, Stop> {
+    let mut last = ReportOutcome::default();
+    let mut told = String::new();
+    while !interrupted.load(Ordering::Relaxed) {
+        let outcome = match round() {
+            Ok(outcome) => outcome,
+            Err(error) if error.is_retryable() => {
+                let why = error.to_string();
+                if why != told {
+                    screen.note(visible(&why));
+                    told = why;
+                }
+                nap(interval, interrupted);
+                continue;
+            }
+            Err(error) => return Err(failed(&error).into()),
+        };
+        told.clear();
         if told::is_news(&outcome, &last) {
             told::tell(&outcome, screen)?;
             screen.flush()?;
         }
-        nap(pause(&outcome, words.interval), &interrupted);
+        nap(pause(&outcome, interval), interrupted);
         last = outcome;
     }
     Ok(Done::Well)

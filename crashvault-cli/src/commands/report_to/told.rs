@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crashvault_notify::{ReportEnd, ReportOutcome};
 use serde_json::{Map, Value, json};
 
-use crate::output::Screen;
 use crate::output::text::{bytes, counted, visible};
+use crate::output::{Screen, json};
 
 /// Refused events that are told to people.
 const REFUSALS_TOLD: usize = 5;
@@ -18,7 +18,7 @@ const TOLD_EVERY: Duration = Duration::from_millis(100);
 /// Tells what happened, and what is to be known of it.
 pub fn tell(outcome: &ReportOutcome, screen: &mut Screen) -> io::Result<()> {
     if screen.json {
-        return screen.value(&value(outcome));
+        return screen.value_line(&value(outcome));
     }
     screen.line(summary(outcome))?;
     screen.flush()?;
@@ -87,13 +87,7 @@ fn left(outcome: &ReportOutcome) -> Option<String> {
 }
 
 fn value(outcome: &ReportOutcome) -> Value {
-    let refusals = outcome.refusals.iter().map(|refusal| {
-        json!({
-            "event_id": refusal.event_id.to_string(),
-            "reason": refusal.reason,
-            "at": refusal.at.to_string(),
-        })
-    });
+    let refusals = outcome.refusals.iter().map(json::refusal);
     let pauses = outcome.pauses.iter();
     let pauses = pauses.map(|(kind, until)| (kind.clone(), until.to_string().into()));
     json!({

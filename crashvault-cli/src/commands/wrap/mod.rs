@@ -105,7 +105,7 @@ fn failed(wrap: &Wrap, ended: Ended) -> FailedCommand {
 /// Into the journal: whoever reads next takes it in. No lock of the vault is waited for.
 fn keep(global: &Global, wrap: &Wrap, mut event: Event) -> Result<EventId, String> {
     event.level = wrap.level;
-    event.tags = all_tags(wrap).into_iter().collect();
+    event.tags.extend(all_tags(wrap));
     let place = super::place(global).map_err(|failure| failure.message)?;
     let project = wrap.project.clone().unwrap_or_else(|| {
         let program = Path::new(&wrap.command[0]).file_name();

@@ -2,10 +2,11 @@
 //!
 //! Never: keeps more than its bounds, or holds bytes back.
 
-use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use crate::commands::kept::Kept;
 
 /// What is kept of a long output: where it began, and where it ended.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -13,11 +14,19 @@ const TAIL_BYTES: usize = 48 * 1024;
 const STEP_BYTES: usize = 16 * 1024;
 
 /// What passed.
-#[derive(Default)]
 pub struct Passed {
     kept: Mutex<Kept>,
     /// Odd while bytes that were read are being written.
     steps: AtomicU64,
+}
+
+impl Default for Passed {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::new(Kept::new(HEAD_BYTES, TAIL_BYTES)),
+            steps: AtomicU64::default(),
+        }
+    }
 }
 
 impl Passed {
@@ -52,36 +61,6 @@ impl Passed {
     pub fn text(&self) -> String {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.text()
-    }
-}
-
-#[derive(Default)]
-struct Kept {
-    head: Vec<u8>,
-    tail: VecDeque<u8>,
-    left_out: u64,
-}
-
-impl Kept {
-    fn add(&mut self, bytes: &[u8]) {
-        let room = HEAD_BYTES - self.head.len();
-        let (head, rest) = bytes.split_at(room.min(bytes.len()));
-        self.head.extend_from_slice(head);
-        self.tail.extend(rest);
-        let over = self.tail.len().saturating_sub(TAIL_BYTES);
-        self.tail.drain(..over);
-        self.left_out += over as u64;
-    }
-
-    fn text(&self) -> String {
-        let (first, second) = self.tail.as_slices();
-        let tail = [first, second].concat();
-        if self.left_out == 0 {
-            return String::from_utf8_lossy(&[&self.head, &*tail].concat()).into_owned();
-        }
-        let head = String::from_utf8_lossy(&self.head);
-        let tail = String::from_utf8_lossy(&tail);
-        format!("{head}\n… {} bytes left out …\n{tail}", self.left_out)
     }
 }
 

@@ -54,6 +54,48 @@ fn a_chain_is_read_from_what_was_thrown_to_its_cause() {
 }
 
 #[test]
+fn what_was_suppressed_is_no_cause() {
+    check(
+        json!({"exception": {"values": [
+            {"type": "Timeout", "mechanism": {"type": "chained", "exception_id": 2, "parent_id": 0}},
+            {"type": "CloseError", "mechanism": {"type": "suppressed", "exception_id": 1, "parent_id": 0}},
+            {"type": "OrderError", "mechanism": {"type": "generic", "exception_id": 0}},
+        ]}}),
+        "
+  OrderError
+  suppressed CloseError
+  caused by Timeout",
+    );
+}
+
+#[test]
+fn a_recursion_is_told_once() {
+    let call =
+        |name: &str| json!({"function": name, "filename": "a.py", "lineno": 3, "in_app": true});
+    let rounds = (0..500).flat_map(|_| [call("even"), call("odd")]);
+    let frames: Vec<_> = [call("main")]
+        .into_iter()
+        .chain(rounds)
+        .chain([call("end")])
+        .collect();
+    let payload =
+        json!({"exception": {"values": [{"type": "E", "stacktrace": {"frames": frames}}]}});
+    check(
+        payload.clone(),
+        "
+  E
+    at end  a.py:3
+    at odd  a.py:3
+    at even  a.py:3
+    at odd  a.py:3
+    at even  a.py:3
+    … 996 calls more of the same
+    at main  a.py:3",
+    );
+    assert_eq!(page_of(payload, true).matches("at even").count(), 500);
+}
+
+#[test]
 fn all_frames_are_shown_when_asked() {
     let text = page_of(chain(), true);
     assert!(text.contains("    at serde::walk  in /lib/x.so"), "{text}");

@@ -155,6 +155,15 @@ impl Read for EventId {
     }
 }
 
+impl Read for Vec<EventId> {
+    const EXPECTED: &'static str = "a list of ids of 32 hex digits, at least one";
+
+    fn read(value: &Value) -> Option<Self> {
+        let ids = value.as_array().filter(|ids| !ids.is_empty())?;
+        ids.iter().map(EventId::read).collect()
+    }
+}
+
 impl Read for [u8; 16] {
     const EXPECTED: &'static str = EventId::EXPECTED;
 

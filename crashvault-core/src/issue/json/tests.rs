@@ -154,6 +154,13 @@ fn the_form_of_a_deed_stays() {
         json!({"kind": "merge", "issue": hex}),
     );
     check(
+        Deed::Regroup {
+            variant: VariantKey::from_bytes([3; 16]),
+            events: vec![event],
+        },
+        json!({"kind": "regroup", "variant": hex, "events": [hex]}),
+    );
+    check(
         Deed::Unmerge {
             variant: VariantKey::from_bytes([3; 16]),
             to: IssueId::from_bytes([3; 16]),

@@ -16,7 +16,7 @@ use super::side::Side;
 use super::{Failed, act, attach, ground, homes, react, write};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EventId, Level};
-use crate::issue::{Activity, IssueId, VariantKey};
+use crate::issue::{Activity, ActivityId, Deed, IssueId, VariantKey};
 use crate::time::Timestamp;
 
 /// Up to here, what an archive or Crashvault 1 says its numbers were is taken: one record with the last number there is would leave none
@@ -39,12 +39,14 @@ pub(super) fn export(
         let message = format!("no issue #{number}");
         return Err(Error::new(ErrorKind::NotFound, "archive", message).into());
     };
+    let others = Others::of(&transaction, number)?;
+    others.put_issues(&transaction, put)?;
     put(Record::Issue {
         number,
         id: issue.id,
         project: issue.project.clone(),
     })?;
-    put_joins(&transaction, number, put)?;
+    put_joins(&transaction, number, &others, put)?;
     let mut activities = read::activities(&transaction, signed(number))?;
     let exported = Exported {
         number,
@@ -54,6 +56,7 @@ pub(super) fn export(
         last_event: issue.last_event,
     };
     activities.extend(activities_of_merged(&transaction, number)?);
+    activities.extend(others.activities);
     activities
         .into_iter()
         .try_for_each(|activity| put(Record::Activity(activity)))?;
@@ -76,6 +79,92 @@ pub(super) fn activities_of_merged(
     Ok(found)
 }
 
+/// What was decided about other issues by which variants, and events, came to be in this one.
+pub(super) struct Others {
+    /// Those issues.
+    issues: BTreeSet<i64>,
+    pub(super) activities: Vec<Activity>,
+}
+
+impl Others {
+    pub(super) fn of(conn: &Connection, number: u64) -> Result<Self, Failed> {
+        let number = signed(number);
+        let mut own: BTreeSet<i64> = homes::merged(conn, number)?.into_iter().collect();
+        own.insert(number);
+        let ids = own.iter().map(|issue| read::issue_id(conn, *issue));
+        let ids: BTreeSet<IssueId> = ids.collect::<rusqlite::Result<_>>()?;
+        let variants = variants_at_home(conn, number)?;
+        let mut others = Self {
+            issues: BTreeSet::new(),
+            activities: Vec::new(),
+        };
+        for issue in deciding(conn, number)? {
+            if own.contains(&issue) {
+                continue;
+            }
+            let mut wanted: BTreeSet<ActivityId> = BTreeSet::new();
+            let decided = read::activities(conn, issue)?.into_iter();
+            let about = decided.filter(|activity| {
+                let is_about = match &activity.deed {
+                    Deed::Unmerge { variant, to } => ids.contains(to) || variants.contains(variant),
+                    Deed::Regroup { variant, .. } => variants.contains(variant),
+                    Deed::Undo(earlier) => wanted.contains(earlier),
+                    _ => false,
+                };
+                is_about && wanted.insert(activity.id)
+            });
+            others.activities.extend(about);
+            if !wanted.is_empty() {
+                others.issues.insert(issue);
+            }
+        }
+        Ok(others)
+    }
+
+    /// Names those of the issues that no join names.
+    pub(super) fn put_issues(&self, conn: &Connection, put: Put<'_>) -> Result<(), Failed> {
+        let mut find = conn.prepare_cached(
+            "SELECT n.issue, p.name FROM issue_number n JOIN project p ON p.id = n.project
+             WHERE n.number = ?1
+                 AND NOT EXISTS (SELECT 1 FROM variant_join j WHERE j.issue = n.number)",
+        )?;
+        for issue in &self.issues {
+            let named = find.query_row([issue], |row| {
+                Ok(Record::Issue {
+                    number: unsigned(*issue)?,
+                    id: IssueId::from_bytes(row.get(0)?),
+                    project: row.get(1)?,
+                })
+            });
+            if let Some(record) = named.optional()? {
+                put(record)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn variants_at_home(conn: &Connection, issue: i64) -> rusqlite::Result<BTreeSet<VariantKey>> {
+    let mut find = conn.prepare_cached("SELECT variant FROM variant_join WHERE id = ?1")?;
+    let mut variants = BTreeSet::new();
+    for join in ground::at_home(conn, issue)? {
+        variants.insert(find.query_row([join], |row| Ok(VariantKey::from_bytes(row.get(0)?)))?);
+    }
+    Ok(variants)
+}
+
+/// The issues of the same project that variants ever left, or whose events were found to be of another variant.
+fn deciding(conn: &Connection, issue: i64) -> rusqlite::Result<Vec<i64>> {
+    conn.prepare_cached(
+        "SELECT DISTINCT a.issue FROM activity a JOIN issue_number n ON n.number = a.issue
+         WHERE n.project = (SELECT project FROM issue_number WHERE number = ?1)
+             AND (a.deed LIKE '%\"kind\":\"unmerge\"%' OR a.deed LIKE '%\"kind\":\"regroup\"%')
+         ORDER BY a.issue",
+    )?
+    .query_map([issue], |row| row.get(0))?
+    .collect()
+}
+
 pub(super) fn placed(conn: &Connection, number: u64) -> rusqlite::Result<Vec<u64>> {
     conn.prepare_cached("SELECT event FROM derived_placement WHERE issue = ?1 ORDER BY event")?
         .query_map([signed(number)], |row| unsigned(row.get(0)?))?
@@ -91,21 +180,33 @@ fn attachment_count(conn: &Connection, number: u64) -> rusqlite::Result<u64> {
     .query_row([signed(number)], |row| unsigned(row.get(0)?))
 }
 
-pub(super) fn put_joins(conn: &Connection, number: u64, put: Put<'_>) -> Result<(), Failed> {
+pub(super) fn put_joins(
+    conn: &Connection,
+    number: u64,
+    others: &Others,
+    put: Put<'_>,
+) -> Result<(), Failed> {
+    let number = signed(number);
     let mut find = conn.prepare_cached(
-        "SELECT DISTINCT n.number, n.issue FROM variant_join j JOIN issue_number n ON n.number = j.issue
+        "SELECT DISTINCT j.issue FROM variant_join j
          WHERE j.issue = ?1 OR j.id IN (
              SELECT e.variant FROM derived_placement p JOIN event e ON e.ingest_sequence = p.event
              WHERE p.issue = ?1)
              OR j.issue IN (SELECT issue FROM derived_alias WHERE target = ?1)
-             OR j.id IN (SELECT id FROM derived_shelf WHERE issue = ?1)
-         ORDER BY n.number <> ?1, n.number",
+             OR j.id IN (SELECT id FROM derived_shelf WHERE issue = ?1)",
     )?;
-    let issues = find.query_map([signed(number)], |row| {
-        Ok((unsigned(row.get(0)?)?, IssueId::from_bytes(row.get(1)?)))
-    })?;
-    for issue in issues {
-        let (number, id) = issue?;
+    let mut issues: BTreeSet<i64> = find
+        .query_map([number], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut find = conn.prepare_cached("SELECT issue FROM variant_join WHERE id = ?1")?;
+    for join in ground::at_home(conn, number)? {
+        issues.insert(find.query_row([join], |row| row.get(0))?);
+    }
+    issues.extend(&others.issues);
+    let own = issues.take(&number);
+    for issue in own.into_iter().chain(issues) {
+        let id = read::issue_id(conn, issue)?;
+        let number = unsigned(issue)?;
         for join in read::joins_first(conn, &id)? {
             put(Record::Join { number, join })?;
         }
@@ -218,7 +319,7 @@ pub(super) fn restore(
 ) -> Result<u64, Failed> {
     let transaction = write::begin(conn)?;
     names.refresh(&transaction)?;
-    let mut decided = BTreeSet::new();
+    let (mut decided, mut moved) = (BTreeSet::new(), BTreeSet::new());
     for record in records {
         match record {
             Record::Issue {
@@ -233,6 +334,7 @@ pub(super) fn restore(
                 let issue = known_number(&transaction, &activity.issue)?;
                 react::put(&transaction, issue, activity)?;
                 put_other(&transaction, issue, activity)?;
+                moved.extend(act::moved(&transaction, activity)?);
                 decided.insert(issue);
             }
             Record::Event { .. }
@@ -242,7 +344,7 @@ pub(super) fn restore(
         }
     }
     if !decided.is_empty() {
-        homes::settle(&transaction, names, decoder)?;
+        homes::settle(&transaction, names, decoder, moved)?;
     }
     let restored = restore_events(&transaction, names, encoder, records, &mut decided)?;
     for record in records {
@@ -332,7 +434,11 @@ fn restore_events(
     records: &[Record],
     decided: &mut BTreeSet<i64>,
 ) -> Result<u64, Failed> {
-    let moves: HashMap<EventId, i64> = act::moves(conn)?.into_iter().collect();
+    let (belonging, moves) = (homes::kept(conn)?, act::moves(conn)?);
+    let moves = moves.into_iter();
+    let moves: HashMap<EventId, i64> = moves
+        .map(|(event, moved)| (event, belonging.of_moved(&moved)))
+        .collect();
     let mut packed = Vec::new();
     for record in records {
         if let Record::Event { project, stored } = record {
@@ -411,7 +517,7 @@ fn insert<'e>(
         process_sequence: row.sequence,
         variant,
         issue: match moved {
-            Some(issue) => homes::root(conn, issue)?,
+            Some(issue) => issue,
             None => ground::home(conn, variant)?,
         },
         is_moved: moved.is_some(),

@@ -8,6 +8,9 @@ use super::read::unsigned;
 use super::{Failed, ground};
 use crate::group::{self, Sketch};
 
+/// No project has this id.
+const NO_PROJECT: i64 = 0;
+
 pub(super) fn foresee(conn: &Connection, new: &NewEvent) -> Result<Foreseen, Failed> {
     let mut foreseen = Foreseen {
         join: new.join.clone(),
@@ -18,9 +21,8 @@ pub(super) fn foresee(conn: &Connection, new: &NewEvent) -> Result<Foreseen, Fai
         .prepare_cached("SELECT id FROM project WHERE name = ?1")?
         .query_row([&new.join.project], |row| row.get(0))
         .optional()?;
-    let Some(project) = project else {
-        return Ok(foreseen);
-    };
+    // In a project that nobody knew there is nothing that it could be like.
+    let project = project.unwrap_or(NO_PROJECT);
     for variant in new.legacy.into_iter().chain([new.join.variant]) {
         let joined: Option<i64> = conn
             .prepare_cached("SELECT id FROM variant_join WHERE project = ?1 AND variant = ?2")?

@@ -10,6 +10,7 @@ use super::payload::{Decoder, is_damage};
 use super::remove::Remover;
 use super::side::Side;
 use super::{Failed, act, ground, react, read};
+use crate::event::EventId;
 use crate::issue::{Activity, Homes, IssueId, VariantKey};
 use crate::store::facts;
 
@@ -28,11 +29,28 @@ impl Belonging {
         self.aliases.get(&issue).copied().unwrap_or(issue)
     }
 
+    /// Where an event belongs that was moved.
+    pub(super) fn of_moved(&self, moved: &Moved) -> i64 {
+        match moved.variant {
+            Some((project, variant)) => self.of_variant(project, variant, moved.issue),
+            None => self.root(moved.issue),
+        }
+    }
+
     /// The issue of a variant that joined `joined`.
     pub(super) fn of_variant(&self, project: i64, variant: VariantKey, joined: i64) -> i64 {
         let taken_out = self.taken_out.get(&(project, variant)).copied();
         taken_out.unwrap_or_else(|| self.root(joined))
     }
+}
+
+/// Where the decisions about one event put it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// The issue; that which the variant joined, where there is one.
+    pub(super) issue: i64,
+    /// The project and the key of the variant that it is by a regrouping.
+    pub(super) variant: Option<(i64, VariantKey)>,
 }
 
 /// What all activities come to.
@@ -94,7 +112,7 @@ pub(super) fn decided(conn: &Connection) -> Result<Belonging, Failed> {
 }
 
 /// What is kept of it.
-fn kept(conn: &Connection) -> rusqlite::Result<Belonging> {
+pub(super) fn kept(conn: &Connection) -> rusqlite::Result<Belonging> {
     let mut belonging = Belonging::default();
     let mut find = conn.prepare_cached("SELECT issue, target FROM derived_alias")?;
     for row in find.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))? {
@@ -150,32 +168,51 @@ pub(super) fn merged(conn: &Connection, issue: i64) -> rusqlite::Result<Vec<i64>
         .collect()
 }
 
-/// Puts what is there where the activities say now.
+/// Puts what is there where the activities say now; of single events also these, about which something was decided.
 pub(super) fn settle(
     conn: &Connection,
     names: &mut Names,
     decoder: &Decoder,
+    mut events: BTreeSet<EventId>,
 ) -> Result<(), Failed> {
     let (old, new) = (kept(conn)?, decided(conn)?);
-    if old == new {
+    if old == new && events.is_empty() {
         return Ok(());
     }
-    keep(conn, Side::Live, &new)?;
-    // A rebuild that has begun goes by what was decided before.
-    conn.execute("UPDATE ledger SET removals = removals + 1", [])?;
-    // Events that people put into an issue by hand go where it went.
+    let moves: HashMap<EventId, Moved> = act::moves(conn)?.into_iter().collect();
+    if old != new {
+        keep(conn, Side::Live, &new)?;
+        // A rebuild that has begun goes by what was decided before.
+        conn.execute("UPDATE ledger SET removals = removals + 1", [])?;
+        // What was put somewhere goes where that went.
+        let went = moves.iter();
+        let went = went.filter(|(_, moved)| old.of_moved(moved) != new.of_moved(moved));
+        events.extend(went.map(|(event, _)| *event));
+    }
     let mut remover = Remover::new(conn, names, decoder);
-    let moves: HashMap<_, _> = act::moves(conn)?.into_iter().collect();
-    for (event, issue) in moves {
-        if old.root(issue) != new.root(issue)
-            && let Some((sequence, _)) = react::known_event(conn, event)?
-        {
-            remover.move_event(sequence, Some(new.root(issue)))?;
+    let mut places = Vec::with_capacity(events.len());
+    for event in events {
+        // One that has left since it was moved: what was decided about it can still be taken back.
+        if let Some((sequence, _)) = react::known_event(conn, event)? {
+            places.push((sequence, moves.get(&event).map(|moved| new.of_moved(moved))));
         }
     }
+    remover.move_events(&places)?;
     remover.finish()?;
+    match old == new {
+        true => Ok(()),
+        false => settle_shelves(conn, names, decoder, [&old, &new]),
+    }
+}
+
+fn settle_shelves(
+    conn: &Connection,
+    names: &mut Names,
+    decoder: &Decoder,
+    [old, new]: [&Belonging; 2],
+) -> Result<(), Failed> {
     let mut touched = BTreeSet::new();
-    for ((from, to), shelves) in changed(conn, &old, &new)? {
+    for ((from, to), shelves) in changed(conn, old, new)? {
         let mut mover = Mover {
             conn,
             names: &mut *names,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::{RELATED_FROM_MAX, RelatedIssue, SketchedVariant};
+use super::super::{RELATED_FROM_MAX, RelatedIssue};
 use super::read::{self, signed, unsigned};
 use super::records::{ComparisonRow, SketchRow};
 use super::side::Side;
@@ -289,37 +289,6 @@ fn number(name: Name) -> i64 {
 /// Whether a text is that of its name. Of one that was cut nobody can tell.
 pub(super) fn is_named(name: i64, text: &str) -> bool {
     number(Name::of(text)) == name || text.ends_with(CUT_MARK)
-}
-
-/// All variants that are compared, in the order in which they became known. One that cannot be read is like nothing.
-pub(super) fn sketched(conn: &Connection) -> Result<Vec<SketchedVariant>, Failed> {
-    let mut counts: HashMap<i64, u64> = HashMap::new();
-    let mut count = conn.prepare("SELECT variant, count(*) FROM event GROUP BY variant")?;
-    for row in count.query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?)?)))? {
-        let (variant, count) = row?;
-        counts.insert(variant, count);
-    }
-    let mut find = conn.prepare(
-        "SELECT j.id, p.name, j.variant, n.issue, s.sketch FROM variant_sketch s
-         JOIN variant_join j ON j.id = s.variant JOIN project p ON p.id = j.project
-         JOIN issue_number n ON n.number = j.issue ORDER BY s.id",
-    )?;
-    let mut rows = find.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let join = row.get(0)?;
-        let home = ground::home(conn, join)?;
-        let sketch = row.get_ref(4)?.as_blob().ok().and_then(Sketch::from_bytes);
-        found.push(SketchedVariant {
-            project: row.get(1)?,
-            variant: VariantKey::from_bytes(row.get(2)?),
-            joined: IssueId::from_bytes(row.get(3)?),
-            home: read::issue_id(conn, home)?,
-            sketch: sketch.unwrap_or_default(),
-            event_count: counts.get(&join).copied().unwrap_or_default(),
-        });
-    }
-    Ok(found)
 }
 
 /// A variant on its way into the index.

@@ -379,18 +379,20 @@ pub(super) fn joins_first(conn: &Connection, issue: &IssueId) -> rusqlite::Resul
 }
 
 /// The join of an event's variant.
-pub(super) fn join_of(conn: &Connection, event: EventId) -> rusqlite::Result<Option<Join>> {
-    conn.prepare_cached(
+pub(super) fn join_of(conn: &Connection, event: EventId) -> Result<Option<Join>, Failed> {
+    let found_since = super::adopt::variant_of(conn, event)?;
+    Ok(conn.prepare_cached(
         "SELECT j.variant, p.name, j.joined_at, j.reason, j.parts, j.algorithm, c.comparison, n.issue
-         FROM event e JOIN variant_join j ON j.id = e.variant JOIN project p ON p.id = j.project
+         FROM event e JOIN variant_join j ON j.id = coalesce(?2, e.variant)
+         JOIN project p ON p.id = j.project
          JOIN issue_number n ON n.number = j.issue
          LEFT JOIN variant_comparison c ON c.variant = j.id
          WHERE e.event_id = ?1",
     )?
-    .query_row([event.as_bytes()], |row| {
+    .query_row(params![event.as_bytes(), found_since], |row| {
         join_row(row, IssueId::from_bytes(row.get(7)?))
     })
-    .optional()
+    .optional()?)
 }
 
 /// The issues that are part of this one, by number.

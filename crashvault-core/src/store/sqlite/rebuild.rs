@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::derive::Deriver;
 use super::ground::{self, Damaged, Owned};
-use super::homes::{self, Belonging};
+use super::homes::{self, Belonging, Moved};
 use super::likeness::{self, Bearer};
 use super::names::Names;
 use super::payload::Decoder;
@@ -117,7 +117,7 @@ struct Aside {
     reached: i64,
     /// The last sketch of a variant that was taken in.
     sketches_reached: i64,
-    moves: HashMap<EventId, i64>,
+    moves: HashMap<EventId, Moved>,
     belonging: Belonging,
     stacks: HashSet<i64>,
     /// Issues that do not show their newest event yet.
@@ -230,7 +230,7 @@ impl Aside {
             let moved = self.moves.get(&owned.event_id);
             owned.is_moved = moved.is_some();
             owned.issue = match moved {
-                Some(issue) => self.belonging.root(*issue),
+                Some(moved) => self.belonging.of_moved(moved),
                 None => self.belonging.of_variant(project, variant, owned.issue),
             };
         }

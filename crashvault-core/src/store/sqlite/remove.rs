@@ -15,6 +15,9 @@ use super::{ground, homes, react};
 use crate::store::facts;
 use crate::time::Timestamp;
 
+/// Events in memory at once that are moved.
+const MOVED_TOGETHER_MAX: usize = 500;
+
 /// Why an event leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
@@ -117,18 +120,35 @@ impl<'c> Remover<'c> {
         Ok(())
     }
 
-    /// Puts an event into an issue by hand, or (`None`) back where its variant belongs.
-    pub(super) fn move_event(&mut self, sequence: i64, to: Option<i64>) -> Result<(), Failed> {
-        let mut owned = ground::event(self.conn, self.decoder, sequence)?;
-        self.take_out(&owned.item(), true)?;
-        self.issues.insert(owned.issue);
-        owned.is_moved = to.is_some();
-        owned.issue = match to {
-            Some(issue) => issue,
-            None => ground::home(self.conn, owned.variant)?,
-        };
+    /// Puts events into issues by hand, or (`None`) back where their variants belong.
+    pub(super) fn move_events(&mut self, moves: &[(i64, Option<i64>)]) -> Result<(), Failed> {
+        for step in moves.chunks(MOVED_TOGETHER_MAX) {
+            self.move_some(step)?;
+        }
+        Ok(())
+    }
+
+    fn move_some(&mut self, moves: &[(i64, Option<i64>)]) -> Result<(), Failed> {
+        let mut moved = Vec::with_capacity(moves.len());
+        for (sequence, to) in moves {
+            let mut owned = ground::event(self.conn, self.decoder, *sequence)?;
+            let issue = match to {
+                Some(issue) => *issue,
+                None => ground::home(self.conn, owned.variant)?,
+            };
+            if (owned.issue, owned.is_moved) == (issue, to.is_some()) {
+                continue;
+            }
+            self.take_out(&owned.item(), true)?;
+            self.issues.insert(owned.issue);
+            owned.is_moved = to.is_some();
+            owned.issue = issue;
+            moved.push(owned);
+        }
         let mut deriver = Deriver::new(self.conn, Side::Live, self.names);
-        deriver.add(&owned.item())?;
+        for owned in &moved {
+            deriver.add(&owned.item())?;
+        }
         for (issue, is_new) in deriver.finish()? {
             if is_new {
                 react::refresh(self.conn, Side::Live, issue)?;

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::super::Record;
 use super::Failed;
 use super::archive::{
-    Put, activities_of_merged, placed, put_joins, put_residue, put_stored, range,
+    Others, Put, activities_of_merged, placed, put_joins, put_residue, put_stored, range,
 };
 use super::open::read_once;
 use super::payload::Decoder;
@@ -70,15 +70,19 @@ fn some(
     numbers: &[u64],
     put: Put<'_>,
 ) -> Result<u64, Failed> {
-    for number in numbers {
+    let others = numbers.iter().map(|number| Others::of(conn, *number));
+    let others: Vec<Others> = others.collect::<Result<_, _>>()?;
+    for (number, others) in numbers.iter().zip(&others) {
+        others.put_issues(conn, put)?;
         put_issues(conn, Some(*number), put)?;
     }
-    for number in numbers {
-        put_joins(conn, *number, put)?;
+    for (number, others) in numbers.iter().zip(&others) {
+        put_joins(conn, *number, others, put)?;
     }
-    for number in numbers {
+    for (number, others) in numbers.iter().zip(others) {
         let own = read::activities(conn, signed(*number))?;
-        for activity in own.into_iter().chain(activities_of_merged(conn, *number)?) {
+        let merged = activities_of_merged(conn, *number)?;
+        for activity in own.into_iter().chain(merged).chain(others.activities) {
             put(Record::Activity(activity))?;
         }
     }

@@ -288,3 +288,37 @@ pub(in crate::store) fn the_same_events_in_the_same_order_make_the_same_issues(
     assert_eq!(store.verify().unwrap(), [""; 0]);
     assert_eq!(store.check().unwrap(), [""; 0]);
 }
+
+pub(in crate::store) fn what_is_foreseen_comes_to_be(store: &mut dyn Store) {
+    let mut legacy = shop(9, "read parse main", "no end");
+    legacy.legacy = Some(VariantKey::from_bytes([1; 16]));
+    let news = [
+        shop(1, "total pay main", "no price"),
+        shop(2, "total pay main", "no price"),
+        shop(3, "total quote mail", "no price"),
+        shop(4, "open load main", "no such file"),
+        new_event(5, 1),
+        legacy,
+    ];
+    for new in news {
+        let (issues, events) = (store.stats().unwrap().issues, store.stats().unwrap().events);
+        let foreseen = store.foresee(&new).unwrap();
+        let stats = store.stats().unwrap();
+        assert_eq!((stats.issues, stats.events), (issues, events));
+        let event = new.event.event_id;
+        let outcome = keep(store, vec![new.clone()]).outcomes[0];
+        let number = (!outcome.is_new_issue).then_some(outcome.issue_number);
+        assert_eq!(foreseen.issue_number, number, "{foreseen:?}");
+        if !foreseen.is_known {
+            let join = store.join_of(event).unwrap();
+            assert_eq!(foreseen.join.reason, join.reason);
+            assert_eq!(foreseen.join.comparison, join.comparison);
+        }
+        // Once it is there its variant is known.
+        let again = store.foresee(&new).unwrap();
+        assert_eq!(
+            (again.is_known, again.issue_number),
+            (true, Some(outcome.issue_number))
+        );
+    }
+}

@@ -348,3 +348,123 @@ pub(in crate::store) fn merges_from_elsewhere_come_to_the_same(store: &mut dyn S
     assert_eq!(placed(store), [(2, vec![1, 2, 3]), (3, vec![4])]);
     assert_eq!(numbered(store, 1).number, 2);
 }
+
+fn regroup(variant: u8, events: &[u32]) -> Deed {
+    let events = events.iter().map(|event| new_event(*event, 0));
+    Deed::Regroup {
+        variant: VariantKey::from_bytes([variant; 16]),
+        events: events.map(|new| new.event.event_id).collect(),
+    }
+}
+
+/// A variant that nobody knew joins an issue.
+fn adopt(store: &mut dyn Store, variant: u8, issue: u8) {
+    let mut join = new_event(50, variant).join;
+    join.issue = issue_id(issue);
+    join.reason = "rule".into();
+    let traits = None;
+    store.adopt(&[Adoption { join, traits }]).unwrap();
+}
+
+pub(in crate::store) fn events_go_where_their_new_variant_is(store: &mut dyn Store) {
+    three(store);
+    adopt(store, 8, 1);
+    adopt(store, 9, 9);
+    decide(store, 1, 1, regroup(8, &[2]));
+    decide(store, 2, 9, regroup(9, &[3, 4]));
+    assert_eq!(placed(store), [(1, vec![1, 2]), (4, vec![3, 4])]);
+    sound(store);
+    let join = store.join_of(new_event(2, 0).event.event_id).unwrap();
+    assert_eq!((join.variant.as_bytes()[0], &join.reason[..]), (8, "rule"));
+    // They go along with it, and the next one finds them.
+    decide(store, 3, 1, unmerge(8, 9));
+    assert_eq!(placed(store), [(1, vec![1]), (4, vec![2, 3, 4])]);
+    assert_eq!(
+        keep(store, vec![new_event(7, 8)]).outcomes[0].issue_number,
+        4
+    );
+    sound(store);
+    decide(store, 4, 9, undo(2));
+    decide(store, 5, 1, undo(3));
+    assert_eq!(
+        placed(store),
+        [(1, vec![1, 2, 7]), (2, vec![3]), (3, vec![4])]
+    );
+    sound(store);
+}
+
+pub(in crate::store) fn what_people_moved_is_not_regrouped(store: &mut dyn Store) {
+    three(store);
+    let [first, second] = [1, 2].map(|event| new_event(event, 0).event.event_id);
+    decide(store, 1, 3, Deed::MoveEvent(first));
+    adopt(store, 8, 2);
+    decide(store, 2, 2, regroup(8, &[1, 4]));
+    assert_eq!(placed(store), [(2, vec![2, 3, 4]), (3, vec![1])]);
+    let key = VariantKey::from_bytes([8; 16]);
+    let mut moved = store.moved().unwrap();
+    moved.sort_unstable();
+    let last = new_event(4, 0).event.event_id;
+    assert_eq!(moved, [(first, None), (last, Some(key))]);
+    assert_eq!(store.join_of(second).unwrap().variant.as_bytes()[0], 2);
+    sound(store);
+}
+
+pub(in crate::store) fn an_adopted_variant_stays_where_it_joined(store: &mut dyn Store) {
+    three(store);
+    adopt(store, 2, 3);
+    let known = |store: &dyn Store, variant| {
+        let key = VariantKey::from_bytes([variant; 16]);
+        store.known_variant("shop", &key).unwrap()
+    };
+    let second = known(store, 2).unwrap();
+    assert_eq!((second.joined, second.home), (issue_id(2), issue_id(2)));
+    assert_eq!(known(store, 9), None);
+    adopt(store, 9, 3);
+    decide(store, 1, 1, merge(3));
+    let ninth = known(store, 9).unwrap();
+    assert_eq!((ninth.joined, ninth.home), (issue_id(3), issue_id(1)));
+    assert_eq!(ninth.reason, "rule");
+    assert_eq!(
+        keep(store, vec![new_event(7, 9)]).outcomes[0].issue_number,
+        1
+    );
+    sound(store);
+}
+
+/// Deeds that are decided together are as if they were decided one after the other.
+pub(in crate::store) fn deeds_together_are_as_deeds_alone(store: &mut dyn Store) {
+    let events = (1..=8).map(|n| new_event(u32::from(n), n));
+    keep(store, events.collect());
+    let deeds = [
+        (1, merge(2)),
+        (1, merge(3)),
+        (4, merge(1)),
+        (4, unmerge(2, 2)),
+        (4, unmerge(3, 9)),
+        (9, merge(5)),
+        (6, regroup(7, &[6, 8])),
+        (9, unmerge(5, 5)),
+        (5, merge(7)),
+        (5, Deed::Assign(Some("bob".into()))),
+    ];
+    let decisions: Vec<Decision> = (1..)
+        .zip(&deeds)
+        .map(|(n, (issue, deed))| decision(n, *issue, 100 + i64::from(n), deed.clone()))
+        .collect();
+    // One that cannot be decided takes all back.
+    let before = placed(store);
+    let wrong = [&decisions[..], &[decision(77, 1, 300, merge(5))]].concat();
+    assert_eq!(kind(store.act(&wrong)), ErrorKind::NotFound);
+    assert_eq!(placed(store), before);
+    store.act(&decisions).unwrap();
+    assert_eq!(
+        placed(store),
+        [
+            (2, vec![2]),
+            (4, vec![1, 4]),
+            (5, vec![5, 6, 7, 8]),
+            (9, vec![3])
+        ]
+    );
+    sound(store);
+}

@@ -233,6 +233,26 @@ fn an_explanation_tells_what_each_store_does() {
 }
 
 #[test]
+fn a_part_is_told_so_that_it_can_be_asked_again() {
+    let (_, _home, vault) = vaults().remove(0);
+    for query in [
+        r#""job name":x"#,
+        r#"tags["job name"]:x"#,
+        "tags[os]:linux",
+        r#"region:"""#,
+        "timesSeen:>=5",
+        "region:[>5]",
+        "region:[a)]",
+        "region:[[a]",
+        "region:a,b]",
+        "region:[a, b]",
+    ] {
+        let told = vault.explain(&Search::new(query)).unwrap();
+        assert_eq!(told.tree.text, query);
+    }
+}
+
+#[test]
 fn what_was_nearly_a_key_is_asked_about() {
     for (_, _home, vault) in vaults() {
         let doubts = |query: &str| {
