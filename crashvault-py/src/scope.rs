@@ -383,7 +383,6 @@ macro_rules! setters {
             }
 
             /// Adds a breadcrumb; the oldest give way.
-            #[expect(clippy::too_many_arguments, reason = "each is a keyword in Python")]
             #[pyo3(signature = (message=None, *, category=None, level=None, r#type=None, data=None, timestamp=None))]
             fn add_breadcrumb(
                 slf: &Bound<'_, Self>,
