@@ -14,11 +14,11 @@ use crashvault::event::limits;
 use crashvault::host::{self, Capture, Site, is_listening};
 use crashvault::{Event, EventId, Level};
 use pyo3::exceptions::PyBaseException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use crate::own::Own;
+use crate::raw::name;
 use crate::text::{self, Shown};
 use crate::{interrupt, raw, scope, value};
 use thrown::{Mechanism, Thrown};
@@ -219,9 +219,9 @@ struct Caller {
 impl Caller {
     fn of(py: Python<'_>) -> Option<Self> {
         let frame = Own::of(py).ok()?.frame(py).ok()?;
-        let code = frame.getattr(intern!(py, "f_code")).ok()?;
-        let file = code.getattr(intern!(py, "co_filename")).ok()?;
-        let line = frame.getattr(intern!(py, "f_lineno")).ok()?;
+        let code = frame.getattr(name!(py, "f_code")).ok()?;
+        let file = code.getattr(name!(py, "co_filename")).ok()?;
+        let line = frame.getattr(name!(py, "f_lineno")).ok()?;
         Some(Self {
             file: text::text(&file, limits::NAME_BYTES_MAX)?,
             line: line.extract().unwrap_or(0),
@@ -239,11 +239,11 @@ impl Caller {
 
 /// The name that `threading` has for the thread, where it has been imported and knows it.
 fn thread_name(py: Python<'_>) -> Option<String> {
-    let threading = Own::of(py).ok()?.imported(py, intern!(py, "threading"))?;
-    let ident = threading.call_method0(intern!(py, "get_ident")).ok()?;
-    let active = threading.getattr(intern!(py, "_active")).ok()?;
+    let threading = Own::of(py).ok()?.imported(py, &name!(py, "threading"))?;
+    let ident = threading.call_method0(name!(py, "get_ident")).ok()?;
+    let active = threading.getattr(name!(py, "_active")).ok()?;
     let active = active.cast_into::<pyo3::types::PyDict>().ok()?;
     let thread = active.get_item(ident).ok()??;
-    let name = thread.getattr(intern!(py, "_name")).ok()?;
+    let name = thread.getattr(name!(py, "_name")).ok()?;
     text::text(&name, limits::NAME_BYTES_MAX)
 }

@@ -129,9 +129,9 @@ pub fn install(
         });
     }
     let options = options.unwrap_or_default();
-    // Now, while modules can be imported.
+    // Now: while modules can be imported, and no other thread may fork the process.
     Own::of(py)?;
-    scope::lend_to_engine();
+    scope::lend_to_engine(py)?;
     let installed = py.detach(|| options.install());
     if installed.is_first() {
         capture::WANTS_STACKS.store(stacks, Ordering::Relaxed);

@@ -1,10 +1,10 @@
 //! What of Python itself is asked again and again, looked up once: also while the interpreter ends and imports nothing more.
 
+use crate::raw::name;
 use pyo3::exceptions::PyBaseException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyType};
+use pyo3::types::{PyDict, PyString, PyType};
 
 /// Functions and descriptors of Python's own, which no class of the host can lay itself over.
 pub struct Own {
@@ -58,7 +58,7 @@ impl Own {
     pub fn imported<'py>(
         &self,
         py: Python<'py>,
-        name: &Bound<'py, PyAny>,
+        name: &Bound<'py, PyString>,
     ) -> Option<Bound<'py, PyAny>> {
         self.modules.bind(py).get_item(name).ok()?
     }
@@ -66,7 +66,7 @@ impl Own {
     /// A type's module as it stands in it.
     pub fn module_of<'py>(&self, ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
         match is_plain(ty) {
-            true => ty.getattr(intern!(ty.py(), "__module__")),
+            true => ty.getattr(name!(ty.py(), "__module__")),
             false => self.type_module.bind(ty.py()).call1((ty,)),
         }
     }
@@ -74,7 +74,7 @@ impl Own {
     /// A type's name with the classes and functions around it.
     pub fn name_of<'py>(&self, ty: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
         match is_plain(ty) {
-            true => ty.getattr(intern!(ty.py(), "__qualname__")),
+            true => ty.getattr(name!(ty.py(), "__qualname__")),
             false => self.type_qualname.bind(ty.py()).call1((ty,)),
         }
     }
@@ -114,9 +114,9 @@ fn is_plain(ty: &Bound<'_, PyType>) -> bool {
 
 /// What reads a slot of a built-in type, whatever a subclass has laid over it.
 fn reader(ty: &Bound<'_, PyType>, name: &str) -> PyResult<Py<PyAny>> {
-    let slots = ty.getattr(intern!(ty.py(), "__dict__"))?;
+    let slots = ty.getattr(name!(ty.py(), "__dict__"))?;
     let slot = slots.get_item(name)?;
-    Ok(slot.getattr(intern!(ty.py(), "__get__"))?.unbind())
+    Ok(slot.getattr(name!(ty.py(), "__get__"))?.unbind())
 }
 
 /// A slot of a built-in type that is seldom asked for.

@@ -4,10 +4,53 @@
 //!
 //! Never: runs code of the host, or keeps an error that Python set.
 
+use std::sync::atomic::{AtomicPtr, Ordering};
+
 use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+
+/// A name that Python is asked by, made at its first use and kept.
+///
+/// Not `pyo3::intern`: that lets Python's lock go while a thread makes the name, and a process that is forked at this moment
+/// waits for that thread for ever.
+pub struct Name {
+    text: &'static str,
+    made: AtomicPtr<ffi::PyObject>,
+}
+
+impl Name {
+    pub const fn new(text: &'static str) -> Self {
+        Self {
+            text,
+            made: AtomicPtr::new(std::ptr::null_mut()),
+        }
+    }
+
+    pub fn get<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        let mut known = self.made.load(Ordering::Acquire);
+        if known.is_null() {
+            let made = PyString::intern(py, self.text).into_ptr();
+            let first =
+                self.made
+                    .compare_exchange(known, made, Ordering::AcqRel, Ordering::Acquire);
+            // Two that make it at once make the same object; a reference too many to a name that is kept for ever costs nothing.
+            known = first.map_or_else(|first| first, |_| made);
+        }
+        // SAFETY: it is a str that is kept for ever, and the lock is held.
+        unsafe { Bound::from_borrowed_ptr(py, known).cast_into_unchecked() }
+    }
+}
+
+/// The name as Python's text object.
+macro_rules! name {
+    ($py:expr, $text:literal) => {{
+        static NAME: $crate::raw::Name = $crate::raw::Name::new($text);
+        NAME.get($py)
+    }};
+}
+pub(crate) use name;
 
 /// The first `chars_max` characters, whatever a subclass of `str` says it has.
 pub fn head<'py>(text: &Bound<'py, PyString>, chars_max: usize) -> Bound<'py, PyString> {

@@ -8,13 +8,13 @@ use std::cell::RefCell;
 use crashvault::event::limits;
 use crashvault::host::{AdmittedBreadcrumb, is_installed};
 use crashvault::{Breadcrumb, Durability, Scope as Inner, ScopeHandle, Timestamp, User};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyWeakrefReference};
 use serde_json::Value;
 
 use crate::own::Own;
+use crate::raw::name;
 use crate::{interrupt, raw, text, value};
 
 /// The scope of the running context.
@@ -35,7 +35,7 @@ fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 }
 
 fn current(py: Python<'_>) -> Option<Bound<'_, Scope>> {
-    let scope = variable(py).ok()?.call_method0(intern!(py, "get")).ok()?;
+    let scope = variable(py).ok()?.call_method0(name!(py, "get")).ok()?;
     scope.cast_into().ok()
 }
 
@@ -58,20 +58,20 @@ enum Runner<'py> {
 impl<'py> Runner<'py> {
     fn current(py: Python<'py>) -> Self {
         let imported = |name: &Bound<'py, PyString>| Own::of(py).ok()?.imported(py, name);
-        if imported(intern!(py, "trio")).is_some() {
+        if imported(&name!(py, "trio")).is_some() {
             return Self::Other;
         }
         let thread = Self::Thread(std::thread::current().id());
-        let Some(asyncio) = imported(intern!(py, "_asyncio")) else {
+        let Some(asyncio) = imported(&name!(py, "_asyncio")) else {
             return thread;
         };
-        let in_loop = asyncio.call_method0(intern!(py, "_get_running_loop"));
+        let in_loop = asyncio.call_method0(name!(py, "_get_running_loop"));
         let Some(in_loop) = in_loop.ok().filter(|in_loop| !in_loop.is_none()) else {
             return thread;
         };
-        let task = imported(intern!(py, "asyncio")).and_then(|asyncio| {
+        let task = imported(&name!(py, "asyncio")).and_then(|asyncio| {
             asyncio
-                .call_method1(intern!(py, "current_task"), (in_loop,))
+                .call_method1(name!(py, "current_task"), (in_loop,))
                 .ok()
         });
         match task.filter(|task| !task.is_none()) {
@@ -124,7 +124,7 @@ fn own(py: Python<'_>) -> Option<Bound<'_, Scope>> {
     let scope = Bound::new(py, scope).ok()?;
     variable(py)
         .ok()?
-        .call_method1(intern!(py, "set"), (&scope,))
+        .call_method1(name!(py, "set"), (&scope,))
         .ok()?;
     Some(scope)
 }
@@ -163,8 +163,11 @@ fn lend(read: &mut dyn FnMut(&mut Inner)) {
 }
 
 /// Once, when the engine is installed.
-pub fn lend_to_engine() {
+pub fn lend_to_engine(py: Python<'_>) -> PyResult<()> {
+    // Made now: not while another thread may fork the process.
+    variable(py)?;
     crashvault::host::lend_scopes(lend);
+    Ok(())
 }
 
 /// Runs a capture in the scope of the running code.
@@ -229,7 +232,7 @@ pub struct NewScope {
 impl NewScope {
     fn __enter__<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, Scope>> {
         let variable = variable(py)?;
-        let before = variable.call_method0(intern!(py, "get"))?;
+        let before = variable.call_method0(name!(py, "get"))?;
         let handle = before.cast::<Scope>().ok().and_then(|before| {
             let before = before.try_borrow().ok()?;
             before.handle.clone()
@@ -239,7 +242,7 @@ impl NewScope {
             owner: Runner::current(py).owner(),
         };
         let scope = Bound::new(py, scope)?;
-        variable.call_method1(intern!(py, "set"), (&scope,))?;
+        variable.call_method1(name!(py, "set"), (&scope,))?;
         self.before = Some(before.unbind());
         Ok(scope)
     }
@@ -247,7 +250,7 @@ impl NewScope {
     #[pyo3(signature = (*_raised))]
     fn __exit__(&mut self, py: Python<'_>, _raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
         if let Some(before) = self.before.take() {
-            variable(py)?.call_method1(intern!(py, "set"), (&before,))?;
+            variable(py)?.call_method1(name!(py, "set"), (&before,))?;
             match before.bind(py).cast::<Scope>() {
                 Ok(before) => Scope::change(before, |_| ()),
                 Err(_) => ScopeHandle::default().show(),
@@ -565,7 +568,7 @@ fn moment(given: &Bound<'_, PyAny>) -> Option<Timestamp> {
         return Timestamp::parse(&text);
     }
     let seconds = given.extract::<f64>().ok().or_else(|| {
-        let seconds = given.call_method0(intern!(given.py(), "timestamp")).ok()?;
+        let seconds = given.call_method0(name!(given.py(), "timestamp")).ok()?;
         seconds.extract().ok()
     });
     Timestamp::from_secs_f64(seconds?)

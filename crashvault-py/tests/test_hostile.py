@@ -251,11 +251,11 @@ def test_a_forked_child_captures_for_itself() -> None:
 def test_a_fork_among_capturing_threads_does_not_hang() -> None:
     ran = run(
         """
-        import threading
+        import threading, time
         install(throttle=False)
         done = False
         def work():
-            while not done: crashvault.capture_message('thread')
+            while not done: crashvault.capture_message('thread'); time.sleep(0.0005)
         threads = [threading.Thread(target=work) for _ in range(3)]
         for thread in threads: thread.start()
         for number in range(20):

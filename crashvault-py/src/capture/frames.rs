@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crashvault::event::{is_forbidden_key, limits};
 use crashvault::host::{ExceptionWriter, FrameWriter};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::locals::{Budget, Locals};
+use crate::raw::name;
 use crate::text;
 
 /// Code objects known at once; with one more all are forgotten.
@@ -53,7 +53,7 @@ impl<'py> Trace<'py> {
         let mut left_out = 0;
         while let Some(link) = next {
             next = link
-                .getattr(intern!(link.py(), "tb_next"))
+                .getattr(name!(link.py(), "tb_next"))
                 .ok()
                 .filter(|next| !next.is_none());
             if links.len() == 2 * FRAMES_AT_ENDS {
@@ -101,10 +101,10 @@ impl<'py> Trace<'py> {
 /// What a link of a traceback stands for.
 pub fn place<'py>(link: &Bound<'py, PyAny>) -> PyResult<Place<'py>> {
     let py = link.py();
-    let frame = link.getattr(intern!(py, "tb_frame"))?;
-    let code = frame.getattr(intern!(py, "f_code"))?;
-    let line = link.getattr(intern!(py, "tb_lineno"))?;
-    let instruction = link.getattr(intern!(py, "tb_lasti"))?.extract::<i64>()?;
+    let frame = link.getattr(name!(py, "tb_frame"))?;
+    let code = frame.getattr(name!(py, "f_code"))?;
+    let line = link.getattr(name!(py, "tb_lineno"))?;
+    let instruction = link.getattr(name!(py, "tb_lasti"))?.extract::<i64>()?;
     Ok(Place {
         frame,
         code,
@@ -229,7 +229,7 @@ impl Code {
         let function = said("co_qualname", NAME_BYTES_MAX)
             .or_else(|| said("co_name", NAME_BYTES_MAX))
             .unwrap_or_default();
-        let globals = place.frame.getattr(intern!(py, "f_globals")).ok();
+        let globals = place.frame.getattr(name!(py, "f_globals")).ok();
         let of_module = |name: &str, bytes_max| {
             let globals = globals.as_ref()?.cast::<pyo3::types::PyDict>().ok()?;
             text::text(&globals.get_item(name).ok()??, bytes_max)

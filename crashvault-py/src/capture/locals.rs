@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use crashvault::event::{is_forbidden_key, limits};
 use crashvault::host::FrameWriter;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyCFunction, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList,
@@ -18,6 +17,7 @@ use pyo3::types::{
 };
 
 use super::frames::{Code, NameKind, Place};
+use crate::raw::name;
 use crate::{raw, text, value};
 
 /// Variables of one frame.
@@ -197,7 +197,7 @@ impl Locals {
 /// The variables of a frame, as Python shows them: a dictionary, or (from 3.13 on) a view that makes one.
 fn variables<'py>(frame: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     let py = frame.py();
-    let variables = frame.getattr(intern!(py, "f_locals")).ok()?;
+    let variables = frame.getattr(name!(py, "f_locals")).ok()?;
     match variables.cast_into_exact::<PyDict>() {
         Ok(variables) => Some(variables),
         Err(other) => {

@@ -8,7 +8,6 @@ use std::cell::OnceCell;
 use crashvault::event::limits;
 use crashvault::host::{EventWriter, ExceptionWriter, Kind, Kinship};
 use pyo3::exceptions::{PyBaseException, PyOSError, PyRecursionError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyTuple};
 
@@ -16,6 +15,7 @@ use super::Wants;
 use super::frames::{Trace, place};
 use super::locals::Budget;
 use crate::own::{Own, slot};
+use crate::raw::name;
 use crate::text::{self, Shown};
 use crate::{interrupt, raw, value};
 
@@ -155,7 +155,7 @@ fn said(error: &Bound<'_, PyBaseException>) -> Said {
 
 /// What it was made with. Where the stack is full, nothing can be asked that takes a call.
 fn words(error: &Bound<'_, PyBaseException>) -> Option<String> {
-    let arguments = error.getattr(intern!(error.py(), "args")).ok()?;
+    let arguments = error.getattr(name!(error.py(), "args")).ok()?;
     let arguments = arguments.cast_into::<PyTuple>().ok()?;
     match arguments.len() {
         1 => text::text(&arguments.get_item(0).ok()?, limits::MESSAGE_BYTES_MAX),
@@ -165,7 +165,7 @@ fn words(error: &Bound<'_, PyBaseException>) -> Option<String> {
 
 fn notes(error: &Bound<'_, PyBaseException>) -> Vec<String> {
     let own = Own::of(error.py()).and_then(|own| own.dict_of(error)).ok();
-    let notes = own.and_then(|own| own.get_item(intern!(error.py(), "__notes__")).ok()?);
+    let notes = own.and_then(|own| own.get_item(name!(error.py(), "__notes__")).ok()?);
     let Some(notes) = notes.and_then(|notes| notes.cast_into::<PyList>().ok()) else {
         return Vec::new();
     };
