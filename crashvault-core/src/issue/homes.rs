@@ -47,7 +47,7 @@ impl<P: Clone + Eq + Hash> Homes<P> {
                 }
                 Deed::Unmerge { variant, to } if project(&to) == Some(place.clone()) => {
                     homes.taken_out.insert((place, variant), to);
-                    homes.merged.remove(&to);
+                    homes.release(&to);
                     if activity.author != AUTHOR_OF_REGROUPING {
                         homes.apart.push((activity.issue, to));
                     }
@@ -67,6 +67,15 @@ impl<P: Clone + Eq + Hash> Homes<P> {
         if activity.author != AUTHOR_OF_REGROUPING {
             self.together.push((into, other));
         }
+    }
+
+    /// An issue is no part of another one any more; what is part of it stays where it was.
+    fn release(&mut self, issue: &IssueId) {
+        let Some(into) = self.merged.remove(issue) else {
+            return;
+        };
+        let inner = self.merged.values_mut().filter(|parent| *parent == issue);
+        inner.for_each(|parent| *parent = into);
     }
 
     /// The issue that this one is part of, after all; itself if of none.
@@ -266,6 +275,12 @@ mod tests {
         check(&again, &[(2, 1)], &[(2, 1)]);
         let undone = [left.as_slice(), &[undo(3, 1, 2)]].concat();
         check(&undone, &[(2, 1)], &[(2, 1)]);
+    }
+
+    #[test]
+    fn what_was_merged_into_an_issue_that_leaves_stays() {
+        let left = [merge(1, 2, 3), merge(2, 1, 2), unmerge(3, 1, 2, 2)];
+        check(&left, &[(1, 1), (2, 2), (3, 1)], &[(2, 2), (3, 1)]);
     }
 
     #[test]

@@ -140,6 +140,17 @@ fn a_merged_variant_goes_back_to_where_it_came_from() {
 }
 
 #[test]
+fn only_the_variant_that_was_named_leaves() {
+    let (_home, mut vault) = vault();
+    let variant = variants(&vault, "2")[0];
+    vault.merge(&named("2"), &[named("3")]).unwrap();
+    vault.merge(&named("1"), &[named("2")]).unwrap();
+    vault.unmerge(&named("1"), variant).unwrap();
+    assert_eq!(counts(&vault), [(1, 3), (2, 1)]);
+    assert!(named("1").names(&vault.issue(&named("3")).unwrap()));
+}
+
+#[test]
 fn one_of_several_variants_of_a_merged_issue_gets_one_of_its_own() {
     let (_home, mut vault) = vault();
     let [first, second] = variants(&vault, "3")[..] else {

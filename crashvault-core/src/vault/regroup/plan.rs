@@ -187,8 +187,7 @@ impl<'p> Plan<'p> {
         regrouping: &mut Regrouping,
         doing: &mut Doing,
     ) -> HashMap<u64, IssueId> {
-        let together = self.links.together.iter();
-        let linked: HashSet<IssueId> = together.map(|(_, other)| *other).collect();
+        let linked = self.linked();
         let left: HashSet<IssueId> = self.links.apart.iter().map(|(_, to)| *to).collect();
         let mut own: HashMap<u64, IssueId> = HashMap::new();
         let mut taken: HashSet<IssueId> = HashSet::new();
@@ -257,6 +256,12 @@ impl<'p> Plan<'p> {
         own
     }
 
+    /// The issues that people made one, before they were: what joined one of them stays with the others.
+    fn linked(&self) -> HashSet<IssueId> {
+        let pairs = self.links.together.iter();
+        pairs.flat_map(|(into, other)| [*into, *other]).collect()
+    }
+
     /// Lets variants belong where the events are that would be of them, so that the next one finds them.
     fn move_homes(
         &self,
@@ -265,8 +270,7 @@ impl<'p> Plan<'p> {
         unmerged: &mut HashSet<Place>,
         doing: &mut Doing,
     ) {
-        let together = self.links.together.iter();
-        let linked: HashSet<IssueId> = together.map(|(_, other)| *other).collect();
+        let linked = self.linked();
         for (unit, _) in &self.units {
             let (place, group) = (unit.would_be, self.group_of(unit));
             let is_main = self.mains.get(&unit.issue) == Some(&group);

@@ -309,6 +309,16 @@ fn what_people_merged_goes_as_one() {
 }
 
 #[test]
+fn what_people_merged_into_a_smaller_issue_stays() {
+    let home = timed_out();
+    let mut vault = with_rules(&home, "");
+    vault.merge(&named(1), &[named(3)]).unwrap();
+    assert_eq!(vault.plan_regrouping().unwrap().splits, []);
+    assert_eq!(vault.regroup().unwrap().1, []);
+    assert_eq!(counts(&vault), [(1, 4), (2, 1)]);
+}
+
+#[test]
 fn a_regrouping_comes_along_with_an_export() {
     let home = timed_out();
     let (_, vault) = check_regrouped(&home, EU, &[(1, 3), (3, 2)]);
