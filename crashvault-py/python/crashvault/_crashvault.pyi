@@ -39,9 +39,7 @@ _Durability = Literal["process", "data", "async"]
 
 _Data = Mapping[str, object]
 _AnyLevel = str | int
-_ExcInfo = (
-    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-)
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 @final
 class Installed:
@@ -100,9 +98,7 @@ def capture_exception(
 def capture_message(message: object, level: _AnyLevel | None = None) -> str | None:
     """Captures a message, of level ``info`` unless another is named. Returns and raises as ``capture_exception``."""
 
-def capture_log(
-    message: object, level: _AnyLevel | None, logger: str, file: str, line: int
-) -> str | None:
+def capture_log(message: object, level: _AnyLevel | None, logger: str, file: str, line: int) -> str | None:
     """Captures what a logger says, at the place in the source that its record names."""
 
 def capture_event(event: _Data) -> str | None:
