@@ -513,10 +513,11 @@ impl Store for SqliteStore {
     }
 
     fn tend(&mut self, now: Timestamp) -> Result<()> {
-        let done = dictionary::train_if_due(&mut self.conn, &self.decoder, now);
-        done.map_err(self.told("train dictionary"))?;
-        match space::tend(&self.conn).map_err(self.named("shrink")) {
-            // The room can be given back another time; what was committed before must not look as if it had failed.
+        let trained = dictionary::train_if_due(&mut self.conn, &self.decoder, now)
+            .map_err(self.told("train dictionary"));
+        let tended = trained.and_then(|_| space::tend(&self.conn).map_err(self.named("shrink")));
+        match tended {
+            // Both can be done another time; what was committed before must not look as if it had failed.
             Err(error) if error.is_retryable() => Ok(()),
             tended => tended,
         }
