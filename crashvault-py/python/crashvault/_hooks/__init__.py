@@ -40,3 +40,7 @@ def start(options: dict[str, Any]) -> None:
         when_imported("logging", lambda module: _logging.install(module, level))
     if options["warnings"]:
         when_imported("warnings", _warnings.install)
+    if options["integrations"]:
+        from .. import integrations
+
+        integrations.follow()
