@@ -51,14 +51,13 @@ class AsgiRequest(Request):
     def __call__(self) -> dict[str, Any]:
         """The scope's own words; what is missing or odd there is left out."""
         scope = self.source
-        headers = scope.get("headers")
-        headers = [pair for pair in headers or () if len(pair) == 2]
+        headers = _headers(scope)
         scheme = scope.get("scheme")
         if _header(headers, b"x-forwarded-proto") == "https":
             scheme = "wss" if scope.get("type") == "websocket" else "https"
-        query = scope.get("query_string")
+        method, query = scope.get("method"), scope.get("query_string")
         return {
-            "method": scope.get("method") or "GET",
+            "method": method if isinstance(method, str) else "GET",
             "url": whole_url(
                 scheme if isinstance(scheme, str) else "http",
                 _header(headers, b"host") or "",
@@ -89,10 +88,16 @@ def _path(scope: Scope) -> str:
     return quote(path, safe="/:;=@,!$&'()*+~", errors="replace") if isinstance(path, str) and path else "/"
 
 
-def _header(headers: Any, name: bytes) -> Optional[str]:
-    for key, value in headers or ():
-        if key == name and isinstance(value, bytes):
-            return value.decode("latin-1")
+def _headers(scope: Scope) -> list[Any]:
+    # What can be read only once is the application's.
+    headers = scope.get("headers")
+    return list(headers) if isinstance(headers, (list, tuple)) else []
+
+
+def _header(headers: list[Any], name: bytes) -> Optional[str]:
+    for pair in headers:
+        if isinstance(pair, (list, tuple)) and len(pair) == 2 and pair[0] == name and isinstance(pair[1], bytes):
+            return pair[1].decode("latin-1")
     return None
 
 
@@ -123,7 +128,7 @@ async def serve(
     if isinstance(outer, Request) and outer.source is scope:
         return await app(scope, receive, send)
     request = AsgiRequest(scope)
-    opened = serving(request, _header(scope.get("headers"), b"traceparent"))
+    opened = serving(request, _header(_headers(scope), b"traceparent"))
     if opened is None:
         return await app(scope, receive, send)
     watch = Watch(request, opened) if captures_server_errors else None
