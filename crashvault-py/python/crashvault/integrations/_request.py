@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .._crashvault import capture_message
+from .._crashvault import capture_exception, capture_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional
+    from contextvars import Context
+    from typing import Any, Callable, Optional, Union
 
     from .._crashvault import Serving
 
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 class Request:
     """Tells a request when something is captured in it."""
 
-    __slots__ = ("found", "source")
+    __slots__ = ("failed", "found", "source")
 
     def __init__(self, source: Any) -> None:
         #: What the server gave: an environ, or a scope of ASGI.
         self.source = source
-        #: Asks a framework for the route, once it has said how.
-        self.found: Optional[Callable[[], Optional[str]]] = None
+        #: The route, or what asks the framework for it, once the framework has said so.
+        self.found: Union[str, Callable[[], Optional[str]], None] = None
+        #: An exception, and the context that it left: where tasks lie between, that has more to tell than ours.
+        self.failed: Optional[tuple[Exception, Context]] = None
 
     def __call__(self) -> dict[str, Any]:
         """``method``, ``url``, ``headers``, ``route``."""
@@ -33,12 +36,20 @@ class Request:
     def told_route(self) -> Optional[str]:
         """The route, or nothing where the framework's words are not understood."""
         try:
-            route = self.route() if self.found is None else self.found()
+            route = self.found() if callable(self.found) else self.found or self.route()
         except Exception:
             return None
         if not isinstance(route, str) or not route:
             return None
         return route if route.startswith("/") else f"/{route}"
+
+    def capture(self, error: Exception, mechanism: str) -> None:
+        """Captures what left the application."""
+        failed, self.failed = self.failed, None
+        if failed is not None and failed[0] is error:
+            failed[1].run(capture_exception, error, mechanism=mechanism, handled=False)
+        else:
+            capture_exception(error, mechanism=mechanism, handled=False)
 
 
 class Watch:

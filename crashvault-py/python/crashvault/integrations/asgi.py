@@ -10,7 +10,7 @@ server's own conversation with the application (``lifespan``) passes by.
 
 from __future__ import annotations
 
-from .._crashvault import capture_exception, served_now, serving
+from .._crashvault import served_now, serving
 from ._request import Request, Watch, whole_url
 
 TYPE_CHECKING = False
@@ -138,8 +138,10 @@ async def serve(
         try:
             answer = await app(scope, receive, send)
         except Exception as error:
-            capture_exception(error, mechanism="asgi", handled=False)
+            request.capture(error, "asgi")
             raise
+        finally:
+            request.failed = None
         if watch is not None:
             watch.end()
         return answer

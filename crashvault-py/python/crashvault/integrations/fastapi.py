@@ -9,11 +9,17 @@ Not needed where ``crashvault.install()`` was called with ``integrations=True``,
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
+from .._crashvault import served_now
+from ._request import Request
 from .asgi import AsgiMiddleware
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from .asgi import Application, Receive, Scope, Send
 
 __all__ = ["install"]
 
@@ -27,12 +33,12 @@ def install(app: Any, *, capture_server_errors: bool = False) -> None:
             event of level error yet.
     """
     if app.middleware_stack is not None:
-        app.middleware_stack = AsgiMiddleware(app.middleware_stack, capture_server_errors=capture_server_errors)
+        app.middleware_stack = _followed(app, app.middleware_stack, capture_server_errors)
         return
     building = app.build_middleware_stack
 
     def build_middleware_stack() -> Any:
-        return AsgiMiddleware(building(), capture_server_errors=capture_server_errors)
+        return _followed(app, building(), capture_server_errors)
 
     app.build_middleware_stack = build_middleware_stack
 
@@ -44,6 +50,35 @@ def follow(app_class: Any) -> None:
         return
 
     def build_middleware_stack(self: Any) -> Any:
-        return AsgiMiddleware(building(self))
+        return _followed(self, building(self), False)
 
     app_class.build_middleware_stack = build_middleware_stack
+
+
+def _followed(app: Any, stack: Any, captures_server_errors: bool) -> Any:
+    layer, router = stack, getattr(app, "router", None)
+    while layer is not None:
+        inner = getattr(layer, "app", None)
+        if inner is router and inner is not None:
+            layer.app = _Innermost(inner)
+        layer = inner
+    return AsgiMiddleware(stack, capture_server_errors=captures_server_errors)
+
+
+class _Innermost:
+    """Keeps in which context a handler failed: middlewares run what is behind them in tasks, whose scopes end with them."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._app, name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            told = served_now()
+            if isinstance(told, Request):
+                told.failed = (error, copy_context())
+            raise

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from .._crashvault import capture_exception
-from .wsgi import WsgiMiddleware, wrap_class
+from .._crashvault import capture_exception, served_now
+from .wsgi import WsgiMiddleware, WsgiRequest, wrap_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def install(app: Any, *, capture_server_errors: bool = False) -> None:
     """
     app.wsgi_app = WsgiMiddleware(app.wsgi_app, capture_server_errors=capture_server_errors)
     signals: Any = import_module("flask.signals")
+    signals.request_started.connect(_begun, sender=app, weak=False)
     signals.got_request_exception.connect(_failed, sender=app, weak=False)
 
 
@@ -38,7 +39,15 @@ def follow(flask_class: Any) -> None:
     """Follows all applications."""
     wrap_class(flask_class)
     signals: Any = import_module("flask.signals")
+    signals.request_started.connect(_begun, weak=False)
     signals.got_request_exception.connect(_failed, weak=False)
+
+
+def _begun(_app: Any, **_rest: Any) -> None:
+    # It forgets its request before a stream is sent.
+    told = served_now()
+    if isinstance(told, WsgiRequest):
+        told.found = told.route()
 
 
 def _failed(_app: Any, *, exception: Any = None, **_rest: Any) -> None:
