@@ -40,7 +40,7 @@ use super::late::Late;
 pub use super::local::lent::ScopeSource;
 pub use super::process::Language;
 use super::request::Kept;
-use super::{Admitted, Options, Scope, ScopeHandle, engine as engines, local};
+use super::{Admitted, Options, Scope, ScopeHandle, engine as engines, local, platform};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
 use crate::event::{Breadcrumb, Event, EventId, Level, is_forbidden_key, limits};
 use crate::journal::Mark;
@@ -160,6 +160,12 @@ pub fn note_end() {
 /// It did not: the program that it wanted to become could not be started.
 pub fn note_stay() {
     put_mark(Mark::None);
+}
+
+/// The host gave a signal back to the system: one that asks the process to end is noticed again. `install()` saw to those that
+/// were the system's then.
+pub fn watch_requests() {
+    platform::watch_requests();
 }
 
 fn put_mark(mark: Mark) {

@@ -117,6 +117,9 @@ def note_end() -> None:
 def note_stay() -> None:
     """It stays after all."""
 
+def watch_requests() -> None:
+    """A signal was given back to the system: one that asks the process to end is noticed again."""
+
 @final
 class Health:
     """How capturing goes in this process, since ``install()`` or since the fork; all zero before."""
