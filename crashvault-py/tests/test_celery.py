@@ -44,7 +44,10 @@ def ran(program: str, source: str, **options: Any) -> Ran:
 
 @ALL
 def test_a_task_that_fails_is_one_event_with_its_name(program: str) -> None:
-    found = ran(program, "print(fine.delay().get()); done = pay.delay(7); print(done.state); crashvault.capture_message('after')")
+    found = ran(
+        program,
+        "print(fine.delay().get()); done = pay.delay(7); print(done.state); crashvault.capture_message('after')",
+    )
     assert found.out == "7\nFAILURE\n"
     failed, after = found.events
     assert failed["transaction"] == "shop.pay" and failed["tags"] == {"amount": "7"}

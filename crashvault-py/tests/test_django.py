@@ -86,7 +86,9 @@ def ran(program: str, source: str, **options: Any) -> Ran:
 @pytest.mark.parametrize("program", ALL)
 @pytest.mark.parametrize("kind", ["orders", "later"])
 def test_a_view_that_fails_is_one_event_with_its_route(program: str, kind: str) -> None:
-    (found,) = ran(program, f"get('/fine'); get('/missing'); get('/denied'); get('/{kind}/7?page=2'); get('/nowhere')").events
+    (found,) = ran(
+        program, f"get('/fine'); get('/missing'); get('/denied'); get('/{kind}/7?page=2'); get('/nowhere')"
+    ).events
     assert found["transaction"] == f"GET /{kind}/<int:id>"
     assert found["request"]["url"] == f"http://shop.test/{kind}/7" and found["request"]["query_string"] == "page=2"
     assert found["tags"] == {"order": "7"} and len(found["breadcrumbs"]["values"]) == 1

@@ -91,14 +91,21 @@ def test_behind_a_middleware_that_makes_tasks_the_event_is_the_same(program: str
 
 @ALL
 def test_answers_are_as_without(program: str) -> None:
-    source = "for path in ('/fine', '/shop/orders/7', '/own', '/aborted/404', '/nowhere', '/part/items/1'): print(get(path))"
+    source = (
+        "for path in ('/fine', '/shop/orders/7', '/own', '/aborted/404', '/nowhere', '/part/items/1'): print(get(path))"
+    )
     bare = run(PROGRAM + source)
     assert ran(program, source).out == bare.out and "500" in bare.out
 
 
 @ALL
 def test_what_the_program_makes_an_answer_of_itself_is_no_event(program: str) -> None:
-    assert ran(program, "for path in ('/own', '/aborted/404', '/aborted/500', '/nowhere', '/shop/orders/x'): get(path)").events == []
+    assert (
+        ran(
+            program, "for path in ('/own', '/aborted/404', '/aborted/500', '/nowhere', '/shop/orders/x'): get(path)"
+        ).events
+        == []
+    )
 
 
 @ALL

@@ -100,7 +100,9 @@ def test_a_logged_failure_is_one_event(program: str) -> None:
 
 
 def test_an_aborted_request_is_a_message_where_that_is_wanted() -> None:
-    (found,) = ran("given = {'capture_server_errors': True}\n" + EXPLICIT, "get('/aborted/502'); get('/orders/7')").events[:1]
+    (found,) = ran(
+        "given = {'capture_server_errors': True}\n" + EXPLICIT, "get('/aborted/502'); get('/orders/7')"
+    ).events[:1]
     assert found["message"] == "GET /aborted/<int:status> answered 502 Bad Gateway"
 
 

@@ -53,7 +53,7 @@ use engine::{Draft, Stack, engine};
 pub use health::{Health, Installed, health};
 #[cfg(any(feature = "anyhow", feature = "eyre"))]
 pub(crate) use held::{Held, capture_held};
-#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
+#[cfg(feature = "tokio")]
 pub(crate) use late::Late;
 #[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
 pub(crate) use lent::is_capturing;

@@ -432,6 +432,7 @@ mod tests {
         check_transaction("http://a.test", None, "GET /");
     }
 
+    #[cfg(any(feature = "actix", feature = "tower"))]
     #[test]
     fn only_errors_count_as_the_events_of_a_request() {
         let kept = kept("/", &[]);

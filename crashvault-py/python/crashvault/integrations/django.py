@@ -34,12 +34,10 @@ class Middleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self._get_response = get_response
-        from inspect import iscoroutinefunction
-
-        self._is_async = iscoroutinefunction(get_response)
+        marks: Any = import_module("asgiref.sync")
+        self._is_async = marks.iscoroutinefunction(get_response)
         if self._is_async:
             # How Django asks whether it may await us.
-            marks: Any = import_module("asgiref.sync")
             marks.markcoroutinefunction(self)
         _listen()
 

@@ -130,7 +130,8 @@ def serve(
             raise
         if watch is not None:
             watch.end()
-    return _followed(response, environ, opened, watch)
+    followed: Iterable[bytes] = _followed(response, environ, opened, watch)
+    return followed
 
 
 def _watched(start_response: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
