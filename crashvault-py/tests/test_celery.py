@@ -73,6 +73,17 @@ def test_applications_that_were_not_named_are_not_followed() -> None:
     assert ran(program, "pay.delay(7)").events == []
 
 
+def test_a_task_whose_process_is_gone_is_one_event_with_its_name() -> None:
+    source = """
+        from celery import signals
+        from celery.exceptions import WorkerLostError
+        signals.task_failure.send(sender=pay, task_id='t1', exception=WorkerLostError('gone'))
+        """
+    (found,) = ran(AUTOMATIC, source).events
+    assert found["transaction"] == "shop.pay"
+    assert found["contexts"]["celery"] == {"task_id": "t1", "task_name": "shop.pay"}
+
+
 def test_a_task_that_is_sent_takes_the_trace_along() -> None:
     found = ran(
         AUTOMATIC,

@@ -14,7 +14,7 @@ pytest.importorskip("httpx", reason="missing tool: httpx")
 PROGRAM = """
 import asyncio, logging; logging.disable()
 import httpx
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, FastAPI, HTTPException, WebSocket
 from fastapi.responses import PlainTextResponse, StreamingResponse
 app = FastAPI()
 router = APIRouter(prefix='/shop')
@@ -36,7 +36,7 @@ def aborted(status: int): raise HTTPException(status)
 @app.get('/fine')
 def fine(): return 'fine'
 @app.websocket('/chat/{room}')
-async def chat(socket, room: str): raise ValueError(room)
+async def chat(socket: WebSocket, room: str): raise ValueError(room)
 part = FastAPI()
 @part.get('/items/{id}')
 async def item(id: int): raise LookupError(id)
@@ -125,6 +125,21 @@ def test_a_middleware_that_fails_is_one_event(program: str) -> None:
         """,
     ).events
     assert found["exception"]["values"][-1]["value"] == "here" and found["transaction"] == "GET /fine"
+
+
+def test_a_web_socket_that_fails_is_one_event_with_its_route() -> None:
+    (found,) = ran(
+        AUTOMATIC,
+        """
+        async def receive(): return {'type': 'websocket.connect'}
+        async def send(message): pass
+        scope = {'type': 'websocket', 'asgi': {'version': '3.0'}, 'scheme': 'ws', 'path': '/chat/a', 'raw_path': b'/chat/a',
+                 'query_string': b'', 'root_path': '', 'headers': [(b'host', b'shop.test')], 'subprotocols': []}
+        try: asyncio.run(app(scope, receive, send))
+        except ValueError as error: print(error)
+        """,
+    ).events
+    assert found["transaction"] == "GET /chat/{room}" and found["request"]["url"] == "ws://shop.test/chat/a"
 
 
 def test_an_aborted_request_is_a_message_where_that_is_wanted() -> None:

@@ -77,11 +77,19 @@ def _begin(*, task_id: str, task: Any, **_rest: Any) -> None:
     scope.set_traceparent(request.get("traceparent"))
 
 
-def _fail(*, sender: Any, exception: Any = None, **_rest: Any) -> None:
+def _fail(*, sender: Any, task_id: Any = None, exception: Any = None, **_rest: Any) -> None:
     if not isinstance(exception, Exception) or not _is_followed(sender):
         return
     throws = getattr(sender, "throws", None)
-    if not throws or not isinstance(exception, throws):
+    if throws and isinstance(exception, throws):
+        return
+    if any(running == task_id for running, _ in _running):
+        capture_exception(exception, mechanism="celery", handled=False)
+        return
+    # Told by the worker's main process, of a task whose own process is gone or took too long.
+    with new_scope() as scope:
+        scope.set_transaction(sender.name)
+        scope.set_context("celery", {"task_id": task_id, "task_name": sender.name})
         capture_exception(exception, mechanism="celery", handled=False)
 
 
