@@ -55,6 +55,12 @@ def test_what_fails_is_captured_with_its_request_and_raised() -> None:
     assert found["level"] == "error"
 
 
+def test_a_request_as_the_server_gave_it_is_no_variable() -> None:
+    found = one("tried(fails, environ(**{'wsgi.input': None}))")
+    variables = found["exception"]["values"][-1]["stacktrace"]["frames"][-1]["vars"]
+    assert variables == {"environ": "<request>", "start_response": "<function>"}
+
+
 def test_the_application_gets_what_the_server_gave() -> None:
     out = printed(
         """
@@ -79,12 +85,14 @@ def test_files_and_lengths_are_known_by_their_types() -> None:
             def __len__(self): return 1
             reason = 'odd'
         print(WsgiMiddleware(lambda *_: file)(environ(**{'wsgi.file_wrapper': FileWrapper}), start) is file)
+        file = io.BytesIO(b'x')
+        print(WsgiMiddleware(lambda *_: file)(environ(**{'wsgi.file_wrapper': lambda file: file}), start) is file)
         response = WsgiMiddleware(lambda *_: Sized())(environ(), start)
         print(len(response), response.reason, b''.join(response) == b'a')
         print(hasattr(WsgiMiddleware(lambda *_: iter('a'))(environ(), start), '__len__'))
         """
     )
-    assert out == ["True", "1", "odd", "True", "False"]
+    assert out == ["True", "True", "1", "odd", "True", "False"]
 
 
 def test_a_stream_comes_piece_by_piece_and_what_fails_in_it_is_captured() -> None:

@@ -62,7 +62,7 @@ class AsgiRequest(Request):
                 scheme if isinstance(scheme, str) else "http",
                 _header(headers, b"host") or "",
                 _path(scope),
-                query.decode("latin-1") if isinstance(query, bytes) else "",
+                query if isinstance(query, str) else query.decode("latin-1") if isinstance(query, bytes) else "",
             ),
             "headers": headers,
             "route": self.told_route(),

@@ -151,7 +151,9 @@ def _followed(response: Any, environ: Environ, opened: Serving, watch: Optional[
     if isinstance(response, (list, tuple)):
         return response
     file_wrapper = environ.get("wsgi.file_wrapper")
-    if isinstance(file_wrapper, type) and isinstance(response, file_wrapper):
+    is_wrapped = isinstance(file_wrapper, type) and isinstance(response, file_wrapper)
+    # That of uWSGI is a function and gives the file itself back.
+    if is_wrapped or (file_wrapper is not None and hasattr(response, "read")):
         return response
     followed = _SizedResponse if hasattr(type(response), "__len__") else _Response
     return followed(response, opened, watch)
