@@ -56,7 +56,7 @@ def test_what_fails_is_captured_with_its_request_and_raised() -> None:
 
 
 def test_a_request_as_the_server_gave_it_is_no_variable() -> None:
-    found = one("tried(fails, environ(**{'wsgi.input': None}))")
+    found = one("tried(fails, environ(**{'wsgi.input': None, 'wsgi.errors': None, 'SERVER_PROTOCOL': 'HTTP/1.1'}))")
     variables = found["exception"]["values"][-1]["stacktrace"]["frames"][-1]["vars"]
     assert variables == {"environ": "<request>", "start_response": "<function>"}
 
