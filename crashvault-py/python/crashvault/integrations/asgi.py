@@ -15,7 +15,7 @@ from ._request import Request, Watch, whole_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Awaitable, Callable, Optional
+    from typing import Any, Awaitable, Callable, Iterable, Optional
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[Any]]
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     Application = Callable[[Scope, Receive, Send], Awaitable[Any]]
 
 __all__ = ["AsgiMiddleware"]
+
+#: Applications within applications.
+_MOUNTS_MAX = 20
 
 
 class AsgiMiddleware:
@@ -72,10 +75,25 @@ class AsgiRequest(Request):
         """Starlette leaves it here, without what the application is mounted under."""
         path = getattr(self.source.get("route"), "path", None)
         if not isinstance(path, str):
-            return None
+            # Earlier versions say no more than which function answers.
+            routes = getattr(self.source.get("app"), "routes", None)
+            return _path_to(self.source.get("endpoint"), routes or ())
         root, of_server = self.source.get("root_path", ""), self.source.get("app_root_path")
         mounted = root[len(of_server) :] if isinstance(of_server, str) and root.startswith(of_server) else ""
         return f"{mounted}{path}"
+
+
+def _path_to(endpoint: Any, routes: Iterable[Any], depth: int = 0) -> Optional[str]:
+    if endpoint is None or depth > _MOUNTS_MAX:
+        return None
+    for route in routes:
+        path = getattr(route, "path", "")
+        if getattr(route, "endpoint", None) is endpoint:
+            return str(path)
+        within = _path_to(endpoint, getattr(route, "routes", None) or (), depth + 1)
+        if within is not None:
+            return f"{path}{within}"
+    return None
 
 
 def _path(scope: Scope) -> str:
