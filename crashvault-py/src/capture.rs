@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crashvault::event::limits;
-use crashvault::host::{self, Capture, Site, is_listening};
+use crashvault::host::{self, Capture, EventWriter, Site, is_listening};
 use crashvault::{Event, EventId, Level};
 use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
@@ -97,12 +97,13 @@ pub fn capture_exception(
     capture.thread_name = thread_name.as_deref();
     let logger = logger.and_then(|name| text::text(&name, limits::NAME_BYTES_MAX));
     let thrown = Thrown::new(error.clone());
-    let id = scope::with_current(py, || {
+    let id = in_scope(py, capture.level, || {
         capture.capture(&|kind| thrown.kind(kind), &|event| {
             if let Some(logger) = &logger {
                 event.logger(logger);
             }
             thrown.write(event, mechanism, Wants::now());
+            write_request(py, event);
         })
     });
     mark::write(&error, id);
@@ -147,9 +148,10 @@ pub fn capture_message(
     capture.level = text::level(level.as_ref()).unwrap_or(Level::Info);
     let thread_name = thread_name(py);
     capture.thread_name = thread_name.as_deref();
-    let id = scope::with_current(py, || {
+    let id = in_scope(py, capture.level, || {
         capture.capture(&|kind| kind.text(&message), &|event| {
             event.message(&message);
+            write_request(py, event);
         })
     });
     told(id)
@@ -182,10 +184,11 @@ pub fn capture_log(
     capture.level = text::level(level.as_ref()).unwrap_or(Level::Error);
     let thread_name = thread_name(py);
     capture.thread_name = thread_name.as_deref();
-    let id = scope::with_current(py, || {
+    let id = in_scope(py, capture.level, || {
         capture.capture(&|kind| kind.text(&message), &|event| {
             event.message(&message);
             event.logger(&logger);
+            write_request(py, event);
         })
     });
     told(id)
@@ -206,8 +209,26 @@ pub fn capture_event(py: Python<'_>, event: Bound<'_, PyAny>) -> PyResult<Option
     let event = Event::from_object(payload);
     let caller = Caller::of(py);
     let site = caller.as_ref().map_or(NOWHERE, Caller::site);
-    let id = scope::with_current(py, || host::capture_event(event, site));
+    let id = in_scope(py, event.level, || {
+        host::capture_event(event, site, &|event| write_request(py, event))
+    });
     told(id)
+}
+
+/// Makes a capture in the scope of the running code; the request that is served there learns of it.
+fn in_scope(py: Python<'_>, level: Level, capture: impl FnOnce() -> EventId) -> EventId {
+    scope::with_current(py, || {
+        if let Some(request) = scope::lent_request(py) {
+            request.get().see(level);
+        }
+        capture()
+    })
+}
+
+fn write_request(py: Python<'_>, event: &mut EventWriter<'_, '_>) {
+    if let Some(request) = scope::lent_request(py) {
+        request.get().write(py, event);
+    }
 }
 
 /// The call that a function of ours was called by.

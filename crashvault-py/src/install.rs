@@ -233,3 +233,9 @@ pub fn note_end() {
 pub fn note_stay() {
     crashvault::host::note_stay();
 }
+
+/// A signal was given back to the system.
+#[pyfunction]
+pub fn watch_requests() {
+    crashvault::host::watch_requests();
+}

@@ -16,6 +16,7 @@ mod own;
 mod raw;
 mod record;
 mod scope;
+mod serving;
 mod text;
 mod value;
 mod vault;
@@ -54,7 +55,9 @@ mod _crashvault {
     #[pymodule_export]
     use crate::event::{Added, Attachment, EventsFound, Followed, StoredEvent};
     #[pymodule_export]
-    use crate::install::{Health, Installed, close, flush, health, install, note_end, note_stay};
+    use crate::install::{
+        Health, Installed, close, flush, health, install, note_end, note_stay, watch_requests,
+    };
     #[pymodule_export]
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};
     #[pymodule_export]
@@ -63,6 +66,8 @@ mod _crashvault {
         set_durability, set_extra, set_fingerprint, set_level, set_tag, set_tags, set_traceparent,
         set_transaction, set_user, start_trace, traceparent,
     };
+    #[pymodule_export]
+    use crate::serving::{Serving, served_now, serving};
     #[pymodule_export]
     use crate::vault::reports::{
         Archive, ArchiveReport, ArchivedIssue, ArchivesFound, Cause, CausesFound, DrainReport,

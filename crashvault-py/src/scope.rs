@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use crashvault::event::limits;
 use crashvault::host::{AdmittedBreadcrumb, is_installed};
 use crashvault::{Breadcrumb, Durability, Scope as Inner, ScopeHandle, Timestamp, User};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyWeakrefReference};
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::own::Own;
 use crate::raw::name;
+use crate::serving::Request;
 use crate::{interrupt, raw, text, value};
 
 /// The scope of the running context.
@@ -34,7 +36,7 @@ fn variable(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     Ok(variable.bind(py))
 }
 
-fn current(py: Python<'_>) -> Option<Bound<'_, Scope>> {
+pub fn current(py: Python<'_>) -> Option<Bound<'_, Scope>> {
     let scope = variable(py).ok()?.call_method0(name!(py, "get")).ok()?;
     scope.cast_into().ok()
 }
@@ -80,8 +82,10 @@ impl<'py> Runner<'py> {
         }
     }
 
-    fn owns(&self, owner: &Owner) -> bool {
-        match (self, owner) {
+    fn owns(&self, scope: &Scope) -> bool {
+        match (self, &scope.owner) {
+            // A thread of a pool that a handler of a request was put into: what it sets is the request's.
+            (Self::Thread(_), Owner::Task(_)) => scope.request.is_some(),
             (Self::Thread(own), Owner::Thread(of)) => own == of,
             (Self::Task(own), Owner::Task(of)) => {
                 of.bind(own.py()).call0().is_ok_and(|of| of.is(own))
@@ -108,18 +112,22 @@ fn own(py: Python<'_>) -> Option<Bound<'_, Scope>> {
     let present = current(py);
     if let Some(present) = &present
         && let Ok(scope) = present.try_borrow()
-        && runner.owns(&scope.owner)
+        && runner.owns(&scope)
     {
         drop(scope);
         return Some(present.clone());
     }
-    let handle = match &present {
-        Some(present) => Some(present.try_borrow().ok()?.handle.clone()?),
-        None => None,
+    let (handle, request) = match &present {
+        Some(present) => {
+            let present = present.try_borrow().ok()?;
+            (present.handle.clone()?, present.request_of(py))
+        }
+        None => Default::default(),
     };
     let scope = Scope {
-        handle: Some(handle.unwrap_or_default()),
+        handle: Some(handle),
         owner: runner.owner(),
+        request,
     };
     let scope = Bound::new(py, scope).ok()?;
     variable(py)
@@ -127,6 +135,25 @@ fn own(py: Python<'_>) -> Option<Bound<'_, Scope>> {
         .call_method1(name!(py, "set"), (&scope,))
         .ok()?;
     Some(scope)
+}
+
+/// Makes `scope` that of the running context; the one it had, if that could be done.
+pub fn exchange<'py>(py: Python<'py>, scope: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let variable = variable(py).ok()?;
+    let before = variable.call_method0(name!(py, "get")).ok()?;
+    variable.call_method1(name!(py, "set"), (scope,)).ok()?;
+    Some(before)
+}
+
+/// Gives the running context back what it had.
+pub fn leave(before: &Bound<'_, PyAny>) {
+    if exchange(before.py(), before).is_none() {
+        return;
+    }
+    match before.cast::<Scope>() {
+        Ok(before) => Scope::change(before, |_| ()),
+        Err(_) => ScopeHandle::default().show(),
+    }
 }
 
 /// Changes the scope of the running code, if anything is installed; `change` runs no code of the host.
@@ -179,6 +206,12 @@ pub fn with_current<T>(py: Python<'_>, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// What is served in the scope of the capture that is being made.
+pub fn lent_request(py: Python<'_>) -> Option<Py<Request>> {
+    let lent = LENT.try_with(|lent| Some(lent.try_borrow().ok()?.as_ref()?.clone_ref(py)));
+    lent.ok().flatten()?.bind(py).get_request()
+}
+
 /// What events captured in it carry. `new_scope()` makes one, `global_scope()` is the one below all others.
 ///
 /// Limits: 200 tags of 200 bytes, 50 contexts of 8 KB, 128 KB of extra, 100 breadcrumbs within 32 KB; what passes them is cut
@@ -188,9 +221,39 @@ pub struct Scope {
     /// `None` of the global one, which is the engine's.
     handle: Option<ScopeHandle>,
     owner: Owner,
+    /// What is served in it.
+    request: Option<Py<Request>>,
+}
+
+/// Of a scope that may be in use.
+pub trait GetRequest {
+    fn get_request(&self) -> Option<Py<Request>>;
+}
+
+impl GetRequest for Bound<'_, Scope> {
+    fn get_request(&self) -> Option<Py<Request>> {
+        self.try_borrow().ok()?.request_of(self.py())
+    }
 }
 
 impl Scope {
+    fn request_of(&self, py: Python<'_>) -> Option<Py<Request>> {
+        self.request.as_ref().map(|request| request.clone_ref(py))
+    }
+
+    /// A copy of the running code's scope, in which `request` is served.
+    pub fn of_request(py: Python<'_>, request: Py<Request>, traceparent: Given<'_>) -> Self {
+        let present = current(py);
+        let handle = present.and_then(|present| present.try_borrow().ok()?.handle.clone());
+        let mut handle = handle.unwrap_or_default();
+        take_up(handle.scope(), traceparent);
+        Self {
+            handle: Some(handle),
+            owner: Runner::current(py).owner(),
+            request: Some(request),
+        }
+    }
+
     /// Changes the scope; `change` runs no code of the host.
     fn change(scope: &Bound<'_, Self>, change: impl FnOnce(&mut Inner)) {
         let Ok(mut scope) = scope.try_borrow_mut() else {
@@ -233,13 +296,15 @@ impl NewScope {
     fn __enter__<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, Scope>> {
         let variable = variable(py)?;
         let before = variable.call_method0(name!(py, "get"))?;
-        let handle = before.cast::<Scope>().ok().and_then(|before| {
+        let copied = before.cast::<Scope>().ok().and_then(|before| {
             let before = before.try_borrow().ok()?;
-            before.handle.clone()
+            Some((before.handle.clone(), before.request_of(py)))
         });
+        let (handle, request) = copied.unwrap_or_default();
         let scope = Scope {
             handle: Some(handle.unwrap_or_default()),
             owner: Runner::current(py).owner(),
+            request,
         };
         let scope = Bound::new(py, scope)?;
         variable.call_method1(name!(py, "set"), (&scope,))?;
@@ -250,11 +315,7 @@ impl NewScope {
     #[pyo3(signature = (*_raised))]
     fn __exit__(&mut self, py: Python<'_>, _raised: &Bound<'_, PyTuple>) -> PyResult<bool> {
         if let Some(before) = self.before.take() {
-            variable(py)?.call_method1(name!(py, "set"), (&before,))?;
-            match before.bind(py).cast::<Scope>() {
-                Ok(before) => Scope::change(before, |_| ()),
-                Err(_) => ScopeHandle::default().show(),
-            }
+            leave(before.bind(py));
         }
         Ok(false)
     }
@@ -272,6 +333,7 @@ pub fn global_scope() -> Scope {
     Scope {
         handle: None,
         owner: Owner::Nobody,
+        request: None,
     }
 }
 
@@ -378,6 +440,10 @@ macro_rules! setters {
                 let mut begun = None;
                 Self::change(slf, |scope| begun = begin_trace(scope));
                 begun
+            }
+
+            fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+                visit.call(&self.request)
             }
 
             /// Forgets everything.

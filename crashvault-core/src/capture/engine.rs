@@ -571,7 +571,12 @@ impl Engine {
     }
 
     /// Writes an event that the host built; it passes `before_send` and takes the scope's data where it has none.
-    pub(super) fn capture_event(&'static self, mut event: Event, site: Site<'_>) -> EventId {
+    pub(super) fn capture_event(
+        &'static self,
+        mut event: Event,
+        site: Site<'_>,
+        beside: &dyn Fn(&mut Encoder<'_>),
+    ) -> EventId {
         let is_fatal = event.level == Level::Fatal;
         let title = event.title();
         let draft = Draft {
@@ -596,6 +601,7 @@ impl Engine {
         local::with_buffer(|frame| {
             frame.resize(FRAME_HEADER_BYTES, 0);
             let mut encoder = Encoder::new(frame);
+            encoder.or_nothing(|encoder| local::guarded(|| beside(encoder)).is_some());
             self.encode_scopes(&mut encoder, &draft);
             encoder.finish();
             let mut base = state.base.clone();

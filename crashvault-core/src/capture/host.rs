@@ -36,9 +36,11 @@ use std::path::PathBuf;
 use super::chain::KeyText;
 pub use super::engine::Site;
 use super::engine::{Draft, KeyHasher, Stack, engine};
+use super::late::Late;
 pub use super::local::lent::ScopeSource;
 pub use super::process::Language;
-use super::{Admitted, Options, Scope, ScopeHandle, engine as engines, local};
+use super::request::Kept;
+use super::{Admitted, Options, Scope, ScopeHandle, engine as engines, local, platform};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
 use crate::event::{Breadcrumb, Event, EventId, Level, is_forbidden_key, limits};
 use crate::journal::Mark;
@@ -160,16 +162,32 @@ pub fn note_stay() {
     put_mark(Mark::None);
 }
 
+/// The host gave a signal back to the system: one that asks the process to end is noticed again. `install()` saw to those that
+/// were the system's then.
+pub fn watch_requests() {
+    platform::watch_requests();
+}
+
 fn put_mark(mark: Mark) {
     if let Some(place) = engines::place() {
         place.put_mark(mark);
     }
 }
 
-/// Captures an event that the program built itself at `site`, as [`capture_event`](crate::capture_event).
-pub fn capture_event(event: Event, site: Site<'_>) -> EventId {
+/// Captures an event that the program built itself at `site`, as [`capture_event`](crate::capture_event). `fill` says what is
+/// known beside it, unless the throttle was against it; the event's and the scope's words count more.
+pub fn capture_event(
+    event: Event,
+    site: Site<'_>,
+    fill: &dyn Fn(&mut EventWriter<'_, '_>),
+) -> EventId {
     match engine().filter(|_| !local::is_guarded()) {
-        Some(engine) => engine.capture_event(event, site),
+        Some(engine) => engine.capture_event(event, site, &|encoder| {
+            fill(&mut EventWriter {
+                encoder,
+                has_exception: true,
+            });
+        }),
         None => EventId::NIL,
     }
 }
@@ -256,6 +274,31 @@ impl Kind<'_> {
     }
 }
 
+/// A request that a server of the other language serves.
+pub struct Served(Kept<String, String, String, Vec<u8>>);
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Served")
+    }
+}
+
+impl Served {
+    /// `url` with its query, whole or from the path on; `headers` by their names in small letters, the first 64 of
+    /// `headers_count`; `route` as a pattern, `/users/{id}`, where it is known.
+    pub fn new(
+        method: String,
+        url: String,
+        headers_count: usize,
+        headers: impl IntoIterator<Item = (String, Vec<u8>)>,
+        route: Option<String>,
+    ) -> Self {
+        let headers = headers.into_iter();
+        let headers = headers.map(|(name, value)| (name, Some(value)));
+        Self(Kept::new(method, url, headers_count, headers, route))
+    }
+}
+
 /// Writes an event's own fields. What comes first is kept where not everything fits.
 pub struct EventWriter<'w, 'b> {
     encoder: &'w mut Encoder<'b>,
@@ -311,6 +354,12 @@ impl EventWriter<'_, '_> {
     /// without forbidden keys; a longer one is left out.
     pub fn request(&mut self, key: &str, json: &[u8]) {
         self.json(Field::Request, key, json, limits::CONTEXT_BYTES_MAX);
+    }
+
+    /// The request that is being served, bounded and without secrets; it also names the transaction. The scope's word
+    /// counts more there.
+    pub fn served(&mut self, request: &Served) {
+        request.0.encode(self.encoder, Level::Error);
     }
 
     /// One part of what the event is grouped by; the scope's parts come behind it.

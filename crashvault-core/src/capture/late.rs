@@ -15,7 +15,7 @@ pub(crate) trait Late: Send + Sync + UnwindSafe + RefUnwindSafe {
     fn encode(&self, encoder: &mut Encoder<'_>, level: Level);
 
     /// Learns that an event of this level was captured in its scope, or in one further in.
-    #[cfg(any(feature = "actix", feature = "tower"))]
+    #[cfg(any(feature = "actix", feature = "host", feature = "tower"))]
     fn see(&self, _: Level) {}
 }
 

@@ -33,6 +33,8 @@ mod process;
 mod receiver;
 #[cfg(any(feature = "tracing", feature = "log", feature = "slog"))]
 pub(crate) mod report;
+#[cfg(any(feature = "actix", feature = "host", feature = "tower"))]
+mod request;
 mod scope;
 mod symbols;
 mod throttle;
@@ -51,7 +53,7 @@ use engine::{Draft, Stack, engine};
 pub use health::{Health, Installed, health};
 #[cfg(any(feature = "anyhow", feature = "eyre"))]
 pub(crate) use held::{Held, capture_held};
-#[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
+#[cfg(feature = "tokio")]
 pub(crate) use late::Late;
 #[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
 pub(crate) use lent::is_capturing;
@@ -62,6 +64,8 @@ pub use options::Options;
 pub(crate) use platform::{fork_generation, free_bytes, watch_forks};
 #[cfg(feature = "out-of-process")]
 pub use receiver::receive_crash;
+#[cfg(any(feature = "actix", feature = "tower"))]
+pub(crate) use request::Kept;
 pub use scope::{InScope, Scope, ScopeFutureExt, ScopeHandle};
 
 use crate::event::limits;
@@ -210,7 +214,7 @@ pub fn capture_event(event: Event) -> EventId {
     let Some(engine) = engine() else {
         return EventId::NIL;
     };
-    engine.capture_event(event, Location::caller().into())
+    engine.capture_event(event, Location::caller().into(), &|_| ())
 }
 
 /// Captures the error of a result on its way.

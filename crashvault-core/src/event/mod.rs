@@ -41,5 +41,5 @@ pub use place::SourcePlace;
 pub(crate) use read::read_value;
 #[cfg(feature = "store")]
 pub(crate) use userinfo::secret_userinfo;
-#[cfg(any(feature = "actix", feature = "tower"))]
+#[cfg(any(feature = "actix", feature = "host", feature = "tower"))]
 pub(crate) use userinfo::without_userinfo;

@@ -34,9 +34,8 @@ use ::actix_web::http::header::{HeaderName, HeaderValue};
 use ::actix_web::http::{Method, Uri};
 use ::actix_web::{Error, ResponseError};
 
-use super::request::Kept;
 use super::scoped::{Scoped, Watch};
-use crate::capture::{ScopeHandle, capture_error, capture_message, is_capturing};
+use crate::capture::{Kept, ScopeHandle, capture_error, capture_message, is_capturing};
 use crate::event::Level;
 
 type Parts = Kept<Method, Uri, HeaderName, HeaderValue>;

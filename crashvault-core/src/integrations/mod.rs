@@ -14,8 +14,6 @@ pub mod eyre;
 mod filter;
 #[cfg(feature = "log")]
 pub mod log;
-#[cfg(any(feature = "actix", feature = "tower"))]
-mod request;
 #[cfg(any(feature = "actix", feature = "tokio", feature = "tower"))]
 mod scoped;
 #[cfg(feature = "slog")]

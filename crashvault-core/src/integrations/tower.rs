@@ -50,9 +50,8 @@ use ::http::header::{HeaderName, HeaderValue};
 use ::http::{Extensions, Method, Request, Response, Uri};
 use ::tower_service::Service as TowerService;
 
-use super::request::Kept;
 use super::scoped::{Scoped, Watch};
-use crate::capture::{ScopeHandle, capture_error, capture_message, is_capturing};
+use crate::capture::{Kept, ScopeHandle, capture_error, capture_message, is_capturing};
 use crate::event::Level;
 
 type Parts = Kept<Method, Uri, HeaderName, HeaderValue>;

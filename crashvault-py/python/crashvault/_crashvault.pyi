@@ -117,6 +117,9 @@ def note_end() -> None:
 def note_stay() -> None:
     """It stays after all."""
 
+def watch_requests() -> None:
+    """A signal was given back to the system: one that asks the process to end is noticed again."""
+
 @final
 class Health:
     """How capturing goes in this process, since ``install()`` or since the fork; all zero before."""
@@ -210,6 +213,23 @@ class NewScope:
 
     def __enter__(self) -> Scope: ...
     def __exit__(self, *_raised: object) -> Literal[False]: ...
+
+@final
+class Serving:
+    """The scope of one request, entered and left as often as its server asks for more."""
+
+    has_error: bool
+
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_raised: object) -> Literal[False]: ...
+
+def serving(tell: Callable[[], dict[str, Any]], traceparent: str | None = None) -> Serving | None:
+    """A copy of the scope for a request, which ``tell()`` tells when something is captured in it: as a dictionary of ``method``,
+    ``url``, ``headers`` (a list of pairs) and ``route``. ``None`` where nothing is installed.
+    """
+
+def served_now() -> Callable[[], dict[str, Any]] | None:
+    """What ``serving()`` was given for the request that the running code serves."""
 
 def new_scope() -> NewScope:
     """A copy of the scope for the block of a ``with``, also in coroutines: what is set in it ends with it."""

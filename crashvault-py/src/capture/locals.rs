@@ -213,6 +213,30 @@ fn variables<'py>(frame: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     }
 }
 
+/// Whether what comes behind it in a pair is not to be kept.
+fn is_forbidden_name(name: &Bound<'_, PyAny>) -> bool {
+    if let Ok(name) = name.cast_exact::<PyString>() {
+        return text::with_head(name, KEY_BYTES_MAX, is_forbidden_key);
+    }
+    // Servers of ASGI give headers as bytes.
+    let name = name.cast_exact::<PyBytes>();
+    let name = name.ok().map(|name| name.as_bytes());
+    name.and_then(|name| std::str::from_utf8(&name[..name.len().min(KEY_BYTES_MAX)]).ok())
+        .is_some_and(is_forbidden_key)
+}
+
+/// Whether it is a request as servers of WSGI or ASGI give it. The event has it where it belongs, and with the manners that
+/// are due to a request.
+fn is_request(dict: &Bound<'_, PyDict>) -> bool {
+    let mut is_request = false;
+    raw::entries(dict, NAMES_MAX, |key, _| {
+        if !is_request && let Ok(key) = key.cast_exact::<PyString>() {
+            is_request = text::with_head(key, KEY_BYTES_MAX, |key| REQUEST_KEYS.contains(&key));
+        }
+    });
+    is_request
+}
+
 /// What a module is furnished with, rather than what it works on.
 fn is_furniture(value: &Bound<'_, PyAny>) -> bool {
     value.cast::<PyModule>().is_ok()
@@ -302,10 +326,7 @@ impl Writer<'_> {
                 true => self.text(limits::FILTERED),
                 false => self.write(&item, depth + 1),
             }
-            let name = (at == 0 && length == 2).then(|| item.cast_exact::<PyString>());
-            names_secret = name
-                .and_then(Result::ok)
-                .is_some_and(|name| text::with_head(name, KEY_BYTES_MAX, is_forbidden_key));
+            names_secret = at == 0 && length == 2 && is_forbidden_name(&item);
         }
         self.left_out(length);
         self.json.push(b']');
@@ -314,6 +335,9 @@ impl Writer<'_> {
     fn dict(&mut self, dict: &Bound<'_, PyDict>, depth: usize) {
         if !dict.is_empty() && depth >= DEPTH_MAX {
             return self.text(CUT);
+        }
+        if dict.len() > ITEMS_MAX && is_request(dict) {
+            return self.text(REQUEST);
         }
         self.json.push(b'{');
         let mut at = 0;
@@ -421,3 +445,6 @@ impl Writer<'_> {
 }
 
 const CUT: &str = limits::CUT_MARK;
+const REQUEST: &str = "<request>";
+/// Only requests have these.
+const REQUEST_KEYS: [&str; 3] = ["REQUEST_METHOD", "asgi", "wsgi.input"];

@@ -14,16 +14,22 @@ pub(crate) const SEES_EXIT: bool = true;
 /// Whoever is sent one of these was asked to go; it did not crash.
 const REQUESTS: [c_int; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGPIPE];
 
+static IS_WATCHING: AtomicBool = AtomicBool::new(false);
+
 /// From now on a process that ends in the usual way leaves its mark.
 pub(crate) fn watch_exit() {
-    static IS_WATCHING: AtomicBool = AtomicBool::new(false);
     if IS_WATCHING.swap(true, Ordering::SeqCst) {
         return;
     }
     // SAFETY: a static function.
     unsafe { libc::atexit(at_exit) };
-    for signal in REQUESTS {
-        watch_request(signal);
+    watch_requests();
+}
+
+/// Again, where the host gave signals back to the system: servers do before they end themselves by the one they were sent.
+pub(crate) fn watch_requests() {
+    if IS_WATCHING.load(Ordering::SeqCst) {
+        REQUESTS.into_iter().for_each(watch_request);
     }
 }
 

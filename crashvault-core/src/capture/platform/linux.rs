@@ -21,6 +21,8 @@ mod ending;
 #[path = "gate.rs"]
 mod gate;
 
+#[cfg(feature = "host")]
+pub(crate) use ending::watch_requests;
 pub(crate) use ending::{SEES_EXIT, watch_exit};
 pub(crate) use gate::outside_forks;
 

@@ -15,6 +15,8 @@ mod system;
 
 #[cfg(feature = "store")]
 pub(crate) use system::free_bytes;
+#[cfg(feature = "host")]
+pub(crate) use system::watch_requests;
 pub(crate) use system::{
     SEES_EXIT, Walker, fork_generation, modules, modules_generation, outside_forks, thread_id,
     watch_exit, watch_forks,

@@ -13,6 +13,9 @@ pub(crate) const SEES_EXIT: bool = false;
 
 pub(crate) fn watch_exit() {}
 
+#[cfg(feature = "host")]
+pub(crate) fn watch_requests() {}
+
 pub(crate) fn outside_forks<R>(work: impl FnOnce() -> R) -> R {
     work()
 }

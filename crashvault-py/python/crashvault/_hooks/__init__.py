@@ -29,6 +29,7 @@ def start(options: dict[str, Any]) -> None:
         _ends.install()
         # Functions of the host cannot be counted on to go to another process.
         simple = {key: value for key, value in options.items() if not callable(value)}
+        when_imported("signal", _ends.install_signals)
         when_imported("asyncio.base_events", _asyncio.install)
         when_imported("multiprocessing.process", lambda module: _pools.install_process(module, simple))
         when_imported("multiprocessing.pool", _pools.install_pool)
@@ -40,3 +41,7 @@ def start(options: dict[str, Any]) -> None:
         when_imported("logging", lambda module: _logging.install(module, level))
     if options["warnings"]:
         when_imported("warnings", _warnings.install)
+    if options["integrations"]:
+        from .. import integrations
+
+        integrations.follow()

@@ -1,13 +1,14 @@
-"""Ends that nothing is told of: ``os._exit``, and becoming another program."""
+"""Ends that nothing is told of: ``os._exit``, becoming another program, and signals that were handled for a while."""
 
 from __future__ import annotations
 
 import os
 
-from .._crashvault import note_end, note_stay
+from .._crashvault import note_end, note_stay, watch_requests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any, Callable, NoReturn
 
 
@@ -47,3 +48,17 @@ def _like(function: Any, previous: Any) -> Any:
     function.__doc__ = previous.__doc__
     function.__module__ = previous.__module__
     return function
+
+
+def install_signals(module: ModuleType) -> None:
+    """``signal.signal``, by which servers give a signal back before they end themselves by it."""
+    signals: Any = module
+    previous = signals.signal
+
+    def signal(signalnum: Any, handler: Any) -> Any:
+        before = previous(signalnum, handler)
+        if handler == signals.SIG_DFL:
+            watch_requests()
+        return before
+
+    signals.signal = _like(signal, previous)

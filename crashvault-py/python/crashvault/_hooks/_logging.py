@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 #: From this level on (``logging.INFO``) a record is a breadcrumb.
 _BREADCRUMB_LEVEL = 20
 
+#: Servers' notes of what they have answered, with the addresses of callers and queries as they came: no breadcrumbs. What is
+#: served now, its event knows better.
+_ACCESS = frozenset(
+    ("aiohttp.access", "django.server", "gunicorn.access", "hypercorn.access", "uvicorn.access", "werkzeug")
+)
+
 
 def install(module: ModuleType, event_level: int) -> None:
     """Wraps ``Logger.callHandlers``, which sees what loggers let through, whatever handlers they have and pass on to."""
@@ -32,7 +38,7 @@ def install(module: ModuleType, event_level: int) -> None:
 def _tell(record: Any, event_level: int) -> None:
     level = _level_of(record.levelno)
     if record.levelno < event_level:
-        if record.levelno >= _BREADCRUMB_LEVEL:
+        if record.levelno >= _BREADCRUMB_LEVEL and record.name not in _ACCESS:
             add_breadcrumb(record.getMessage(), category=record.name, level=level, type="log")
         return
     error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None

@@ -63,18 +63,41 @@ def _install(options: dict[str, Any]) -> None:
 
 
 def install_threads(module: ModuleType) -> None:
-    """``ThreadPoolExecutor``: a future keeps what its work raised, and many are never asked."""
+    """``ThreadPoolExecutor``: a future keeps what its work raised, and many are never asked.
+
+    Those of an event loop are: by the coroutine that waits, or, where nobody does, by the loop, which tells what it finds. What
+    the coroutine makes of it is not known here: frameworks raise where they mean an answer of status 404.
+    """
     item_class: Any = module._WorkItem
+    creating = item_class.__init__
     previous = item_class.run
 
+    def __init__(self: Any, *args: Any, **named: Any) -> None:
+        creating(self, *args, **named)
+        self._crashvault_is_of_loop = _is_submitted_by_loop()
+
     def run(self: Any, *args: Any, **named: Any) -> Any:
+        future = self.future
         try:
             return previous(self, *args, **named)
         finally:
-            error = self.future._exception if self.future.done() else None
-            _tell(error, "concurrent.futures", handled=True)
+            if not self._crashvault_is_of_loop:
+                error = future._exception if future.done() else None
+                _tell(error, "concurrent.futures", handled=True)
 
+    item_class.__init__ = __init__
     item_class.run = run
+
+
+def _is_submitted_by_loop() -> bool:
+    """Whether what calls ``submit()``, which calls ``__init__()``, which calls this, is ``run_in_executor()``."""
+    events: Any = sys.modules.get("asyncio.events")
+    loop = None if events is None else events._get_running_loop()
+    if loop is None:
+        return False
+    # That of uvloop is compiled, and has no frame.
+    is_compiled = type(loop).__module__.startswith("uvloop")
+    return is_compiled or sys._getframe(3).f_code.co_name == "run_in_executor"
 
 
 def install_processes(module: ModuleType) -> None:

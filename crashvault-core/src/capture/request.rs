@@ -1,5 +1,5 @@
 //! A served request as its scope keeps it: cheap copies of its parts, which become the event's `request` and
-//! `transaction` at a capture.
+//! `transaction` at a capture. A binding makes one when something is captured.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use crate::capture::Late;
+use super::late::Late;
 use crate::event::wire::{Encoder, Field, json_item};
 use crate::event::{Level, Object, is_forbidden_key, limits, without_userinfo};
 
@@ -36,7 +36,7 @@ const ADDRESSES: &[&str] = &[
     "x-real-ip",
 ];
 
-/// The parts, in the types of whoever served the request: there are two versions of them about.
+/// The parts, in the types of whoever served the request: there are several versions of them about.
 pub struct Kept<M, U, N, V> {
     method: M,
     uri: U,
@@ -49,7 +49,7 @@ pub struct Kept<M, U, N, V> {
 }
 
 impl<M, U, N, V> Kept<M, U, N, V> {
-    pub(super) fn new(
+    pub(crate) fn new(
         method: M,
         uri: U,
         headers_count: usize,
@@ -69,20 +69,22 @@ impl<M, U, N, V> Kept<M, U, N, V> {
 
     /// This request, served inside of another, or of itself where there are several layers. Errors in it are the outer
     /// one's too; not the other way round, since one request may have several inside.
-    pub(super) fn inside(mut self, outer: Option<Arc<dyn Late>>) -> Self {
+    #[cfg(any(feature = "actix", feature = "tower"))]
+    pub(crate) fn inside(mut self, outer: Option<Arc<dyn Late>>) -> Self {
         self.outer = outer;
         self
     }
 
     /// Whether an event of level error or above was captured in the request's scope.
-    pub(super) fn has_error(&self) -> bool {
+    #[cfg(any(feature = "actix", feature = "tower"))]
+    pub(crate) fn has_error(&self) -> bool {
         self.has_error.load(Ordering::Relaxed)
     }
 }
 
 impl<M: AsRef<str>, U: fmt::Display, N: AsRef<str>, V: AsRef<[u8]>> Kept<M, U, N, V> {
     /// `GET /users/{id}`, or with the path where the route is not known.
-    pub(super) fn transaction(&self) -> String {
+    pub(crate) fn transaction(&self) -> String {
         let method = self.method.as_ref();
         match &self.route {
             Some(route) => format!("{method} {route}"),
@@ -93,7 +95,7 @@ impl<M: AsRef<str>, U: fmt::Display, N: AsRef<str>, V: AsRef<[u8]>> Kept<M, U, N
         }
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub(crate) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         let (_, value) = self.headers.iter().find(|(of, _)| of.as_ref() == name)?;
         Some(String::from_utf8_lossy(value.as_ref()?.as_ref()))
     }
@@ -430,6 +432,7 @@ mod tests {
         check_transaction("http://a.test", None, "GET /");
     }
 
+    #[cfg(any(feature = "actix", feature = "tower"))]
     #[test]
     fn only_errors_count_as_the_events_of_a_request() {
         let kept = kept("/", &[]);
