@@ -13,12 +13,13 @@ use crate::output::text::visible;
 use crate::output::{Failure, Screen, Stop, Style};
 
 /// The pages of docs/guide, which come with the command.
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 13] = [
     ("command", include_str!("../../../docs/guide/command.md")),
     ("from-v1", include_str!("../../../docs/guide/from-v1.md")),
     ("grouping", include_str!("../../../docs/guide/grouping.md")),
     ("parse", include_str!("../../../docs/guide/parse.md")),
     ("plugins", include_str!("../../../docs/guide/plugins.md")),
+    ("python", include_str!("../../../docs/guide/python.md")),
     (
         "report-to",
         include_str!("../../../docs/guide/report-to.md"),

@@ -279,7 +279,7 @@ fn exception_key(event: &Event, thrown: &Exception) -> Key {
         parts.push(value_part(event, thrown));
     }
     push_words(&mut parts, thrown, root);
-    push_functions(&mut parts, functions.names);
+    push_functions(&mut parts, &functions.names);
     Key {
         reason: STACK,
         parts,
@@ -320,8 +320,8 @@ fn type_of(exception: &Exception, language: Language) -> String {
     names::type_name(language, exception.ty.as_deref().unwrap_or_default())
 }
 
-fn push_functions(parts: &mut Vec<String>, functions: Vec<String>) {
-    parts.extend(functions.into_iter().map(|name| format!("fn {name}")));
+fn push_functions(parts: &mut Vec<String>, functions: &[String]) {
+    parts.extend(functions.iter().map(|name| ["fn ", name].concat()));
 }
 
 fn message_key(event: &Event) -> Key {
@@ -343,7 +343,7 @@ fn message_key(event: &Event) -> Key {
             parts,
         };
     }
-    push_functions(&mut parts, functions);
+    push_functions(&mut parts, &functions);
     Key {
         reason: STACK,
         parts,

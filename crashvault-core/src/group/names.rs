@@ -138,7 +138,7 @@ pub(super) fn frame_name(frame: &Frame, platform: Language) -> Option<String> {
     Some(if says_scope {
         function
     } else {
-        format!("{scope}{separator}{function}")
+        [&scope, separator, &function].concat()
     })
 }
 
@@ -316,6 +316,9 @@ fn is_plain_word(part: &str) -> bool {
 
 /// `main.3f2a9c1b.js` as `main.js`, `chunk-1A2b3C4D.js` as `chunk.js`.
 fn without_hash(name: &str) -> String {
+    if !name.split(['.', '-']).any(is_hash) {
+        return name.to_owned();
+    }
     let kept: Vec<&str> = name.split('.').filter(|part| !is_hash(part)).collect();
     let name = kept.join(".");
     match name.rsplit_once('-') {
@@ -684,6 +687,9 @@ fn without_return_type(name: &str) -> &str {
 /// Comprehensions are frames up to Python 3.11 and none since (PEP 709).
 fn python(name: &str) -> Option<String> {
     const INLINED: &[&str] = &["<listcomp>", "<dictcomp>", "<setcomp>"];
+    if !name.contains('<') {
+        return Some(name.to_owned());
+    }
     let mut path: Vec<String> = name
         .split('.')
         .filter(|part| *part != "<locals>")
