@@ -13,7 +13,7 @@ use crate::output::text::visible;
 use crate::output::{Failure, Screen, Stop, Style};
 
 /// The pages of docs/guide, which come with the command.
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 13] = [
     ("command", include_str!("../../../docs/guide/command.md")),
     ("from-v1", include_str!("../../../docs/guide/from-v1.md")),
     ("grouping", include_str!("../../../docs/guide/grouping.md")),
@@ -29,6 +29,7 @@ const PAGES: [(&str, &str); 12] = [
     ),
     ("rust", include_str!("../../../docs/guide/rust.md")),
     ("search", include_str!("../../../docs/guide/search.md")),
+    ("serve", include_str!("../../../docs/guide/serve.md")),
     ("settings", include_str!("../../../docs/guide/settings.md")),
     ("sharing", include_str!("../../../docs/guide/sharing.md")),
     ("styling", include_str!("../../../docs/guide/styling.md")),
