@@ -21,8 +21,8 @@ const TOGETHER_BYTES_MAX: usize = 192 * 1024 * 1024;
 const PART_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long a whole body may take.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(120);
-/// What is decoded between two requests on the same thread; more is left to another one.
-const AT_ONCE_BYTES: usize = 512 * 1024;
+/// What is decoded between two requests on the same thread: every event by itself. More is left to another thread.
+const AT_ONCE_BYTES: usize = 2 * 1024 * 1024;
 /// zstd's window, as a power of two: what RFC 8878 asks every decoder for.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
