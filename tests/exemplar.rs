@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crashvault::{
-    ArchiveRule, Deed, Event, FixedClock, IgnoreUntil, Issue, IssueFilter, IssueRef, IssueSort,
-    NewAttachment, Resolution, ReviewStep, Search, StoredEvent, Timestamp, Vault,
+    ArchiveRule, Deed, Delivery, Event, FixedClock, IgnoreUntil, IntakeOptions, Issue, IssueFilter,
+    IssueRef, IssueSort, ItemFilter, NewAttachment, Resolution, ReviewStep, Search, StoredEvent,
+    Timestamp, Vault,
 };
 use crashvault_tests::{copy_files, files_below, healthy, repository, skip};
 use serde_json::{Value, json};
 
-const NEWEST: u32 = 3;
+const NEWEST: u32 = 4;
 const NOW: &str = "2026-01-05T10:00:00Z";
 
 fn exemplar(format: u32) -> PathBuf {
@@ -228,10 +229,28 @@ fn make(home: &Path) {
     let attachment =
         NewAttachment::new("app.log", "it began well\n".repeat(40)).content_type("text/plain");
     vault.attach(event, &attachment).unwrap();
+    take_in(&mut vault, crashvault::Clock::now(&clock));
     decide(&mut vault, &clock);
     clock.advance_secs(100 * 86_400);
     let report = vault.archive(&ArchiveRule::older_than_days(90)).unwrap();
     assert_eq!(report.issues, 1);
+}
+
+const LOG: &[u8] = br#"{"items":[{"level":"warn","body":"slow"}]}"#;
+
+/// What others sent beside events.
+fn take_in(vault: &mut Vault, now: Timestamp) {
+    let intake = vault.intake(IntakeOptions::default()).unwrap();
+    let check_in = br#"{"check_in_id":"5","status":"ok"}"#;
+    for (kind, payload) in [("check_in", &check_in[..]), ("log", LOG)] {
+        let (done, outcome) = std::sync::mpsc::channel();
+        let delivery = Delivery::new(kind, "shop", now, payload);
+        let tell = move |result: crashvault::Result<()>| done.send(result).unwrap();
+        intake.take(&[delivery], tell).unwrap();
+        outcome.recv().unwrap().unwrap();
+    }
+    drop(intake);
+    vault.drain_all().unwrap();
 }
 
 fn decide(vault: &mut Vault, clock: &FixedClock) {
@@ -399,11 +418,27 @@ fn a_vault_of_the_second_format_learns_to_compare() {
 
 #[test]
 fn a_vault_of_the_third_format_opens_and_is_whole() {
+    check_third(3);
+}
+
+/// What the exemplars hold since the third format.
+fn check_third(format: u32) {
+    check_second(format);
+    let home = copy(format);
+    let vault = open(home.path());
+    assert_eq!(compared(&vault), expected(format)["compared"]);
+}
+
+#[test]
+fn a_vault_of_the_fourth_format_opens_and_is_whole() {
     if std::env::var_os("UPDATE").is_some() {
         update();
     }
-    check_second(3);
-    let home = copy(3);
+    check_third(4);
+    let home = copy(4);
     let vault = open(home.path());
-    assert_eq!(compared(&vault), expected(3)["compared"]);
+    let items = vault.items(&ItemFilter::default()).unwrap();
+    let kinds: Vec<&str> = items.iter().map(|item| item.kind.as_str()).collect();
+    assert_eq!(kinds, ["log", "check_in"]);
+    assert_eq!(vault.read_item(&items[0]).unwrap(), LOG);
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crashvault::{DrainReport, Event, IssueFilter, Level, Vault};
+use crashvault::{DrainReport, Event, IssueFilter, ItemFilter, Level, Timestamp, Vault};
 use crashvault_tests::journal::{FATAL, JSON, PREALLOCATED, Writer, crc32c, field, keyed};
 use serde_json::json;
 
@@ -319,12 +319,58 @@ fn what_is_torn_is_passed_over_and_counted() {
 }
 
 #[test]
+fn what_was_received_is_taken_in_as_what_it_is() {
+    let place = Place::new();
+    let mut writer = Writer::new(9);
+    let mut received = |kind: &str, id: u8, item: &str| {
+        let head = json!({
+            "kind": kind, "project": "shop", "received_at": 1_767_607_200_000_000_000_i64,
+            "sent_at": null, "event": format!("{id:02x}").repeat(16), "client": "::1",
+            "head": {"type": kind, "filename": "app.log"},
+        });
+        let head = head.to_string();
+        let length = (head.len() as u32).to_le_bytes();
+        let body = [&length, head.as_bytes(), item.as_bytes()].concat();
+        writer.frame(6, 1, id, &body)
+    };
+    let content = [
+        received(
+            "event",
+            1,
+            r#"{"message":"sent","user":{"ip_address":"{{auto}}"}}"#,
+        ),
+        received("attachment", 1, "it began well"),
+        received("check_in", 2, r#"{"status":"ok"}"#),
+        received("event", 3, "no JSON"),
+    ]
+    .concat();
+    let head = writer.head(0, 0, 0, 0);
+    place.put(&writer.name(), &[head, content].concat());
+    let (vault, report) = place.drained();
+    assert_eq!((report.events_new, report.torn_count), (2, 0));
+    let id = "01010101010101010101010101010101".parse().unwrap();
+    let event = vault.event(id).unwrap().event;
+    assert_eq!(
+        (event.title().as_str(), event.project()),
+        ("sent", Some("shop"))
+    );
+    assert_eq!(event.timestamp, Timestamp::parse("2026-01-05T10:00:00Z"));
+    assert_eq!(event.user.unwrap().ip_address.as_deref(), Some("::1"));
+    let file = &vault.attachments(id).unwrap()[0];
+    assert_eq!(vault.read_attachment(file).unwrap(), b"it began well");
+    let items = vault.items(&ItemFilter::default()).unwrap();
+    assert_eq!(vault.read_item(&items[0]).unwrap(), br#"{"status":"ok"}"#);
+    let broken = "03030303030303030303030303030303".parse().unwrap();
+    assert!(!vault.event(broken).unwrap().event.flaws.is_empty());
+}
+
+#[test]
 fn a_frame_of_a_newer_kind_stays_with_its_segment() {
     let place = Place::new();
     let mut writer = Writer::new(8);
     let newer = [
         writer.frame(77, 0, 1, b"of a kind to come"),
-        writer.frame(6, 0, 1, b"of another kind to come"),
+        writer.frame(7, 0, 1, b"of another kind to come"),
         writer.frame_of(2, 1, 0, 2, 0, b"of a version to come"),
         writer.frame_of(1, 1, 0, 3, 9, b"sealed"),
     ];

@@ -110,7 +110,14 @@ const PACKAGES: &[(&str, &[&str])] = &[
     // Its tests and documentation use it with features that are off by default.
     ("crashvault-core", &["crashvault-core"]),
     ("crashvault-notify", &["crashvault-core"]),
-    ("crashvault-cli", &["crashvault-core", "crashvault-notify"]),
+    (
+        "crashvault-server",
+        &["crashvault-core", "crashvault-notify"],
+    ),
+    (
+        "crashvault-cli",
+        &["crashvault-core", "crashvault-notify", "crashvault-server"],
+    ),
     ("crashvault-py", &["crashvault-core"]),
     (
         "crashvault-tests",

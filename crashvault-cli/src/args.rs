@@ -16,6 +16,7 @@ mod reflow;
 mod report_to;
 mod room;
 mod searches;
+mod serve;
 mod sharing;
 mod shell;
 mod source;
@@ -44,6 +45,7 @@ pub use parse::Parse;
 pub use report_to::ReportTo;
 pub use room::{Archive, Gc, Prune, Restore};
 pub use searches::{Period, Searches, SearchesCommand};
+pub use serve::Serve;
 pub use sharing::{Export, Form, GenerateReport, Share};
 pub use shell::{Completion, Man, Plugins, Shell};
 pub use source::{Diagnose, Open, Sources};
@@ -228,6 +230,7 @@ pub enum Command {
     Share(Share),
     GenerateReport(GenerateReport),
     ReportTo(ReportTo),
+    Serve(Serve),
     /// One failing program of the demo.
     #[command(name = "__demo-child", hide = true)]
     DemoChild(DemoChild),

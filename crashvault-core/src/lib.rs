@@ -44,6 +44,7 @@
 //! | `tracing` | no | `crashvault::tracing::layer()`: errors become events, warnings and notices breadcrumbs |
 //! | `log`, `slog` | no | the same around a logger or drain the program has |
 //! | `host` | no | `host`: the door for bindings of other languages |
+//! | `server` | no | `Intake`: the door for servers, which answer once what they were sent is in the journal |
 //! | `v1` | no | `Vault::import_v1`: what Crashvault 1 left (17 crates more) |
 //!
 //! A process that ends without notice (SIGKILL, `_exit`) leaves a warning with its last breadcrumbs; see
@@ -97,6 +98,8 @@ pub use capture::{
     set_user, traceparent, with_scope,
 };
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "server")]
+pub use event::Delivery;
 pub use event::{Breadcrumb, Event, EventId, Exception, Frame, Level, User};
 #[cfg(feature = "v1")]
 pub use export::v1::V1Remark;
@@ -134,7 +137,8 @@ pub use query::{
 };
 #[cfg(feature = "store")]
 pub use store::{
-    Attachment, IssueFilter, IssueSort, RebuildReport, RelatedIssue, StoredEvent, Tally, ValueCount,
+    Attachment, IssueFilter, IssueSort, Item, ItemFilter, RebuildReport, RelatedIssue, StoredEvent,
+    Tally, ValueCount,
 };
 pub use time::{Clock, FixedClock, SystemClock, Timestamp};
 #[cfg(feature = "store")]
@@ -148,6 +152,8 @@ pub use vault::{
     Setting, SettingForm, SettingSource, Severity, SpaceReport, SymbolsAdded, SymbolsKind, Vault,
     VaultOptions, VaultStatus, Webhook, WebhookKind,
 };
+#[cfg(feature = "server")]
+pub use vault::{Intake, IntakeOptions};
 #[cfg(feature = "v1")]
 pub use vault::{V1Options, V1Report};
 

@@ -61,6 +61,8 @@ fn documentation() -> std::process::Command {
         "crashvault-core",
         "--package",
         "crashvault-notify",
+        "--package",
+        "crashvault-server",
     ];
     let mut command = cargo(&[&["doc", "--no-deps"], &packages[..]].concat());
     command.env("RUSTDOCFLAGS", "-D warnings");

@@ -77,6 +77,7 @@ const COMMANDS: &[(&str, &[&str], Define)] = &[
     ("share", &[], Share::augment_args),
     ("generate-report", &[], GenerateReport::augment_args),
     ("report-to", &[], ReportTo::augment_args),
+    ("serve", &[], Serve::augment_args),
 ];
 
 /// The words as they are meant, where they name a command and are right.

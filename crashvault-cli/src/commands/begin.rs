@@ -30,6 +30,7 @@ const PAGES: [(&str, &str); 13] = [
     ),
     ("rust", include_str!("../../../docs/guide/rust.md")),
     ("search", include_str!("../../../docs/guide/search.md")),
+    ("serve", include_str!("../../../docs/guide/serve.md")),
     ("settings", include_str!("../../../docs/guide/settings.md")),
     ("sharing", include_str!("../../../docs/guide/sharing.md")),
     ("styling", include_str!("../../../docs/guide/styling.md")),

@@ -69,6 +69,7 @@ pub fn of(command: &Command) -> Known {
         }
         Command::Gc(_) => Known::words(COLLECTED),
         Command::ReportTo(_) => Known::words(REPORTED),
+        Command::Serve(_) => Known::words("address dsn project"),
         Command::Archive(archive) if archive.list => Known::Answer,
         Command::Archive(_) => Known::words("path issue_count event_count bytes"),
         Command::Restore(_) => Known::words("issue_count event_count known_count is_removed"),

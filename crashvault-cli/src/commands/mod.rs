@@ -42,6 +42,7 @@ mod report_to;
 mod rescue;
 mod search;
 mod searches;
+mod serve;
 mod share;
 mod show;
 mod source;
@@ -93,8 +94,8 @@ pub fn not_here(args: &Args) -> Option<Failure> {
     };
     let (message, hint) = match words.first()?.to_str()? {
         "server" => (
-            "`server` is not there yet: it comes with Crashvault's own server",
-            "until then programs and this command share the vault itself; `crashvault path` tells where it is",
+            "there is no `server` any more: it is one command now, without start and stop",
+            "`crashvault serve` listens until Ctrl-C or SIGTERM; a service manager can keep it running",
         ),
         "test" => (
             "there is no `test` any more: in version 1 it ran Crashvault's own tests",
@@ -212,6 +213,7 @@ fn command(args: &Args, screen: &mut Screen) -> Result<Done, Stop> {
         Command::Share(share) => share::run(&place(global)?, share, screen),
         Command::GenerateReport(report) => report::run(&place(global)?, report, screen),
         Command::ReportTo(words) => report_to::run(&place(global)?, words, screen),
+        Command::Serve(words) => serve::run(&place(global)?, words, screen),
     }
 }
 

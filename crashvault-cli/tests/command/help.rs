@@ -54,6 +54,11 @@ fn of_report_to() {
 }
 
 #[test]
+fn of_serve() {
+    check("serve", &["serve"]);
+}
+
+#[test]
 fn of_attach() {
     check("attach", &["attach"]);
 }

@@ -42,6 +42,8 @@ mod rescue;
 mod run;
 mod search;
 mod searches;
+#[cfg(all(unix, feature = "serve"))]
+mod serve;
 mod show;
 mod stats;
 mod status;

@@ -153,7 +153,7 @@ fn json_takes_no_word_behind_a_blank() {
 fn names_of_version_1_that_are_gone_are_told_as_that() {
     let place = Place::new();
     for words in [&["server"][..], &["server", "--port", "80"]] {
-        place.run(words).fails(2, "`server` is not there yet");
+        place.run(words).fails(2, "there is no `server` any more");
     }
     let ran = place.run(&["test"]);
     ran.fails(2, "there is no `test` any more");

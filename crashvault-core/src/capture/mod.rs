@@ -62,6 +62,8 @@ pub(crate) use local::{mark_own_thread, random_bytes};
 pub use options::Options;
 #[cfg(feature = "store")]
 pub(crate) use platform::{fork_generation, free_bytes, watch_forks};
+#[cfg(feature = "server")]
+pub(crate) use process::identity;
 #[cfg(feature = "out-of-process")]
 pub use receiver::receive_crash;
 #[cfg(any(feature = "actix", feature = "tower"))]

@@ -228,7 +228,7 @@ fn from_hex(hex: &str) -> Option<Vec<u8>> {
 }
 
 /// Who writes: pid, start, boot, and a name of its own.
-pub(super) fn identity(random: [u8; 16], vault: [u8; 16], symbols_key: String) -> Identity {
+pub(crate) fn identity(random: [u8; 16], vault: [u8; 16], symbols_key: String) -> Identity {
     let boot = read_line("/proc/sys/kernel/random/boot_id");
     let boot = boot.and_then(|text| text.parse::<crate::event::EventId>().ok());
     Identity {

@@ -8,6 +8,8 @@
 #[cfg(feature = "store")]
 mod apart;
 mod command;
+#[cfg(feature = "store")]
+mod delivery;
 mod forbidden;
 mod id;
 mod kind;
@@ -25,6 +27,8 @@ pub(crate) use apart::{put_key_of_frames, read_frames, write_frames};
 pub use command::FailedCommand;
 #[cfg(feature = "store")]
 pub(crate) use command::put_printed;
+#[cfg(feature = "store")]
+pub use delivery::Delivery;
 pub use forbidden::{
     FORBIDDEN_PARTS, FORBIDDEN_WHOLE, filter_arguments, filter_forbidden, is_forbidden_key,
 };

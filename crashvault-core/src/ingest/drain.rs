@@ -6,11 +6,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::ending::{self, Ending};
+use super::received::{self, Files, Received};
 use super::{Origin, Walk, named, threads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Flaw, Image, wire};
 use crate::journal::{self, Flags, Kind, Scan, SegmentFile};
-use crate::store::{Batch, Committed, NewEvent, Packed, Store};
+use crate::store::{Attachment, Batch, Committed, NewEvent, NewItem, Packed, Store};
 use crate::time::Timestamp;
 
 /// Events in one transaction.
@@ -67,6 +68,7 @@ pub(crate) fn drain(
     directory: &Path,
     store: &mut dyn Store,
     walk: &mut Walk,
+    files: &mut dyn Files,
     limit: DrainLimit,
     now: Timestamp,
 ) -> Result<DrainReport> {
@@ -75,6 +77,7 @@ pub(crate) fn drain(
         directory,
         store,
         walk,
+        files,
         limit,
         now,
         report: DrainReport::default(),
@@ -155,12 +158,23 @@ struct Drain<'d> {
     directory: &'d Path,
     store: &'d mut dyn Store,
     walk: &'d mut Walk,
+    files: &'d mut dyn Files,
     limit: DrainLimit,
     now: Timestamp,
     report: DrainReport,
     finished: Vec<SegmentFile>,
     /// Of the process whose segments are being drained.
     ending: Ending,
+}
+
+/// Frames of a batch, ready to be kept.
+#[derive(Default)]
+struct Digested {
+    events: Vec<Packed>,
+    items: Vec<NewItem>,
+    files: Vec<Attachment>,
+    /// How many cannot be kept.
+    unstorable: u64,
 }
 
 /// A segment being drained, with what its events share.
@@ -176,11 +190,11 @@ struct Source {
     images: Vec<Image>,
     /// Where each table's frame ends in the file, and how many of `images` stand up to its end.
     tables: Vec<(u64, usize)>,
-    /// Ends of the event frames in the order of the file, and whether each is in the store (or the batch).
+    /// Ends of the frames that are taken one by one, in the order of the file, and whether each is in the store (or the batch).
     taken: Vec<(u64, bool)>,
 }
 
-/// One event frame: which source, which entry of `taken`.
+/// One such frame: which source, which entry of `taken`.
 struct Waiting {
     source: usize,
     index: usize,
@@ -207,7 +221,9 @@ impl Source {
                     source.images.extend(wire::decode(frame.body).images);
                     source.tables.push((frame.end, source.images.len()));
                 }
-                Kind::Event => source.taken.push((frame.end, frame.end <= pending.offset)),
+                Kind::Event | Kind::Received => {
+                    source.taken.push((frame.end, frame.end <= pending.offset));
+                }
                 Kind::Counts | Kind::Amend => {}
             }
         }
@@ -337,26 +353,24 @@ impl Drain<'_> {
     }
 
     fn batch(&mut self, sources: &mut [Source], waiting: &[Waiting]) -> Result<()> {
-        let (events, unstorable) = self.digest(sources, waiting)?;
+        let digested = self.digest(sources, waiting)?;
         for event in waiting {
             sources[event.source].taken[event.index].1 = true;
         }
-        self.commit(sources, events, unstorable)
+        self.commit(sources, digested)
     }
 
     /// Stores events together with how far each source is now drained, and the counters on that way.
-    fn commit(
-        &mut self,
-        sources: &mut [Source],
-        events: Vec<Packed>,
-        unstorable: u64,
-    ) -> Result<()> {
+    fn commit(&mut self, sources: &mut [Source], digested: Digested) -> Result<()> {
         let mut batch = Batch {
-            events,
+            events: digested.events,
+            items: digested.items,
+            files: digested.files,
             ..Batch::default()
         };
-        if unstorable > 0 {
-            batch.counters.push(("unstorable".into(), unstorable));
+        if digested.unstorable > 0 {
+            let counter = ("unstorable".into(), digested.unstorable);
+            batch.counters.push(counter);
         }
         for source in sources.iter() {
             let reached = source.reached();
@@ -367,6 +381,7 @@ impl Drain<'_> {
                 batch.offsets.push((source.file.stem.clone(), reached));
             }
         }
+        // What is beside events moves an offset too.
         if batch.events.is_empty() && batch.offsets.is_empty() && batch.counters.is_empty() {
             return Ok(());
         }
@@ -420,10 +435,9 @@ impl Drain<'_> {
         }
     }
 
-    /// The events, ready to be kept, and how many cannot be.
-    fn digest(&mut self, sources: &[Source], waiting: &[Waiting]) -> Result<(Vec<Packed>, u64)> {
+    fn digest(&mut self, sources: &[Source], waiting: &[Waiting]) -> Result<Digested> {
         let mut by_source: BTreeMap<(usize, usize), Packed> = BTreeMap::new();
-        let mut unstorable = 0;
+        let mut digested = Digested::default();
         for (index, source) in sources.iter().enumerate() {
             let wanted: HashSet<usize> = waiting
                 .iter()
@@ -433,9 +447,14 @@ impl Drain<'_> {
             let frames = source
                 .scan
                 .frames()
-                .filter(|frame| frame.kind == Kind::Event)
+                .filter(|frame| is_unit(frame.kind))
                 .enumerate();
             for (place, frame) in frames.filter(|(place, _)| wanted.contains(place)) {
+                if frame.kind == Kind::Received {
+                    let event = self.receive(source, &frame, &mut digested)?;
+                    by_source.extend(event.map(|packed| ((index, place), packed)));
+                    continue;
+                }
                 let whole = self.ending.whole_of(frame.id);
                 if whole.is_some_and(|whole| is_among(sources, whole)) {
                     continue;
@@ -451,13 +470,39 @@ impl Drain<'_> {
                 let new = self.walk.digest(event, &images, origin);
                 match self.pack(new)? {
                     Some(packed) => drop(by_source.insert((index, place), packed)),
-                    None => unstorable += 1,
+                    None => digested.unstorable += 1,
                 }
             }
         }
         let packed = waiting.iter();
         let packed = packed.filter_map(|w| by_source.remove(&(w.source, w.index)));
-        Ok((packed.collect(), unstorable))
+        digested.events = packed.collect();
+        Ok(digested)
+    }
+
+    /// Takes in what was sent from outside: an event is the answer, anything else goes straight to what is digested.
+    fn receive(
+        &mut self,
+        source: &Source,
+        frame: &journal::Frame<'_>,
+        digested: &mut Digested,
+    ) -> Result<Option<Packed>> {
+        let process = source.scan.header.identity.process;
+        match received::read(frame, process, &self.walk.scrub_rules) {
+            Received::Event(event, origin) => {
+                let new = self.walk.digest(*event, &[], origin);
+                let packed = self.pack(new)?;
+                digested.unstorable += u64::from(packed.is_none());
+                return Ok(packed);
+            }
+            Received::Item(item) => digested.items.push(item),
+            Received::File(mut file, content) => {
+                file.hash = self.files.put(&content)?;
+                digested.files.push(file);
+            }
+            Received::Nothing => digested.unstorable += 1,
+        }
+        Ok(None)
     }
 
     /// An event with what the place for last words adds to it, and the binaries of its process.
@@ -527,7 +572,7 @@ impl Drain<'_> {
 
     /// Writes down the rest of sources that are wholly drained; those whose writer has ended can go.
     fn close(&mut self, mut sources: Vec<Source>, is_whole: bool) -> Result<()> {
-        self.commit(&mut sources, Vec::new(), 0)?;
+        self.commit(&mut sources, Digested::default())?;
         for source in sources
             .into_iter()
             .filter(|source| source.scan.is_ownerless)
@@ -603,14 +648,19 @@ fn is_among(sources: &[Source], id: [u8; 16]) -> bool {
     })
 }
 
-/// The events that are not drained yet, in the order of their process.
+/// Whether a frame of this kind is taken for itself, and not as a part of another.
+fn is_unit(kind: Kind) -> bool {
+    matches!(kind, Kind::Event | Kind::Received)
+}
+
+/// What is not drained yet, in the order of their process.
 fn in_order(sources: &[Source]) -> Vec<Waiting> {
     let mut waiting = Vec::new();
     for (source, content) in sources.iter().enumerate() {
         let frames = content
             .scan
             .frames()
-            .filter(|frame| frame.kind == Kind::Event)
+            .filter(|frame| is_unit(frame.kind))
             .enumerate();
         for (index, frame) in frames.filter(|(_, frame)| frame.end > content.offset) {
             waiting.push(Waiting {
@@ -712,7 +762,7 @@ pub(crate) fn count_waiting(directory: &Path, store: &dyn Store) -> Result<Waite
         waited.foreign_count += scan.foreign_count;
         let frames = scan
             .frames()
-            .filter(|frame| frame.kind == Kind::Event && frame.end > offset);
+            .filter(|frame| is_unit(frame.kind) && frame.end > offset);
         waited.events += frames.count() as u64;
     }
     Ok(waited)
@@ -760,15 +810,25 @@ mod tests {
         walk.digest(event, &[], origin)
     }
 
+    struct NoFiles;
+
+    impl Files for NoFiles {
+        fn put(&mut self, _: &[u8]) -> Result<[u8; 32]> {
+            Ok([0; 32])
+        }
+    }
+
     fn drain_of<'d>(
         directory: &'d Path,
         store: &'d mut dyn Store,
         walk: &'d mut Walk,
+        files: &'d mut dyn Files,
     ) -> Drain<'d> {
         Drain {
             directory,
             store,
             walk,
+            files,
             limit: DrainLimit::default(),
             now: Timestamp::now(),
             report: DrainReport::default(),
@@ -787,7 +847,8 @@ mod tests {
         let segment = home.path().join("1-2-3.cvj");
         std::fs::write(&segment, "").unwrap();
         let mut walk = walk();
-        let mut drain = drain_of(home.path(), &mut store, &mut walk);
+        let mut files = NoFiles;
+        let mut drain = drain_of(home.path(), &mut store, &mut walk, &mut files);
         drain.finished.push(SegmentFile {
             stem: "1-2-3".into(),
             path: segment.clone(),
@@ -804,12 +865,18 @@ mod tests {
         let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
         let mut walk = walk();
         let events: Vec<NewEvent> = ids.iter().map(|id| event(&mut walk, *id)).collect();
-        let mut drain = drain_of(home.path(), &mut store, &mut walk);
+        let mut files = NoFiles;
+        let mut drain = drain_of(home.path(), &mut store, &mut walk, &mut files);
         let packed = events.into_iter().map(|new| drain.pack(new).unwrap());
         let packed: Vec<Option<Packed>> = packed.collect();
         let unstorable = packed.iter().filter(|packed| packed.is_none()).count();
-        let packed = packed.into_iter().flatten().collect();
-        drain.commit(&mut [], packed, unstorable as u64).unwrap();
+        let packed: Vec<Packed> = packed.into_iter().flatten().collect();
+        let digested = Digested {
+            events: packed,
+            unstorable: unstorable as u64,
+            ..Digested::default()
+        };
+        drain.commit(&mut [], digested).unwrap();
         assert_eq!(drain.report.events_new, expected_new);
         let counters = store.counters().unwrap();
         assert_eq!(counters.get("unstorable").copied(), expected_unstorable);
@@ -882,7 +949,15 @@ mod tests {
         let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
         let limit = DrainLimit::default();
         let now = Timestamp::now();
-        let report = drain(&directory, &mut store, &mut walk(), limit, now).unwrap();
+        let report = drain(
+            &directory,
+            &mut store,
+            &mut walk(),
+            &mut NoFiles,
+            limit,
+            now,
+        )
+        .unwrap();
         assert_eq!((report.events_new, report.segments_removed), (1, 1));
         let counters = store.counters().unwrap();
         let found: Vec<(&str, u64)> = counters

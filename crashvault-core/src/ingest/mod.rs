@@ -13,12 +13,16 @@ mod last_words;
 #[cfg(feature = "minidump")]
 pub(crate) mod minidump;
 mod named;
+mod received;
 mod text;
 mod threads;
 mod utf16;
 
 pub use drain::DrainReport;
 pub(crate) use drain::{DrainLimit, count_waiting, drain};
+pub(crate) use received::Files;
+#[cfg(feature = "server")]
+pub(crate) use received::key_of;
 pub use text::{TraceReader, parse_traces};
 
 use crate::event::{Event, Image};

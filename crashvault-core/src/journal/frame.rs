@@ -20,6 +20,9 @@ pub(crate) enum Kind {
     Counts = 4,
     /// What is to be added to the event that the frame's id names.
     Amend = 5,
+    /// What somebody sent: an event or another item, behind a head that tells of its way.
+    #[cfg(feature = "store")]
+    Received = 6,
 }
 
 /// Bits that say how to read a body.

@@ -37,6 +37,8 @@ pub(crate) use held::Held;
 pub(crate) use held::held_descriptors;
 #[cfg(feature = "test")]
 pub(crate) use memory::KeptFrame;
+#[cfg(feature = "server")]
+pub(crate) use parse::BODY_BYTES_MAX;
 pub(crate) use place::Place;
 #[cfg(feature = "store")]
 pub(crate) use reader::{Frame, Scan, SegmentFile, list, remove_stale_temporaries};
@@ -44,6 +46,8 @@ pub(crate) use ring::Ring;
 #[cfg(feature = "store")]
 pub(crate) use segment::directory_bytes;
 pub(crate) use segment::{Identity, Mark};
+#[cfg(feature = "server")]
+pub(crate) use writer::Unsealed;
 pub(crate) use writer::{Entry, Fullness, Journal, Limits, Preamble};
 
 /// What a person can do about an error number that writing the journal met.

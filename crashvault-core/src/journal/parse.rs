@@ -8,7 +8,7 @@ use super::segment::{
 };
 
 /// Longest body a reader believes in, in bytes.
-pub(super) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 impl Kind {
     fn from_number(number: u8) -> Option<Self> {
@@ -18,6 +18,7 @@ impl Kind {
             Self::Modules,
             Self::Counts,
             Self::Amend,
+            Self::Received,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == number)

@@ -71,6 +71,15 @@ pub(crate) struct Entry {
     pub(crate) modules_generation: u64,
 }
 
+/// What was received, on its way into a frame.
+#[cfg(feature = "server")]
+#[derive(Debug)]
+pub(crate) struct Unsealed {
+    pub(crate) id: [u8; 16],
+    /// [`frame::HEADER_BYTES`] bytes of room, then the body.
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// The journal of one process. Shared by its threads; abandoned, never used or closed, in a forked child.
 pub(crate) struct Journal {
     directory: PathBuf,
@@ -309,6 +318,39 @@ impl Journal {
                 segment.sync(&self.directory)
             },
         )
+    }
+
+    /// Writes frames one behind the other with one `write(2)`, all of them in one segment, and then waits for the disk once,
+    /// if asked. `bodies` hold [`frame::HEADER_BYTES`] bytes of room each.
+    ///
+    /// # Errors
+    /// What the operating system said; some of the frames may be in the journal then.
+    #[cfg(feature = "server")]
+    pub(crate) fn append_all(&self, frames: &mut [Unsealed], is_synced: bool) -> io::Result<()> {
+        self.appended_count
+            .fetch_add(frames.len() as u64, Ordering::Relaxed);
+        let rotate_at = self.limits.segment_bytes_max;
+        let is_full = |segment: &Segment| segment.length.load(Ordering::Relaxed) >= rotate_at;
+        self.with_segment(&self.append, is_full, Self::open_append, |segment| {
+            let length = frames.iter().map(|frame| frame.bytes.len()).sum();
+            let mut run = Vec::with_capacity(length);
+            for frame in frames {
+                let head = Head {
+                    kind: Kind::Received as u8,
+                    flags: Flags::JSON,
+                    id: frame.id,
+                    sequence: self.sequence.fetch_add(1, Ordering::Relaxed),
+                    key_id: 0,
+                };
+                frame::seal(&mut frame.bytes, head, segment.seed);
+                run.extend_from_slice(&frame.bytes);
+            }
+            segment.append(&run)?;
+            match is_synced {
+                true => segment.sync(&self.directory),
+                false => Ok(()),
+            }
+        })
     }
 
     /// The last resort: the preallocated segment as it is, without asking the file system for anything new.

@@ -56,6 +56,11 @@ pub(crate) fn scrub(event: &mut Event, rules: &ScrubRules) {
     }
 }
 
+/// Replaces the secrets of any JSON that was sent beside events; how many is the answer.
+pub(crate) fn scrub_value(value: &mut Value, rules: &ScrubRules) -> usize {
+    rules.value(value)
+}
+
 /// Each function gives the number of values it replaced.
 impl ScrubRules {
     fn event(&self, event: &mut Event) -> usize {

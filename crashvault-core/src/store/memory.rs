@@ -15,10 +15,10 @@ use super::view::line;
 use super::{
     Adoption, Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort,
     Estimate, EventPage, EventSearch, Expendable, Exported, Foreseen, IssueFilter, IssueOrder,
-    IssuePage, IssueSearch, IssueSort, IssueTest, KnownVariant, LEGACY_COUNTER, Links, NewEvent,
-    Outcome, Packed, Pattern, Place, Plan, RELATED_FROM_MAX, RebuildReport, Record, RelatedIssue,
-    Residue, Retired, STATUSES, Store, StoreStats, StoredEvent, Tally, ValueCount, facts,
-    id_of_reaction, needs_id,
+    IssuePage, IssueSearch, IssueSort, IssueTest, Item, ItemFilter, KnownVariant, LEGACY_COUNTER,
+    Links, NewEvent, NewItem, Outcome, Packed, Pattern, Place, Plan, RELATED_FROM_MAX,
+    RebuildReport, Record, RelatedIssue, Residue, Retired, STATUSES, Store, StoreStats,
+    StoredEvent, Tally, ValueCount, facts, id_of_reaction, needs_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId, Level};
@@ -53,6 +53,10 @@ pub(crate) struct MemoryStore {
     deleted: BTreeSet<EventId>,
     /// In the order they came.
     attachments: Vec<Attachment>,
+    /// By their numbers.
+    items: BTreeMap<u64, NewItem>,
+    /// The last number that an item got.
+    items_given: u64,
     /// The last ingest sequence given.
     ingested: u64,
     /// In the order of the clock.
@@ -629,8 +633,24 @@ impl MemoryStore {
         known.retired.clear();
         for sequence in std::mem::take(&mut known.events) {
             if let Some(kept) = self.drop_event(sequence) {
-                self.deleted.insert(kept.event().event_id);
+                let id = kept.event().event_id;
+                self.items.retain(|_, item| item.event != Some(id));
+                self.deleted.insert(id);
             }
+        }
+    }
+
+    fn keep_items(&mut self, batch: &Batch) {
+        for new in &batch.items {
+            let is_known = self.items.values().any(|known| known.key == new.key);
+            if !is_known && new.event.is_none_or(|event| !self.deleted.contains(&event)) {
+                self.items_given += 1;
+                self.items.insert(self.items_given, new.clone());
+            }
+        }
+        for file in &batch.files {
+            // One of an event that was removed is passed over.
+            let _ = self.attach(file, usize::MAX);
         }
     }
 
@@ -924,6 +944,18 @@ fn page<T>(mut found: Vec<(Place, T)>, limit: usize) -> (Vec<T>, Option<Place>) 
     (found.into_iter().map(|(_, item)| item).collect(), next)
 }
 
+fn shown_item(id: u64, item: &NewItem) -> Item {
+    Item {
+        id,
+        kind: item.kind.clone(),
+        project: item.project.clone(),
+        event: item.event,
+        received_at: item.received_at,
+        head: serde_json::from_str(&item.head).unwrap_or_default(),
+        size_bytes: item.payload.len() as u64,
+    }
+}
+
 impl Store for MemoryStore {
     fn pack(&mut self, new: NewEvent) -> Result<Packed> {
         Packed::new(new, |event| {
@@ -939,6 +971,7 @@ impl Store for MemoryStore {
             self.keep(new, &mut committed);
         }
         self.react(&batch.events, &mut committed, before);
+        self.keep_items(batch);
         for (name, bytes) in &batch.offsets {
             let offset = self.offsets.entry(name.clone()).or_default();
             *offset = (*offset).max(*bytes);
@@ -1411,6 +1444,29 @@ impl Store for MemoryStore {
         Ok(of_event.cloned().collect())
     }
 
+    fn items(&self, filter: &ItemFilter) -> Result<Vec<Item>> {
+        let found = self.items.iter().rev().filter(|(id, item)| {
+            filter.before.is_none_or(|before| **id < before)
+                && filter.kind.as_ref().is_none_or(|kind| *kind == item.kind)
+                && (filter.project.as_ref()).is_none_or(|project| *project == item.project)
+                && filter.event.is_none_or(|event| item.event == Some(event))
+        });
+        Ok(found
+            .take(filter.limit)
+            .map(|(id, item)| shown_item(*id, item))
+            .collect())
+    }
+
+    fn item(&self, id: u64) -> Result<Item> {
+        let found = self.items.get(&id).map(|item| shown_item(id, item));
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "read item", "there is no such item"))
+    }
+
+    fn item_payload(&self, id: u64) -> Result<Vec<u8>> {
+        self.item(id)?;
+        Ok(self.items[&id].payload.clone())
+    }
+
     fn attachments_behind(&self, id: u64, limit: usize) -> Result<Vec<Attachment>> {
         let behind = self.attachments.iter().filter(|known| known.id > id);
         Ok(behind.take(limit).cloned().collect())
@@ -1601,10 +1657,15 @@ impl Store for MemoryStore {
                     || which.before.is_none_or(|before| known.added_at >= before)
             });
         }
+        let next = places.last().copied().filter(|_| places.len() == limit);
+        let reached = next.map(|place| Timestamp::from_nanos(place.by));
+        if let Some(horizon) = reached.or(which.before).filter(|_| which.kinds.is_empty()) {
+            self.items.retain(|_, item| item.received_at >= horizon);
+        }
         Ok(Retired {
             events: places.len() as u64,
             attachments: (before - self.attachments.len()) as u64,
-            next: places.last().copied().filter(|_| places.len() == limit),
+            next,
         })
     }
 

@@ -10,6 +10,7 @@
 mod attachment;
 mod condition;
 mod facts;
+mod item;
 mod matching;
 #[cfg(test)]
 mod memory;
@@ -38,6 +39,8 @@ pub(crate) use condition::{
     Condition, EventTest, FrameField, IssueTest, Key, PartTest, Pattern, ReleasePart, Words,
 };
 pub(crate) use facts::{ATTRIBUTES, FLAG, attribute};
+pub(crate) use item::NewItem;
+pub use item::{Item, ItemFilter};
 pub(crate) use matching::fits;
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
@@ -227,6 +230,21 @@ pub(crate) trait Store: Send {
     /// All attachments whose `id` is greater, in the order of their ids.
     fn attachments_behind(&self, id: u64, limit: usize) -> Result<Vec<Attachment>>;
 
+    /// The items that pass the filter, newest first.
+    fn items(&self, filter: &ItemFilter) -> Result<Vec<Item>>;
+
+    /// One item.
+    ///
+    /// # Errors
+    /// NotFound.
+    fn item(&self, id: u64) -> Result<Item>;
+
+    /// What an item holds.
+    ///
+    /// # Errors
+    /// NotFound; Corrupt if it cannot be read.
+    fn item_payload(&self, id: u64) -> Result<Vec<u8>>;
+
     /// How far each journal segment (by file stem) has been drained, in bytes.
     fn offsets(&self) -> Result<BTreeMap<String, u64>>;
 
@@ -276,7 +294,7 @@ pub(crate) trait Store: Send {
     fn restore(&mut self, records: &[Record]) -> Result<u64>;
 
     /// Gives up at most `limit` events in one transaction, oldest first, behind a place: their issues go on counting
-    /// them. Attachments leave with their events, and those whose event never came with the events of their time.
+    /// them. Attachments leave with their events; those whose event never came, and items, with the events of their time.
     fn retire(
         &mut self,
         which: &Expendable,
@@ -372,6 +390,10 @@ pub(crate) struct Adoption {
 pub(crate) struct Batch {
     /// The events, in the order they came.
     pub(crate) events: Vec<Packed>,
+    /// What came beside events, in the order it came. An item whose key is here changes nothing.
+    pub(crate) items: Vec<NewItem>,
+    /// Files that came with events and are in their place; one that the event has changes nothing.
+    pub(crate) files: Vec<Attachment>,
     /// Segment file stem → bytes drained with these events.
     pub(crate) offsets: Vec<(String, u64)>,
     /// Counter name → what to add.

@@ -21,6 +21,7 @@ mod gist;
 mod ground;
 mod homes;
 mod issue_sql;
+mod item;
 mod legacy;
 mod likeness;
 mod meter;
@@ -53,8 +54,8 @@ use rusqlite::Connection;
 use super::{
     Adoption, Attachment, Batch, Collected, Committed, Condition, Contents, Decision, Effort,
     Estimate, EventPage, EventSearch, Expendable, Exported, Foreseen, IssueFilter, IssuePage,
-    IssueSearch, KnownVariant, Links, NewEvent, Packed, Place, Plan, Record, RelatedIssue, Retired,
-    Store, StoreStats, StoredEvent, Tally, ValueCount,
+    IssueSearch, Item, ItemFilter, KnownVariant, Links, NewEvent, Packed, Place, Plan, Record,
+    RelatedIssue, Retired, Store, StoreStats, StoredEvent, Tally, ValueCount,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EventId;
@@ -390,6 +391,18 @@ impl Store for SqliteStore {
 
     fn attachments_behind(&self, id: u64, limit: usize) -> Result<Vec<Attachment>> {
         attach::behind(&self.conn, id, limit).map_err(self.named("list attachments"))
+    }
+
+    fn items(&self, filter: &ItemFilter) -> Result<Vec<Item>> {
+        item::list(&self.conn, filter).map_err(self.named("list items"))
+    }
+
+    fn item(&self, id: u64) -> Result<Item> {
+        item::one(&self.conn, id).map_err(self.told("read item"))
+    }
+
+    fn item_payload(&self, id: u64) -> Result<Vec<u8>> {
+        item::payload(&self.conn, id).map_err(self.told("read item"))
     }
 
     fn offsets(&self) -> Result<BTreeMap<String, u64>> {

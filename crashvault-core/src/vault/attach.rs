@@ -12,6 +12,7 @@ use super::door::{Added, Lease, Vault, new_event_id};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId};
 use crate::file::Draft;
+use crate::ingest::Files;
 use crate::store::{Attachment, attachment_line, attachment_name, hex};
 
 /// Attachments of one event.
@@ -175,14 +176,42 @@ impl Vault {
 
     /// What keeps files and their records together: shared by those who attach, alone for who removes files.
     pub(super) fn attachments_lock(&self, take: fn(&File) -> io::Result<()>) -> Result<Lease> {
-        let path = self.home.join("attachments.lock");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        let locked = options
-            .open(&path)
-            .and_then(|file| take(&file).map(|()| file));
-        let file = locked.map_err(|error| Error::io("attach", &path, error))?;
-        Ok(Lease::of(file))
+        attachments_lock(&self.home, take)
+    }
+}
+
+fn attachments_lock(home: &Path, take: fn(&File) -> io::Result<()>) -> Result<Lease> {
+    let path = home.join("attachments.lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let locked = options
+        .open(&path)
+        .and_then(|file| take(&file).map(|()| file));
+    let file = locked.map_err(|error| Error::io("attach", &path, error))?;
+    Ok(Lease::of(file))
+}
+
+/// Puts files of the journal in their places. Until it is dropped, after their records are there, none is taken for
+/// garbage.
+pub(super) struct Kept<'h> {
+    home: &'h Path,
+    shared: Option<Lease>,
+}
+
+impl<'h> Kept<'h> {
+    pub(super) fn new(home: &'h Path) -> Self {
+        Self { home, shared: None }
+    }
+}
+
+impl Files for Kept<'_> {
+    fn put(&mut self, bytes: &[u8]) -> Result<[u8; 32]> {
+        if self.shared.is_none() {
+            self.shared = Some(attachments_lock(self.home, File::lock_shared)?);
+        }
+        let hash = *blake3::hash(bytes).as_bytes();
+        put_file(self.home, &hash, bytes)?;
+        Ok(hash)
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::home;
 use super::lineage::Lineage;
 use super::settings::Settings;
+use super::{attach, home};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventId};
 use crate::ingest::{self, DrainLimit, DrainReport, Origin, Walk};
@@ -398,6 +398,7 @@ impl Vault {
             &journal,
             &mut *self.store,
             &mut self.walk,
+            &mut attach::Kept::new(&self.home),
             DrainLimit { deadline },
             self.clock.now(),
         )?;

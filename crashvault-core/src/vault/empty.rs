@@ -3,7 +3,8 @@
 use super::door::Vault;
 use crate::error::Result;
 use crate::issue::{Deed, Issue};
-use crate::store::{Effort, IssueFilter};
+use crate::store::{Effort, Expendable, IssueFilter};
+use crate::time::Timestamp;
 
 /// Issues that are deleted in one transaction.
 const STEP_ISSUES: usize = 100;
@@ -21,7 +22,7 @@ pub struct EmptyReport {
 }
 
 impl Vault {
-    /// Deletes all issues with their events for good, those that wait in the journal among them. Settings, symbols,
+    /// Deletes all issues with their events for good, those that wait in the journal among them, and all items. Settings, symbols,
     /// archives and the numbers that were given stay.
     ///
     /// An interruption leaves those that were not reached. Contents of attachments that are younger than an hour leave
@@ -52,6 +53,7 @@ impl Vault {
             report.issues_removed += issues.len() as u64;
             self.delete(&issues)?;
         }
+        self.drop_items()?;
         let after = self.store.stats()?;
         report.events_removed = before.events.saturating_sub(after.events);
         let garbage = self.collect_garbage()?;
@@ -62,6 +64,16 @@ impl Vault {
             .saturating_sub(after.disk_bytes.saturating_sub(shrunk));
         report.bytes_freed = before.disk_bytes.saturating_sub(shrunk) + attachments;
         Ok(report)
+    }
+
+    /// What came beside events leaves as what is old does: everything is.
+    fn drop_items(&mut self) -> Result<()> {
+        let all = Expendable {
+            before: Some(Timestamp::from_nanos(i64::MAX)),
+            kinds: Vec::new(),
+        };
+        self.store.retire(&all, 1, None, self.clock.now())?;
+        Ok(())
     }
 
     fn delete(&mut self, issues: &[Issue]) -> Result<()> {

@@ -35,6 +35,10 @@ mod find;
 mod garbage;
 #[cfg(feature = "store")]
 mod group_rules;
+#[cfg(feature = "server")]
+mod intake;
+#[cfg(feature = "store")]
+mod items;
 #[cfg(feature = "store")]
 mod lineage;
 #[cfg(feature = "store")]
@@ -94,6 +98,8 @@ pub(crate) use enabled::install;
 pub use garbage::GarbageReport;
 #[cfg(feature = "store")]
 pub use group_rules::{GroupRulesTried, GroupingTried};
+#[cfg(feature = "server")]
+pub use intake::{Intake, IntakeOptions};
 #[cfg(feature = "store")]
 pub use regroup::{RegroupedMerge, RegroupedSplit, RegroupedVariant, Regrouping};
 #[cfg(feature = "store")]

@@ -13,7 +13,7 @@ use super::side::Side;
 use crate::error::Error;
 
 /// Ground records: a name, then rows in the order of their keys.
-const GROUND: [(&str, &str); 14] = [
+const GROUND: [(&str, &str); 15] = [
     ("project", "SELECT id, name FROM project ORDER BY id"),
     (
         "issue_number",
@@ -64,6 +64,10 @@ const GROUND: [(&str, &str); 14] = [
     (
         "attachment",
         "SELECT id, event_id, name, content_type, kind, hash, bytes, added_at FROM attachment ORDER BY id",
+    ),
+    (
+        "item",
+        "SELECT id, item_key, kind, project, event_id, received_at, head, bytes, data FROM item ORDER BY id",
     ),
 ];
 

@@ -18,10 +18,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// "CVLT", in the file's header at offset 68: what tells a vault from any other SQLite file.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"CVLT");
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001.sql"),
     include_str!("../migrations/0002.sql"),
     include_str!("../migrations/0003.sql"),
+    include_str!("../migrations/0004.sql"),
 ];
 
 /// The first format whose derived state is that of `derived.sql`; vaults of older ones get it made.

@@ -108,6 +108,9 @@ impl<'c> Remover<'c> {
             [id.as_bytes()],
         )?;
         self.attachments += attachments as u64;
+        if how == Removal::Delete {
+            self.run("DELETE FROM item WHERE event_id = ?1", [id.as_bytes()])?;
+        }
         self.run("DELETE FROM event_payload WHERE event = ?1", [sequence])?;
         self.run("DELETE FROM event WHERE ingest_sequence = ?1", [sequence])?;
         if how != Removal::Archive {

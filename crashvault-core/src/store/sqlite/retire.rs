@@ -7,7 +7,7 @@ use super::names::Names;
 use super::payload::Decoder;
 use super::read::{bounded, signed, unsigned};
 use super::remove::{Removal, Remover};
-use super::{Failed, write};
+use super::{Failed, item, write};
 use crate::error::ErrorKind;
 use crate::time::Timestamp;
 
@@ -39,6 +39,9 @@ pub(super) fn retire(
     remover.finish()?;
     if retired.next.is_none() {
         retired.attachments += drop_strays(&transaction, which)?;
+    }
+    if let Some(horizon) = horizon(which, &retired) {
+        item::retire(&transaction, horizon)?;
     }
     transaction.commit()?;
     Ok(retired)
@@ -94,6 +97,12 @@ fn expendable(which: &Expendable) -> String {
          WHERE p.time >= ?1 AND (p.time, p.event) > (?1, ?2) AND p.time < ?3
              AND e.event_id <> i.last_event {of_kind}"
     )
+}
+
+/// Items of that time and later stay, since events of it do.
+fn horizon(which: &Expendable, retired: &Retired) -> Option<Timestamp> {
+    let reached = retired.next.map(|place| Timestamp::from_nanos(place.by));
+    reached.or(which.before).filter(|_| which.kinds.is_empty())
 }
 
 /// Attachments whose event never came leave with the events of their time.

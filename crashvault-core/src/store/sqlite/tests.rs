@@ -156,7 +156,7 @@ fn a_newer_format_is_refused_and_untouched() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     let content = fs::read(&path).unwrap();
-    check_refused(&content, ErrorKind::Unsupported, &["format 99", "up to 3"]);
+    check_refused(&content, ErrorKind::Unsupported, &["format 99", "up to 4"]);
 }
 
 #[test]

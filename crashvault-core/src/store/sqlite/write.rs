@@ -13,7 +13,7 @@ use super::payload::{CODEC_APART, Encoder, PackedStack, Parts, Payload};
 use super::read::{signed, unsigned};
 use super::records::{EventRow, JoinRow};
 use super::side::Side;
-use super::{Failed, ground, react};
+use super::{Failed, ground, item, react};
 use crate::error::{Error, ErrorKind};
 use crate::event::read_frames;
 use crate::group::{self, Sketch, Traits};
@@ -44,6 +44,8 @@ pub(super) fn commit(
         &touched,
         before,
     )?;
+    item::put(&transaction, &batch.items)?;
+    item::put_files(&transaction, &batch.files)?;
     put_offsets(&transaction, &batch.offsets)?;
     put_counters(&transaction, &batch.counters)?;
     transaction.commit()?;
