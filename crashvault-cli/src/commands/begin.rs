@@ -13,7 +13,7 @@ use crate::output::text::visible;
 use crate::output::{Failure, Screen, Stop, Style};
 
 /// The pages of docs/guide, which come with the command.
-const PAGES: [(&str, &str); 13] = [
+const PAGES: [(&str, &str); 14] = [
     ("command", include_str!("../../../docs/guide/command.md")),
     ("from-v1", include_str!("../../../docs/guide/from-v1.md")),
     ("grouping", include_str!("../../../docs/guide/grouping.md")),
