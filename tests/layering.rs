@@ -111,7 +111,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("crashvault-core", &["crashvault-core"]),
     ("crashvault-notify", &["crashvault-core"]),
     ("crashvault-cli", &["crashvault-core", "crashvault-notify"]),
-    ("crashvault-py", &["crashvault-core"]),
+    ("crashvault-py", &["crashvault-core", "crashvault-notify"]),
     (
         "crashvault-tests",
         &["crashvault-core", "crashvault-notify", "crashvault-cli"],

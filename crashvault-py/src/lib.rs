@@ -15,6 +15,7 @@ mod issue;
 mod own;
 mod raw;
 mod record;
+mod report;
 mod scope;
 mod text;
 mod value;
@@ -57,6 +58,8 @@ mod _crashvault {
     use crate::install::{Health, Installed, close, flush, health, install, note_end, note_stay};
     #[pymodule_export]
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};
+    #[pymodule_export]
+    use crate::report::{ReportOutcome, ReportRefusal, report};
     #[pymodule_export]
     use crate::scope::{
         NewScope, Scope, add_breadcrumb, clear_scope, global_scope, new_scope, set_context,
