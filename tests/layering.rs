@@ -118,7 +118,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
         "crashvault-cli",
         &["crashvault-core", "crashvault-notify", "crashvault-server"],
     ),
-    ("crashvault-py", &["crashvault-core"]),
+    ("crashvault-py", &["crashvault-core", "crashvault-notify"]),
     (
         "crashvault-tests",
         &["crashvault-core", "crashvault-notify", "crashvault-cli"],

@@ -15,6 +15,7 @@ mod issue;
 mod own;
 mod raw;
 mod record;
+mod report;
 mod scope;
 mod serving;
 mod text;
@@ -60,6 +61,8 @@ mod _crashvault {
     };
     #[pymodule_export]
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};
+    #[pymodule_export]
+    use crate::report::{ReportOutcome, ReportRefusal, report};
     #[pymodule_export]
     use crate::scope::{
         NewScope, Scope, add_breadcrumb, clear_scope, global_scope, new_scope, set_context,

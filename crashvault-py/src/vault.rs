@@ -18,8 +18,9 @@ use crashvault::{
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use self::ask::{PAGE, Time, count_of, search, sort_of};
-use self::drain::Drain;
+use self::ask::{PAGE, search, sort_of};
+pub use self::ask::{Time, count_of};
+pub use self::drain::Drain;
 pub use self::export::{ExportReport, ImportReport};
 use self::reports::{
     Archive, ArchiveReport, ArchivesFound, CausesFound, DrainReport, EmptyReport, Explanation,
@@ -107,6 +108,15 @@ pub struct Vault {
 }
 
 impl Vault {
+    /// See [`Shared::work`].
+    pub fn work<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut crashvault::Vault) -> crashvault::Result<T> + Send,
+    ) -> PyResult<T> {
+        self.open.work(py, work)
+    }
+
     fn decided(&self, py: Python<'_>, Named(issue): Named, deed: Deed) -> PyResult<Activity> {
         let activity = self.open.work(py, |vault| vault.decide(&issue, deed))?;
         Ok(activity.into())

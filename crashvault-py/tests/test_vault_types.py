@@ -23,7 +23,7 @@ TREE = ast.parse((PACKAGE / "_crashvault.pyi").read_text())
 CLASSES = [node for node in TREE.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
 RECORDS = [node for node in CLASSES if hasattr(getattr(_crashvault, node.name), "to_dict")]
 VAULT = next(node for node in CLASSES if node.name == "Vault")
-OPEN = next(node for node in TREE.body if isinstance(node, ast.FunctionDef) and node.name == "open")
+FUNCTIONS = [node for node in TREE.body if isinstance(node, ast.FunctionDef) and node.name in ("open", "report")]
 
 
 def words(text: str | None) -> list[str]:
@@ -63,7 +63,8 @@ def check_method(function: ast.FunctionDef, known: Any) -> None:
 
 
 def test_the_stub_says_what_can_be_called_and_how() -> None:
-    check_method(OPEN, crashvault.open)
+    for function in FUNCTIONS:
+        check_method(function, getattr(crashvault, function.name))
     for member, known in members(VAULT):
         if callable(known):
             check_method(member, known)
@@ -91,7 +92,7 @@ def test_there_are_records() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="missing tool: mypy")
 def test_programs_that_use_all_of_it_are_well_typed(tmp_path: Path) -> None:
-    files = [TESTS / "test_vault.py", TESTS / "test_vault_errors.py"]
+    files = [TESTS / f"{name}.py" for name in ("test_vault", "test_vault_errors", "test_report")]
     options = ["--strict", "--warn-unreachable", "--follow-imports=silent", "--cache-dir", str(tmp_path)]
     command = [sys.executable, "-m", "mypy", *options, *map(str, files)]
     env = {**os.environ, "MYPYPATH": str(PACKAGE.parent)}

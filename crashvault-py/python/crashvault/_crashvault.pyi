@@ -13,6 +13,7 @@ _Sort = Literal["last_seen", "first_seen", "seen_count", "user_count", "number",
 _ReviewStep = Literal["triage", "assigned", "fix", "verify"]
 _Severity = Literal["fine", "notice", "problem"]
 _ExportFormat = Literal["ndjson", "json", "csv", "markdown", "html"]
+_ReportEnd = Literal["done", "limit", "waiting", "stopped"]
 _DeedKind = Literal[
     "resolve",
     "reopen",
@@ -1033,6 +1034,78 @@ class RelatedIssue:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class ReportOutcome:
+    """What a report did, and what is left to do."""
+
+    @property
+    def destination(self) -> str:
+        """The place, without its key."""
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether nothing was sent, and the counts say what would have been."""
+    @property
+    def end(self) -> _ReportEnd:
+        """Why it ended: ``done``, ``limit``, ``waiting`` or ``stopped``."""
+    @property
+    def sent_count(self) -> int:
+        """Events that the collector took."""
+    @property
+    def known_count(self) -> int:
+        """Events that it said it has already."""
+    @property
+    def refused_count(self) -> int:
+        """Events that it would not take. They are in the vault still, and are not sent again by themselves."""
+    @property
+    def refusals(self) -> tuple[ReportRefusal, ...]:
+        """The first hundred of these, and why."""
+    @property
+    def passed_count(self) -> int:
+        """Events that are older than was asked for, or that cannot be read."""
+    @property
+    def attachments_sent(self) -> int:
+        """Attachments that went with their events."""
+    @property
+    def attachments_left_out(self) -> int:
+        """Attachments that did not: too large, dumps, not wanted, or their files are gone."""
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of requests, packed."""
+    @property
+    def waiting_count(self) -> int:
+        """Events that are in the vault and were not sent yet."""
+    @property
+    def next_try_at(self) -> datetime | None:
+        """When to try again, where that is known."""
+    @property
+    def trouble(self) -> str | None:
+        """What went wrong last, unless it went well since."""
+    @property
+    def pauses(self) -> dict[str, datetime]:
+        """Until when the collector wants none of a kind of data; all kinds where the key is empty."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ReportRefusal:
+    """An event that a collector would not take."""
+
+    @property
+    def event_id(self) -> str:
+        """The event, which is in the vault still."""
+    @property
+    def reason(self) -> str:
+        """Why, as the collector said."""
+    @property
+    def at(self) -> datetime:
+        """When that was."""
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data that ``json.dumps`` takes: records as dicts, times as text in UTC."""
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
 class RestoreReport:
     """What came back from an archive."""
 
@@ -1709,4 +1782,45 @@ def open(
 
     Raises NotFoundError where there is none and none may be made; CorruptError; UnsupportedError for a newer format,
     and in a forked child whose parent had a vault open; ReadOnlyError, BusyError, CrashvaultIoError.
+    """
+
+def report(
+    destination: str | None = None,
+    *,
+    vault: Vault | _Path | None = None,
+    limit: int = 10_000,
+    seconds: float = 600.0,
+    since: _Time | None = None,
+    again: bool = False,
+    dry_run: bool = False,
+    attachments: bool = True,
+    dumps: bool = False,
+    tries: int = 4,
+    wait_seconds: float = 120.0,
+    request_seconds: float = 120.0,
+) -> ReportOutcome:
+    """Sends the vault's events to a collector that speaks Sentry's protocol, each once, from where it ended the last time.
+
+    It blocks, while other threads of the program run, and leaves nothing running. Where it cannot go on it says so:
+    ``end`` is ``"done"``, ``"limit"``, ``"waiting"`` (see ``next_try_at`` and ``trouble``) or ``"stopped"``; the next
+    call goes on from there. A collector that cannot be reached raises nothing. Ctrl-C ends it when the request that is
+    under way has ended; what was sent is known.
+
+    Args:
+        destination: The collector's DSN, as ``https://KEY@host/1``. Default: ``report.to`` of the vault's settings, or
+            ``$CRASHVAULT_REPORT_TO``.
+        vault: An open ``Vault``, or where one lies, which is then drained first. Default: as for ``open()``.
+        limit: Events that are sent at most.
+        seconds: How long it goes on, waiting included.
+        since: Only events that happened since then; older ones are passed over for good. See ``Vault.search``.
+        again: Whether it begins with the first event, whatever was sent before.
+        dry_run: Whether it only counts what it would send.
+        attachments: Whether files go with their events, up to 20 MiB of each event.
+        dumps: Whether dumps of memory do, which nobody has looked through for secrets.
+        tries: How often in a row a request is tried that gets no answer, or one of a collector in trouble.
+        wait_seconds: The longest wait that is sat out; a longer one ends the call.
+        request_seconds: How long one request may take.
+
+    Raises InvalidInputError for a DSN that cannot be read, for a key that the collector does not know, and where no
+    collector answers; BusyError while another process reports there; ReadOnlyError; what ``open()`` raises.
     """

@@ -50,6 +50,12 @@ pub fn cursor_of(py: Python<'_>, text: &str) -> PyResult<Cursor> {
 #[derive(Clone, Debug)]
 pub struct Time(String);
 
+impl Time {
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}
+
 impl<'py> FromPyObject<'_, 'py> for Time {
     type Error = PyErr;
 
