@@ -55,7 +55,10 @@ mod _crashvault {
     #[pymodule_export]
     use crate::event::{Added, Attachment, EventsFound, Followed, StoredEvent};
     #[pymodule_export]
-    use crate::install::{Health, Installed, close, flush, health, install, note_end, note_stay};
+    use crate::install::{
+        Health, Installed, close, flush, health, install, lend_stacks, note_end, note_stay,
+        stacks_file, stand_before,
+    };
     #[pymodule_export]
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};
     #[pymodule_export]

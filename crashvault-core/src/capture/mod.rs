@@ -34,6 +34,8 @@ mod receiver;
 #[cfg(any(feature = "tracing", feature = "log", feature = "slog"))]
 pub(crate) mod report;
 mod scope;
+#[cfg(feature = "host")]
+mod stacks;
 mod symbols;
 mod throttle;
 mod trace;
