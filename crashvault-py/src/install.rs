@@ -222,6 +222,27 @@ pub fn health(py: Python<'_>) -> Health {
     py.detach(crashvault::health).into()
 }
 
+/// A descriptor of the file in which faulthandler may say what the threads were at when a signal ends the process; ``None``
+/// where crashes by signals are not captured.
+#[pyfunction]
+pub fn stacks_file() -> Option<i32> {
+    crashvault::host::stacks_file()
+}
+
+/// Calls ``begin``, which puts faulthandler's handlers of signals, and stands before them again.
+#[pyfunction]
+pub fn stand_before(begin: &Bound<'_, PyAny>) -> PyResult<()> {
+    let mut done = Ok(());
+    crashvault::host::stand_before(|| done = begin.call0().map(drop));
+    done
+}
+
+/// Whether faulthandler writes to somebody else, because the program wants that.
+#[pyfunction]
+pub fn lend_stacks(is_lent: bool) {
+    crashvault::host::lend_stacks(is_lent);
+}
+
 /// The process ends now, or becomes another program: it leaves the mark of a good end.
 #[pyfunction]
 pub fn note_end() {

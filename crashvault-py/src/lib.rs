@@ -57,7 +57,8 @@ mod _crashvault {
     use crate::event::{Added, Attachment, EventsFound, Followed, StoredEvent};
     #[pymodule_export]
     use crate::install::{
-        Health, Installed, close, flush, health, install, note_end, note_stay, watch_requests,
+        Health, Installed, close, flush, health, install, lend_stacks, note_end, note_stay,
+        stacks_file, stand_before, watch_requests,
     };
     #[pymodule_export]
     use crate::issue::{Activity, Doubt, Issue, IssuesFound};

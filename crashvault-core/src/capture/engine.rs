@@ -87,6 +87,15 @@ pub(super) fn watch_the_end() {
     }
 }
 
+/// A descriptor of the file beside the place for last words; `None` where crashes by signals are not captured.
+#[cfg(feature = "host")]
+pub(super) fn stacks_file() -> Option<std::os::fd::RawFd> {
+    let engine = ENGINE.get()?;
+    let is_wanted = native::IS_BUILT && engine.options.native.unwrap_or(true);
+    let place = place().filter(|_| is_wanted)?;
+    super::stacks::open(place)
+}
+
 /// The process ends in the usual way.
 pub(super) fn note_exit() {
     if let Some(place) = place() {
@@ -283,6 +292,10 @@ impl Engine {
         let place = journal.open_place(self.wants_box(), is_forked).ok()?;
         if let Some(ring) = place.ring() {
             blackbox::note_memory_group(ring);
+        }
+        #[cfg(feature = "host")]
+        if is_forked {
+            super::stacks::follow(&place);
         }
         Some(place)
     }

@@ -40,7 +40,9 @@ use super::late::Late;
 pub use super::local::lent::ScopeSource;
 pub use super::process::Language;
 use super::request::Kept;
-use super::{Admitted, Options, Scope, ScopeHandle, engine as engines, local, platform};
+use super::{
+    Admitted, Options, Scope, ScopeHandle, engine as engines, local, native, platform, stacks,
+};
 use crate::event::wire::{self, Encoder, Field, FramePart, Part};
 use crate::event::{Breadcrumb, Event, EventId, Level, is_forbidden_key, limits};
 use crate::journal::Mark;
@@ -166,6 +168,31 @@ pub fn note_stay() {
 /// were the system's then.
 pub fn watch_requests() {
     platform::watch_requests();
+}
+
+/// A descriptor of a file beside the place for last words, in which the runtime of the host's language may say what its
+/// threads were at, when a signal ends the process: the event of that end then tells it. The same at each call; `None` where
+/// crashes by signals are not captured.
+///
+/// For handlers that were put by [`stand_before`] alone: they are asked only while the descriptor still leads there, as a
+/// host may close it, and a forked child has no such file before its first capture.
+pub fn stacks_file() -> Option<std::os::fd::RawFd> {
+    engines::stacks_file()
+}
+
+/// Runs `begin`, in which the runtime puts handlers of fatal signals that say what its threads were at; then our handlers
+/// stand where they stood before. They write their own record, call those of the runtime, take no notice of the signal that
+/// these raise at their end, and let the process end by the first signal, as it would have.
+///
+/// Where the host has put handlers of its own before ours, those of the runtime are not called: it is for the host's to say
+/// whether the process ends.
+pub fn stand_before(begin: impl FnOnce()) {
+    native::stand_before(begin);
+}
+
+/// Whether the runtime's handlers say it to somebody else, because the host wants that: then they are called in any case.
+pub fn lend_stacks(is_lent: bool) {
+    stacks::lend(is_lent);
 }
 
 fn put_mark(mark: Mark) {

@@ -36,6 +36,8 @@ pub(crate) mod report;
 #[cfg(any(feature = "actix", feature = "host", feature = "tower"))]
 mod request;
 mod scope;
+#[cfg(feature = "host")]
+mod stacks;
 mod symbols;
 mod throttle;
 mod trace;

@@ -136,7 +136,7 @@ fn read_ending(pending: &[Pending]) -> Ending {
     let mut ending = Ending::default();
     for place in pending.iter().filter(|pending| pending.is_place) {
         if let Ok(scan) = place.file.scan() {
-            ending.add(scan);
+            ending.add(scan, place.file.stacks());
         }
     }
     ending
@@ -557,9 +557,14 @@ impl Drain<'_> {
     /// The event of a process that ended without notice, if this is its place for last words.
     fn end_without_notice(&mut self, source: &Source) -> Result<Option<Packed>> {
         let id = id_of_place(source.scan.header.segment, 0);
-        let Some(event) = ending::without_notice(&source.scan, &source.base, id) else {
+        let is_place = source.scan.header.is_place;
+        let stacks = is_place.then(|| source.file.stacks()).flatten();
+        let told = ending::without_notice(&source.scan, stacks, &source.base, id);
+        let Some(mut event) = told else {
             return Ok(None);
         };
+        let language = &source.base.platform;
+        named::read(&mut event, language, &mut self.walk.symbolizer);
         let origin = Origin {
             received_at: self.now,
             process: source.scan.header.identity.process,
@@ -628,6 +633,7 @@ impl Drain<'_> {
             }
         }
         self.report.segments_removed = removed.len() as u64;
+        journal::remove_orphaned_stacks(directory);
         self.store.forget_segments(&removed)?;
         remove_unused_symbols(directory);
         Ok(())
@@ -966,6 +972,56 @@ mod tests {
             .map(|(name, count)| (name.as_str(), *count))
             .collect();
         assert_eq!(found, expected);
+    }
+
+    /// Drains what a process without a record of its end left beside this text; the types of the exceptions.
+    fn check_told(text: &str, expected: &[&str]) {
+        let home = crate::scratch::scratch();
+        let directory = home.path().join("journal");
+        let writer = journal::Journal::new(
+            directory.clone(),
+            journal::Limits::default(),
+            journal::Identity::default(),
+            Box::new(Nothing),
+            || [7; 16],
+        );
+        drop(writer.open_place(false, false).unwrap());
+        let place = journal::list(&directory).unwrap().remove(0);
+        let stacks = place.path.with_extension("stacks");
+        std::fs::write(&stacks, text).unwrap();
+
+        let path = home.path().join("vault.db");
+        let mut store = SqliteStore::open(&path, Access::ReadWrite).unwrap();
+        let limit = DrainLimit::default();
+        let now = Timestamp::now();
+        let report = drain(
+            &directory,
+            &mut store,
+            &mut walk(),
+            &mut NoFiles,
+            limit,
+            now,
+        )
+        .unwrap();
+        assert_eq!(report.events_new, expected.len() as u64);
+        let id = id_of_place([7; 16], 0);
+        let stored = store.event(id).ok();
+        let exceptions = stored.iter().flat_map(|stored| &stored.event.exceptions);
+        let types: Vec<_> = exceptions.filter_map(|e| e.ty.as_deref()).collect();
+        assert_eq!(types, expected);
+        assert!(!stacks.exists(), "it goes with the segment");
+    }
+
+    #[test]
+    fn what_the_runtime_said_alone_is_an_event() {
+        let text = "Fatal Python error: Aborted\n\nCurrent thread 0x00007f02 (most recent call first):\n  File \"/srv/t.py\", line 5 in poke\n";
+        check_told(text, &["Aborted"]);
+    }
+
+    #[test]
+    fn what_is_no_failure_is_no_event() {
+        check_told("ready\n", &[]);
+        check_told("", &[]);
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
-use super::last_words;
+use super::{last_words, stacks};
 use crate::event::wire::{self, LastWords};
 use crate::event::{Event, EventId, Exception, Image, Level, Mechanism};
 use crate::journal::{BoxContent, Dying, Identity, Kind, Mark, MemoryGroup, Scan};
 use crate::symbol::Symbolizer;
 use crate::time::Timestamp;
+use crate::trace::Trace;
 
 /// Frames about the end of a process that still lives wait so long for what follows them.
 const HOLD_MS: u64 = 5000;
@@ -19,6 +20,8 @@ const HOLD_MS: u64 = 5000;
 #[derive(Default)]
 pub(super) struct Ending {
     places: Vec<Scan>,
+    /// What the runtime of the program's language said of its threads.
+    stacks: Option<Trace>,
     /// By the event they add to.
     amends: HashMap<[u8; 16], Vec<Vec<u8>>>,
     /// Events that are parts of others: the part, the whole.
@@ -28,7 +31,11 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn add(&mut self, place: Scan) {
+    /// `stacks` is the text that lies beside the place.
+    pub(super) fn add(&mut self, place: Scan, stacks: Option<Vec<u8>>) {
+        self.stacks = stacks
+            .and_then(|text| stacks::read(&text))
+            .or(self.stacks.take());
         for frame in place.frames().filter(|frame| frame.kind == Kind::Amend) {
             let mut words = LastWords::default();
             words.read(frame.body);
@@ -97,6 +104,9 @@ impl Ending {
             last_words::add_surroundings(event, &content, signal.thread, is_forked);
         }
         last_words::add_signal(event, &words, images, symbolizer);
+        if let Some(told) = &self.stacks {
+            stacks::add(event, told);
+        }
     }
 }
 
@@ -158,15 +168,26 @@ fn was_outlived(dying: &Dying, last_seen: Option<Timestamp>) -> bool {
 /// The event of a process that ended without notice; `None` if it did not, or another event tells of its end.
 ///
 /// `base` is what all its events share. `id` is made from the segment, so that a drain that is repeated finds it known.
-pub(super) fn without_notice(place: &Scan, base: &Event, id: EventId) -> Option<Event> {
+pub(super) fn without_notice(
+    place: &Scan,
+    stacks: Option<Vec<u8>>,
+    base: &Event,
+    id: EventId,
+) -> Option<Event> {
     let header = &place.header;
-    if !header.has_mark || header.mark != Mark::None || !place.is_ownerless {
+    if header.mark != Mark::None || !place.is_ownerless {
         return None;
     }
     if place.frames().any(|frame| frame.kind == Kind::Event) {
         return None;
     }
     let content = place.black_box();
+    if let Some(told) = stacks.and_then(|text| stacks::read(&text)) {
+        return Some(told_by_runtime(place, content.as_ref(), told, base, id));
+    }
+    if !header.has_mark {
+        return None;
+    }
     let group = content.as_ref().and_then(|content| content.memory_group());
     let cause = cause(header.identity.boot, group);
     // A child that was forked ends by `_exit` in the usual way.
@@ -220,6 +241,26 @@ pub(super) fn without_notice(place: &Scan, base: &Event, id: EventId) -> Option<
         }),
     );
     Some(event)
+}
+
+/// The event of an end that a signal made and of which no handler of ours has left a record.
+fn told_by_runtime(
+    place: &Scan,
+    content: Option<&BoxContent<'_>>,
+    told: Trace,
+    base: &Event,
+    id: EventId,
+) -> Event {
+    let mut event = base.clone();
+    event.event_id = id;
+    if let Some(content) = content {
+        last_words::add_surroundings(&mut event, content, None, place.header.is_forked);
+    }
+    let crumbs = event.breadcrumbs.iter().filter_map(|crumb| crumb.timestamp);
+    let began = Timestamp::from_nanos(place.header.created_at_ns);
+    event.timestamp = crumbs.max().or(Some(began));
+    stacks::tell(&mut event, told);
+    event
 }
 
 fn cause(boot: [u8; 16], group: Option<MemoryGroup<'_>>) -> Option<Cause> {

@@ -14,6 +14,7 @@ mod last_words;
 pub(crate) mod minidump;
 mod named;
 mod received;
+mod stacks;
 mod text;
 mod threads;
 mod utf16;
@@ -90,6 +91,7 @@ impl Walk {
     pub(crate) fn prepare(&mut self, event: &mut Event, images: &[Image]) -> Legacy {
         backtrace::read(event, &self.symbolizer);
         self.symbolizer.symbolicate(event, images);
+        stacks::join(event, self.symbolizer.rules());
         // Version 1 scrubbed nothing: its key is that of the words as they came.
         let legacy = match self.has_legacy {
             true => group::legacy_fingerprint(event),

@@ -18,6 +18,8 @@ mod place;
 mod reader;
 mod ring;
 mod segment;
+#[cfg(any(feature = "host", feature = "store"))]
+mod stacks;
 #[cfg(feature = "store")]
 mod sums;
 #[cfg(all(test, feature = "store"))]
@@ -46,6 +48,8 @@ pub(crate) use ring::Ring;
 #[cfg(feature = "store")]
 pub(crate) use segment::directory_bytes;
 pub(crate) use segment::{Identity, Mark};
+#[cfg(feature = "store")]
+pub(crate) use stacks::remove_orphaned_stacks;
 #[cfg(feature = "server")]
 pub(crate) use writer::Unsealed;
 pub(crate) use writer::{Entry, Fullness, Journal, Limits, Preamble};

@@ -47,6 +47,9 @@ pub(crate) struct Place {
     end: u64,
     sequence: Arc<AtomicU64>,
     ring: Option<Ring>,
+    /// Whether there is a file of stacks beside it.
+    #[cfg(feature = "host")]
+    has_stacks: std::sync::atomic::AtomicBool,
     #[cfg(feature = "native")]
     /// None in a child's place, which is used on a small stack and passes on nothing.
     beginning: Option<Box<Beginning>>,
@@ -85,6 +88,8 @@ impl Place {
             next: AtomicU64::new(start),
             end,
             sequence,
+            #[cfg(feature = "host")]
+            has_stacks: false.into(),
             #[cfg(feature = "native")]
             beginning: Some(Box::new(Beginning {
                 head: header.encode(),
@@ -137,6 +142,8 @@ impl Place {
             next: AtomicU64::new(self.start),
             end: self.end,
             sequence: Arc::clone(&self.sequence),
+            #[cfg(feature = "host")]
+            has_stacks: false.into(),
             beginning: None,
         })
     }
@@ -223,6 +230,17 @@ impl Place {
             .compare_exchange(written, since, Ordering::AcqRel, Ordering::Relaxed);
     }
 
+    /// Makes the file beside it that the runtime of the program's language may say its threads' stacks in.
+    ///
+    /// # Errors
+    /// What the system says.
+    #[cfg(feature = "host")]
+    pub(crate) fn open_stacks(&self) -> io::Result<File> {
+        let file = super::stacks::create(&self.path)?;
+        self.has_stacks.store(true, Ordering::Release);
+        Ok(file)
+    }
+
     /// Says how the process ends.
     pub(crate) fn put_mark(&self, mark: Mark) {
         if self.check().is_ok() {
@@ -243,6 +261,10 @@ impl Place {
     /// The end in the usual way: nothing is written here after it. A segment that has nothing to tell goes.
     pub(crate) fn retire(&self) {
         self.put_mark(Mark::Ended);
+        #[cfg(feature = "host")]
+        if self.has_stacks.load(Ordering::Acquire) {
+            let _ = std::fs::remove_file(super::stacks::path_of(&self.path));
+        }
         if self.check().is_err() {
             return;
         }

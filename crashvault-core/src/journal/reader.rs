@@ -168,6 +168,11 @@ impl SegmentFile {
         Ok(scan(header, bytes, is_ownerless))
     }
 
+    /// What the runtime of the program's language said of its threads at the end, where this is a place for last words.
+    pub(crate) fn stacks(&self) -> Option<Vec<u8>> {
+        super::stacks::read(&self.path)
+    }
+
     /// The segment's head alone.
     ///
     /// # Errors

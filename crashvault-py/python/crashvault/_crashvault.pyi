@@ -112,6 +112,17 @@ def flush() -> bool:
 def close() -> None:
     """Ends capture in this process; later captures do nothing."""
 
+def stacks_file() -> int | None:
+    """A descriptor of the file in which faulthandler may say what the threads were at when a signal ends the process;
+    ``None`` where crashes by signals are not captured.
+    """
+
+def stand_before(begin: Callable[[], object]) -> None:
+    """Calls ``begin``, which puts faulthandler's handlers of signals, and stands before them again."""
+
+def lend_stacks(is_lent: bool) -> None:
+    """Whether faulthandler writes to somebody else, because the program wants that."""
+
 def note_end() -> None:
     """The process ends now, or becomes another program: it leaves the mark of a good end."""
 

@@ -8,7 +8,9 @@
 
 use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 use super::super::receiver::Crash;
 use super::super::{blackbox, engine, platform, receiver};
@@ -56,6 +58,11 @@ static RECORDER: AtomicU32 = AtomicU32::new(0);
 static IS_RECORDED: AtomicBool = AtomicBool::new(false);
 /// Where the record begins in this process's own place; 0 if there is none.
 static RECORDED_FROM: AtomicU64 = AtomicU64::new(0);
+
+/// What says for the runtime of the program's language what its threads were at, as a handler of each signal; 0 for nobody.
+static TELLERS: [AtomicUsize; SIGNALS.len()] = [const { AtomicUsize::new(0) }; SIGNALS.len()];
+/// The signal at which it is saying so now, in the recorder's thread; 0 for none.
+static TELLING: AtomicI32 = AtomicI32::new(0);
 
 /// Puts our handlers in front of those that are there. Signals that the host ignores are left alone.
 pub(in crate::capture) fn install() {
@@ -128,11 +135,64 @@ fn ensure_alternate_stack() {
     }
 }
 
+/// Lets `begin` put the runtime's handlers, and puts back what was there. Where that was ours, and nobody's before it, ours
+/// calls the runtime's.
+#[cfg(feature = "host")]
+pub(in crate::capture) fn stand_before(begin: impl FnOnce()) {
+    let before = SIGNALS.map(action_of);
+    let stack = alternate_stack();
+    begin();
+    for (index, signal) in SIGNALS.into_iter().enumerate() {
+        let (Some(before), Some(after)) = (&before[index], action_of(signal)) else {
+            continue;
+        };
+        if before.sa_sigaction == after.sa_sigaction {
+            continue;
+        }
+        let is_last = PREVIOUS[index]
+            .get()
+            .is_some_and(|previous| previous.sa_sigaction == libc::SIG_DFL);
+        let is_plain = after.sa_flags & libc::SA_SIGINFO == 0;
+        if before.sa_sigaction == handle as *const () as usize && is_last && is_plain {
+            TELLERS[index].store(after.sa_sigaction, Ordering::Release);
+        }
+        // SAFETY: the structure is what was there before.
+        unsafe { libc::sigaction(signal, before, std::ptr::null_mut()) };
+    }
+    if let Some(stack) = stack.filter(|stack| stack.ss_flags & libc::SS_DISABLE == 0) {
+        // SAFETY: the memory is that of the stack which this thread had, and was given up by nobody.
+        unsafe { libc::sigaltstack(&stack, std::ptr::null_mut()) };
+    }
+}
+
+#[cfg(feature = "host")]
+fn action_of(signal: c_int) -> Option<libc::sigaction> {
+    // SAFETY: an all-zero sigaction is valid to be overwritten.
+    unsafe {
+        let mut present: libc::sigaction = std::mem::zeroed();
+        (libc::sigaction(signal, std::ptr::null(), &mut present) == 0).then_some(present)
+    }
+}
+
+#[cfg(feature = "host")]
+fn alternate_stack() -> Option<libc::stack_t> {
+    // SAFETY: an all-zero structure is valid to be overwritten.
+    unsafe {
+        let mut present: libc::stack_t = std::mem::zeroed();
+        (libc::sigaltstack(std::ptr::null(), &mut present) == 0).then_some(present)
+    }
+}
+
 /// SAFETY: called by the kernel with a signal's information and the interrupted context, or by a handler that came after
 /// ours with the same.
 unsafe extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: both are async-signal-safe and always succeed.
     let (errno, thread) = unsafe { (*libc::__errno_location(), libc::gettid() as u32) };
+    let telling = TELLING.load(Ordering::Acquire);
+    if telling != 0 && RECORDER.load(Ordering::Acquire) == thread {
+        // SAFETY: as the caller promises.
+        return unsafe { end_telling(telling, (*info).si_code) };
+    }
     match RECORDER.compare_exchange(0, thread, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
             // SAFETY: as the caller promises.
@@ -172,6 +232,9 @@ unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
         return;
     };
     let is_default = previous.sa_sigaction == libc::SIG_DFL;
+    if let Some(index) = index.filter(|_| is_default) {
+        tell(index, signal);
+    }
     if is_default || previous.sa_flags & libc::SA_RESETHAND != 0 {
         restore_default(signal);
     }
@@ -205,6 +268,58 @@ unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_voi
     }
     IS_RECORDED.store(false, Ordering::Release);
     RECORDER.store(0, Ordering::Release);
+}
+
+/// Has the runtime say what its threads were at: the process ends for certain, and our own record is written.
+fn tell(index: usize, signal: c_int) {
+    let teller = TELLERS[index].load(Ordering::Acquire);
+    // SAFETY: async-signal-safe and without arguments.
+    let (thread, process) = unsafe { (libc::gettid() as u32, libc::getpid() as u32) };
+    if teller == 0 || RECORDER.load(Ordering::Acquire) != thread || !is_told(process) {
+        return;
+    }
+    TELLING.store(signal, Ordering::Release);
+    // SAFETY: async-signal-safe calls with valid structures. The function is what the runtime put as a plain handler of this
+    // signal. At its end it raises the signal, which must come to `handle` now and not when we have returned.
+    unsafe {
+        let (mut only, mut blocked) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigemptyset(&mut only);
+        libc::sigaddset(&mut only, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &only, &mut blocked);
+        type Handler = extern "C" fn(c_int);
+        std::mem::transmute::<usize, Handler>(teller)(signal);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &blocked, std::ptr::null_mut());
+    }
+    TELLING.store(0, Ordering::Release);
+}
+
+#[cfg(feature = "host")]
+fn is_told(process: u32) -> bool {
+    super::super::stacks::are_wanted(process)
+}
+
+#[cfg(not(feature = "host"))]
+fn is_told(_process: u32) -> bool {
+    false
+}
+
+/// What comes while the runtime is telling: the signal that it raises, which is passed over, or a fault of its own, which ends
+/// the process by the signal that it was to end by.
+///
+/// SAFETY: as for `handle`.
+unsafe fn end_telling(signal: c_int, code: c_int) {
+    if code <= 0 {
+        return;
+    }
+    restore_default(signal);
+    // SAFETY: async-signal-safe calls with valid structures.
+    unsafe {
+        let mut only = std::mem::zeroed();
+        libc::sigemptyset(&mut only);
+        libc::sigaddset(&mut only, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &only, std::ptr::null_mut());
+        libc::raise(signal);
+    }
 }
 
 fn is_still_ours(signal: c_int) -> bool {

@@ -24,4 +24,6 @@ mod system;
 #[path = "disabled.rs"]
 mod system;
 
+#[cfg(feature = "host")]
+pub(super) use system::stand_before;
 pub(super) use system::{IS_BUILT, install};

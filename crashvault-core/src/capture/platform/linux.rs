@@ -92,6 +92,26 @@ pub(crate) fn free_bytes(path: &std::path::Path) -> Option<u64> {
     Some(told.f_bavail.saturating_mul(told.f_frsize))
 }
 
+/// Device and inode of whatever a descriptor leads to. Async-signal-safe.
+#[cfg(feature = "host")]
+pub(crate) fn file_identity(descriptor: i32) -> Option<(u64, u64)> {
+    let mut told = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the structure is as large as the call expects; a closed descriptor is an error.
+    if unsafe { libc::fstat(descriptor, told.as_mut_ptr()) } != 0 {
+        return None;
+    }
+    // SAFETY: fstat has filled it.
+    let told = unsafe { told.assume_init() };
+    Some((told.st_dev, told.st_ino))
+}
+
+/// From now on a descriptor of ours leads where `to` does; not in programs that this one becomes.
+#[cfg(feature = "host")]
+pub(crate) fn lead(descriptor: i32, to: i32) -> bool {
+    // SAFETY: replaces one open file by another in one step; neither number is that of anybody else's file.
+    unsafe { libc::dup3(to, descriptor, libc::O_CLOEXEC) == descriptor }
+}
+
 /// The kernel's id of this thread.
 pub(crate) fn thread_id() -> u64 {
     // SAFETY: gettid has no arguments and cannot fail.

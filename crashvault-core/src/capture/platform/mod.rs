@@ -21,6 +21,8 @@ pub(crate) use system::{
     SEES_EXIT, Walker, fork_generation, modules, modules_generation, outside_forks, thread_id,
     watch_exit, watch_forks,
 };
+#[cfg(feature = "host")]
+pub(crate) use system::{file_identity, lead};
 
 /// Return addresses of a stack, innermost first.
 pub(crate) struct Addresses {

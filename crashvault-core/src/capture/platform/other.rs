@@ -25,6 +25,16 @@ pub(crate) fn free_bytes(_path: &std::path::Path) -> Option<u64> {
     None
 }
 
+#[cfg(feature = "host")]
+pub(crate) fn file_identity(_descriptor: i32) -> Option<(u64, u64)> {
+    None
+}
+
+#[cfg(feature = "host")]
+pub(crate) fn lead(_descriptor: i32, _to: i32) -> bool {
+    false
+}
+
 pub(crate) fn thread_id() -> u64 {
     0
 }

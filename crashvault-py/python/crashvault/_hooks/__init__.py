@@ -7,7 +7,7 @@ Never: swallows an exception, prints, imports a module that the program has not 
 
 from __future__ import annotations
 
-from . import _asyncio, _ends, _interpreter, _logging, _pools, _warnings
+from . import _asyncio, _ends, _faults, _interpreter, _logging, _pools, _warnings
 from ._imports import when_imported
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ def start(options: dict[str, Any]) -> None:
     if options["hooks"]:
         _interpreter.install()
         _ends.install()
+        _faults.install()
         # Functions of the host cannot be counted on to go to another process.
         simple = {key: value for key, value in options.items() if not callable(value)}
         when_imported("signal", _ends.install_signals)
