@@ -49,7 +49,9 @@ pub(crate) fn remove_orphaned_stacks(directory: &Path) {
     }
 }
 
-#[cfg(all(test, feature = "host", feature = "store"))]
+#[cfg(feature = "host")]
+#[cfg(feature = "store")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
