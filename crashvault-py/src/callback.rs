@@ -9,6 +9,7 @@ use crashvault::{Breadcrumb, Clock, Event, Timestamp};
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
 
+use crate::record::Moment;
 use crate::{interrupt, record, value};
 
 /// What a callable made of a value: `None` where it wants it dropped; what it did wrong.
@@ -60,10 +61,10 @@ pub fn before_breadcrumb(
     }
 }
 
-/// A callable that says the nanoseconds since the epoch.
+/// A callable that says the time.
 pub struct HostClock {
     callable: Py<PyAny>,
-    /// What it said last.
+    /// What it said last, in nanoseconds since 1970.
     said: AtomicI64,
 }
 
@@ -82,7 +83,8 @@ impl HostClock {
         {
             return None;
         }
-        Python::try_attach(|py| self.callable.bind(py).call0().ok()?.extract().ok()).flatten()
+        let said = Python::try_attach(|py| Moment::told(&self.callable.bind(py).call0()?));
+        Some(said?.ok()?.0.as_nanos())
     }
 }
 

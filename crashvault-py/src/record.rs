@@ -258,6 +258,16 @@ impl From<Timestamp> for Moment {
     }
 }
 
+impl Moment {
+    /// What a clock of the host's says: a `datetime`, or the nanoseconds since 1970.
+    pub fn told(said: &Bound<'_, PyAny>) -> PyResult<Self> {
+        match said.extract() {
+            Ok(nanos) => Ok(Self(Timestamp::from_nanos(nanos))),
+            Err(_) => said.extract(),
+        }
+    }
+}
+
 impl Plain for Moment {
     fn plain(&self) -> Value {
         self.0.to_string().into()

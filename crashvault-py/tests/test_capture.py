@@ -397,6 +397,12 @@ def test_health_counts() -> None:
 def test_the_clock_is_the_one_that_was_given() -> None:
     found = event("install(clock=lambda: 1_767_607_200_000_000_000)\ncrashvault.capture_message('x')")
     assert found["timestamp"] == "2026-01-05T10:00:00Z"
+    as_datetime = """
+        from datetime import datetime, timezone
+        install(clock=lambda: datetime(2026, 1, 5, 10, tzinfo=timezone.utc))
+        crashvault.capture_message('x')
+    """
+    assert event(as_datetime)["timestamp"] == "2026-01-05T10:00:00Z"
 
 
 def test_floods_are_thinned_by_the_place_that_throws() -> None:

@@ -7,6 +7,7 @@ from . import _crashvault
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    from datetime import datetime
     from types import TracebackType
     from typing import Any, Callable, Dict, Mapping, Optional, Type, TypeVar, Union, overload
 
@@ -42,7 +43,7 @@ def install(
     logging: Union[str, int, None] = "error",
     warnings: bool = False,
     integrations: bool = True,
-    clock: Optional[Callable[[], int]] = None,
+    clock: Optional[Callable[[], Union[datetime, int]]] = None,
 ) -> Installed:
     """Starts capturing uncaught exceptions and makes the ``capture_*`` functions work.
 
@@ -74,7 +75,7 @@ def install(
         logging: From which level on log records are events; ``None`` for none.
         warnings: Whether warnings are events.
         integrations: Whether frameworks that the program imports are followed.
-        clock: Says the nanoseconds since 1970; for tests.
+        clock: Says the time, as a ``datetime`` or in nanoseconds since 1970; for tests.
 
     Returns:
         Where the vault is, a note on what is not as it should be, and whether this call was the first.

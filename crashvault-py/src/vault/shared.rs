@@ -125,11 +125,7 @@ pub struct HostClock(pub Py<PyAny>);
 
 impl HostClock {
     fn ask(&self, py: Python<'_>) -> PyResult<Timestamp> {
-        let told = self.0.bind(py).call0()?;
-        match told.extract::<i64>() {
-            Ok(nanos) => Ok(Timestamp::from_nanos(nanos)),
-            Err(_) => Ok(told.extract::<Moment>()?.0),
-        }
+        Ok(Moment::told(&self.0.bind(py).call0()?)?.0)
     }
 }
 
