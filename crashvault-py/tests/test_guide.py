@@ -1,4 +1,4 @@
-"""The programs in the guide run, and print what it says."""
+"""The programs in the guide and the README run, and print what these say."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from typing import List, Tuple
 
 import pytest
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "python.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "guide" / "python.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", flags=re.M | re.S)
 FOREIGN = re.compile(r"^from (celery|fastapi|flask) import", flags=re.M)
 
 
 def programs() -> List[Tuple[str, str]]:
-    found: List[Tuple[str, str]] = BLOCK.findall(GUIDE.read_text(encoding="utf-8"))
+    found: List[Tuple[str, str]] = []
+    for page in PAGES:
+        found += BLOCK.findall(page.read_text(encoding="utf-8"))
     return found
 
 
@@ -36,4 +39,5 @@ def test_a_program_prints_what_the_guide_says(program: str, output: str, tmp_pat
 
 
 def test_its_programs_are_found() -> None:
-    assert len(programs()) == GUIDE.read_text(encoding="utf-8").count("```python") >= 7
+    blocks = [page.read_text(encoding="utf-8").count("```python") for page in PAGES]
+    assert min(blocks) >= 1 and len(programs()) == sum(blocks) >= 8
