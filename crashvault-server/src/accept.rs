@@ -55,7 +55,7 @@ pub(crate) async fn envelope(
     request: Request,
 ) -> Answer {
     let project = number(&project)?;
-    let (sender, bytes) = receive(&state, client, request).await?;
+    let (sender, bytes, _share) = receive(&state, client, request).await?;
     take_envelope(&state, &sender, Some(project), &bytes).await
 }
 
@@ -69,7 +69,7 @@ pub(crate) async fn tunnel(
     if request.method() != axum::http::Method::POST {
         return Err(Refusal::missing(format!("there is nothing at {path}")));
     }
-    let (sender, bytes) = receive(&state, client, request).await?;
+    let (sender, bytes, _share) = receive(&state, client, request).await?;
     take_envelope(&state, &sender, None, &bytes).await
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn store(
     request: Request,
 ) -> Answer {
     let project = number(&project)?;
-    let (sender, bytes) = receive(&state, client, request).await?;
+    let (sender, bytes, _share) = receive(&state, client, request).await?;
     let name = admit(&state, project, sender.key.as_deref())?;
     let bytes = plain_json(bytes)?;
     check_event(&bytes)?;
@@ -93,12 +93,12 @@ pub(crate) async fn store(
     Ok(accepted(Some(id)))
 }
 
-/// Whether anything would be taken at all is asked before a body is received.
+/// Whether anything would be taken at all is asked before a body is received. The share is to be held as long as the bytes.
 async fn receive(
     state: &State,
     client: SocketAddr,
     request: Request<Body>,
-) -> Result<(Sender, Bytes), Refusal> {
+) -> Result<(Sender, Bytes, body::Share), Refusal> {
     state
         .intake
         .check()
@@ -111,7 +111,7 @@ async fn receive(
     };
     let mut share = state.budget.share();
     let bytes = body::read(&parts.headers, body, &mut share).await?;
-    Ok((sender, bytes))
+    Ok((sender, bytes, share))
 }
 
 fn query(uri: &Uri) -> Option<&str> {
@@ -119,7 +119,8 @@ fn query(uri: &Uri) -> Option<&str> {
 }
 
 fn number(project: &str) -> Result<u64, Refusal> {
-    let number = project.parse().ok().filter(|number| *number > 0);
+    let number = project.parse().ok();
+    let number = number.filter(|number| (1..=auth::PROJECT_MAX).contains(number));
     number.ok_or_else(|| {
         Refusal::bad(
             format!("{project:?} is no project's number"),
@@ -361,15 +362,15 @@ async fn take(state: &State, deliveries: &[Delivery<'_>]) -> Result<(), Refusal>
         return Ok(());
     }
     let (done, outcome) = oneshot::channel();
+    let digester = Arc::clone(&state.digester);
     let taken = state.intake.take(deliveries, move |result| {
+        digester.wake();
         // Whoever asked may have gone.
         let _ = done.send(result);
     });
     taken.map_err(|error| Refusal::full(&error))?;
     let outcome = outcome.await.map_err(|_| Refusal::busy())?;
-    outcome.map_err(|error| Refusal::full(&error))?;
-    state.digester.wake();
-    Ok(())
+    outcome.map_err(|error| Refusal::full(&error))
 }
 
 fn accepted(event: Option<EventId>) -> Response {

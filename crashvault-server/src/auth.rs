@@ -4,6 +4,9 @@ use axum::http::{HeaderMap, header};
 
 use crate::refusal::Refusal;
 
+/// The highest number of a project: TOML's are not longer, and nobody counts so far.
+pub(crate) const PROJECT_MAX: u64 = 1_000_000_000_000_000;
+
 /// A project's key, as the request carries it; `None` if it carries none.
 ///
 /// Two that are told in different places are refused, even if they agree: one of them is not what the sender means.
@@ -71,7 +74,10 @@ pub(crate) fn of_dsn(dsn: &str) -> Option<(String, u64)> {
     let (keys, place) = rest.split_once('@')?;
     let key = keys.split(':').next()?;
     let project = place.trim_end_matches('/').rsplit('/').next()?;
-    Some((key.to_owned(), project.parse().ok()?))
+    let project = project.parse().ok()?;
+    (1..=PROJECT_MAX)
+        .contains(&project)
+        .then(|| (key.to_owned(), project))
 }
 
 /// A key as it is kept: 32 digits, without the hyphens that some tools put in.

@@ -1,15 +1,18 @@
 //! The thread that takes what was accepted into the vault, in batches, while the server answers.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crashvault::{Result, Vault};
+use crashvault::{Error, ErrorKind, Result, Vault};
 
 /// What comes in so long after the first is taken in with it: one transaction for many.
 const DELAY: Duration = Duration::from_millis(50);
-/// How long it waits after a failure, and how often it looks without being told to.
+/// How long it waits after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often it looks without being told to: for what programs captured into the same vault.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What the thread is told.
 #[derive(Debug, Default)]
@@ -56,8 +59,12 @@ impl Digester {
     fn wait(&self) -> bool {
         let mut orders = self.orders();
         while !orders.is_due && !orders.is_over {
-            let woken = self.told.wait(orders);
-            orders = woken.unwrap_or_else(PoisonError::into_inner);
+            let woken = self.told.wait_timeout(orders, LOOK);
+            let (woken, time) = woken.unwrap_or_else(PoisonError::into_inner);
+            orders = woken;
+            if time.timed_out() {
+                break;
+            }
         }
         !orders.is_over
     }
@@ -74,7 +81,11 @@ impl Digester {
 
     /// Nothing is lost by a failure: the next time begins where this one ended.
     fn digest(&self, vault: &mut Vault) {
-        let done = vault.drain_all();
+        // What one event may do to it must not keep all others out for ever.
+        let done = catch_unwind(AssertUnwindSafe(|| vault.drain_all())).unwrap_or_else(|_| {
+            let message = "taking in failed for a fault in the program";
+            Err(Error::new(ErrorKind::Internal, "drain", message))
+        });
         let failure = match &done {
             Ok(report) => report.faults.first().map(ToString::to_string),
             Err(error) => Some(error.to_string()),

@@ -4,6 +4,10 @@ use serde_json::{Map, Value};
 
 /// Items of one envelope.
 const ITEMS_MAX: usize = 1000;
+/// The longest head, in bytes: it is read before anybody has shown a key.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How deep a head may be nested: the journal wraps it once more, and must be able to read that.
+const HEAD_DEPTH_MAX: usize = 32;
 
 /// An envelope, taken apart.
 #[derive(Debug, PartialEq)]
@@ -23,7 +27,7 @@ pub(crate) struct EnvelopeItem<'e> {
 /// Takes an envelope apart; the fault says what is wrong with it.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Envelope<'_>, String> {
     let (line, mut rest) = split_line(bytes);
-    let head = object(line).ok_or("the envelope's first line is no JSON object")?;
+    let head = object(line).map_err(|what| format!("the envelope's first line {what}"))?;
     let mut items = Vec::new();
     while !rest.is_empty() {
         let (line, behind) = split_line(rest);
@@ -35,7 +39,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Envelope<'_>, String> {
         if number > ITEMS_MAX {
             return Err(format!("the envelope has more than {ITEMS_MAX} items"));
         }
-        let head = object(line).ok_or(format!("the head of item {number} is no JSON object"))?;
+        let head = object(line).map_err(|what| format!("the head of item {number} {what}"))?;
         let (payload, behind) =
             payload(&head, behind).map_err(|what| format!("item {number} {what}"))?;
         rest = behind;
@@ -72,8 +76,26 @@ fn payload<'e>(
     }
 }
 
-fn object(line: &[u8]) -> Option<Map<String, Value>> {
-    serde_json::from_slice(line).ok()
+fn object(line: &[u8]) -> Result<Map<String, Value>, &'static str> {
+    if line.len() > HEAD_BYTES_MAX {
+        return Err("is longer than 64 KiB");
+    }
+    let object: Map<String, Value> =
+        serde_json::from_slice(line).map_err(|_| "is no JSON object")?;
+    match object.values().all(|value| is_flat(value, HEAD_DEPTH_MAX)) {
+        true => Ok(object),
+        false => Err("is nested too deeply"),
+    }
+}
+
+fn is_flat(value: &Value, depth_max: usize) -> bool {
+    match value {
+        Value::Array(values) => depth_max > 0 && values.iter().all(|v| is_flat(v, depth_max - 1)),
+        Value::Object(object) => {
+            depth_max > 0 && object.values().all(|v| is_flat(v, depth_max - 1))
+        }
+        _ => true,
+    }
 }
 
 fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
@@ -134,6 +156,14 @@ mod tests {
         check("[]\n", Err("the envelope's first line is no JSON object"));
         check("{}\nx", Err("the head of item 1 is no JSON object"));
         check("{}\n{}\nx", Err("item 1 has no type"));
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(33), "]".repeat(33));
+        let what = "the envelope's first line is nested too deeply";
+        check(&deep, Err(what));
+        let long = format!("{{\"a\":\"{}\"}}", "x".repeat(HEAD_BYTES_MAX));
+        check(
+            &long,
+            Err("the envelope's first line is longer than 64 KiB"),
+        );
         check(
             "{}\n{\"type\":\"a\",\"length\":-1}\nx",
             Err("item 1 has a length that is no number"),

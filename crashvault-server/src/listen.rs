@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -23,6 +23,7 @@ use crate::digest::{self, Digester};
 use crate::options::ServerOptions;
 use crate::projects::{Project, Projects};
 use crate::readers::Readers;
+use crate::refusal::Refusal;
 use crate::state::State;
 use crate::{accept, read};
 
@@ -47,6 +48,7 @@ pub struct Server {
     state: Option<Arc<State>>,
     digester: Arc<Digester>,
     digesting: Option<JoinHandle<()>>,
+    requests: Option<Requests>,
 }
 
 impl std::fmt::Debug for Server {
@@ -125,6 +127,7 @@ pub(crate) fn start(options: ServerOptions) -> Result<Server> {
         state: Some(state),
         digester,
         digesting: Some(digesting),
+        requests: None,
     })
 }
 
@@ -162,9 +165,19 @@ impl Server {
     }
 
     /// Serves until the process is asked to end (SIGTERM, SIGINT), then ends well: what was accepted is in the vault.
-    pub fn wait(self) {
+    pub fn wait(mut self) {
+        self.heed_signals();
         if let Some(runtime) = &self.runtime {
-            runtime.block_on(asked_to_end());
+            runtime.block_on(asked_to_end(self.requests.take()));
+        }
+    }
+
+    /// From now on SIGTERM and SIGINT end [`Server::wait`] and no longer the process: to be called before anybody is told
+    /// that the server is there.
+    pub fn heed_signals(&mut self) {
+        if let (Some(runtime), None) = (&self.runtime, &self.requests) {
+            let _inside = runtime.enter();
+            self.requests = requests();
         }
     }
 
@@ -194,12 +207,17 @@ impl Drop for Server {
     }
 }
 
-async fn asked_to_end() {
+/// The signals that ask a process to end, once somebody listens to them.
+type Requests = (tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+fn requests() -> Option<Requests> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
+    let terminate = signal(SignalKind::terminate()).ok()?;
+    Some((terminate, signal(SignalKind::interrupt()).ok()?))
+}
+
+async fn asked_to_end(requests: Option<Requests>) {
+    let Some((mut terminate, mut interrupt)) = requests else {
         // Without them it goes on until it is killed.
         return std::future::pending().await;
     };
@@ -310,19 +328,28 @@ fn router(state: Arc<State>) -> Router {
 /// What every answer carries: browsers of any origin may send, and take no answer for a page.
 async fn dress(request: Request, next: Next) -> Response {
     let is_question = request.method() == Method::OPTIONS;
+    let is_read = request.uri().path().starts_with("/api/v1/");
     let mut response = match is_question {
         true => StatusCode::OK.into_response(),
+        false if is_read && !is_local(request.headers()) => Refusal::forbidden(
+            "another site, or a proxy, asks for what only this machine may read",
+            "ask http://127.0.0.1 or http://localhost itself",
+        )
+        .into_response(),
         false => next.run(request).await,
     };
     let headers = response.headers_mut();
     let mut put = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
-    put(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
-    put(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        "x-sentry-error, x-sentry-rate-limits, retry-after",
-    );
+    // Any site may send here; none may read.
+    if !is_read {
+        put(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+        put(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "x-sentry-error, x-sentry-rate-limits, retry-after",
+        );
+    }
     put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     put(
         header::CONTENT_SECURITY_POLICY,
@@ -330,7 +357,7 @@ async fn dress(request: Request, next: Next) -> Response {
     );
     put(header::REFERRER_POLICY, "no-referrer");
     put(header::CACHE_CONTROL, "no-store");
-    if is_question {
+    if is_question && !is_read {
         put(header::ACCESS_CONTROL_ALLOW_METHODS, "POST");
         put(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
         put(header::ACCESS_CONTROL_MAX_AGE, "3600");
@@ -338,5 +365,63 @@ async fn dress(request: Request, next: Next) -> Response {
     response
 }
 
+/// Whether a program of this machine asks for itself: no proxy for somebody else, no page of another site, no name that
+/// somebody made lead here.
+fn is_local(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if ["forwarded", "x-forwarded-for", "x-real-ip"]
+        .into_iter()
+        .any(|name| headers.contains_key(name))
+    {
+        return false;
+    }
+    let Some(host) = text("host") else {
+        return true;
+    };
+    let is_loopback = match host.parse::<SocketAddr>() {
+        Ok(address) => address.ip().is_loopback(),
+        Err(_) => {
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            let address = name.parse::<std::net::IpAddr>();
+            name == "localhost" || host == "[::1]" || address.is_ok_and(|ip| ip.is_loopback())
+        }
+    };
+    let origin = text("origin");
+    is_loopback && origin.is_none_or(|origin| origin.strip_prefix("http://") == Some(host))
+}
+
 const ALLOWED_HEADERS: &str = "x-sentry-auth, x-requested-with, x-forwarded-for, origin, referer, accept, content-type, \
                                authentication, authorization, content-encoding, transfer-encoding, sentry-trace, baggage";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_local() {
+        let check = |host: &'static str, expected: bool| {
+            let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
+            assert_eq!(is_local(&headers), expected, "{host}");
+        };
+        for host in [
+            "127.0.0.1:5678",
+            "127.0.0.1",
+            "localhost:5678",
+            "localhost",
+            "[::1]:5678",
+            "[::1]",
+        ] {
+            check(host, true);
+        }
+        for host in [
+            "shop.test:5678",
+            "shop.test",
+            "192.0.2.7",
+            "localhost.shop.test",
+            "127.0.0.1.shop.test",
+        ] {
+            check(host, false);
+        }
+        assert!(is_local(&HeaderMap::new()));
+    }
+}

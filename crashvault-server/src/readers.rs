@@ -1,7 +1,7 @@
 //! Vaults that are open for reading, lent to one request at a time.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crashvault::{Result, Vault};
 use tokio::sync::Semaphore;
@@ -16,7 +16,7 @@ const READERS_MAX: usize = 2;
 pub(crate) struct Readers {
     home: PathBuf,
     idle: Mutex<Vec<Vault>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -24,7 +24,7 @@ impl Readers {
         Self {
             home,
             idle: Mutex::default(),
-            places: Semaphore::new(READERS_MAX),
+            places: Arc::new(Semaphore::new(READERS_MAX)),
         }
     }
 
@@ -39,13 +39,15 @@ impl Readers {
 
     /// Reads, on a thread that may wait for the disk.
     pub(crate) async fn read<T: Send + 'static>(
-        state: &std::sync::Arc<crate::state::State>,
+        state: &Arc<crate::state::State>,
         work: impl FnOnce(&Vault) -> Result<T> + Send + 'static,
     ) -> std::result::Result<T, Refusal> {
-        let place = state.readers.places.acquire().await;
-        let _place = place.map_err(|_| Refusal::busy())?;
-        let own = std::sync::Arc::clone(state);
+        let place = Arc::clone(&state.readers.places).acquire_owned().await;
+        let place = place.map_err(|_| Refusal::busy())?;
+        let own = Arc::clone(state);
         let read = tokio::task::spawn_blocking(move || {
+            // Held by the work itself, which goes on where a client has hung up.
+            let _place = place;
             let vault = own.readers.borrow()?;
             let answer = work(&vault);
             let mut idle = own

@@ -62,7 +62,6 @@ fn event(delivery: &Delivery<'_>, id: [u8; 16]) -> Event {
     });
     // The envelope's word goes before the event's own.
     event.event_id = EventId::from_bytes(id);
-    event.timestamp.get_or_insert(delivery.received_at);
     event.set_own("project", delivery.project.as_str());
     if let Some(user) = &mut event.user
         && user.ip_address.as_deref() == Some(AUTO_ADDRESS)
@@ -72,6 +71,7 @@ fn event(delivery: &Delivery<'_>, id: [u8; 16]) -> Event {
     if let Some(drift) = drift(delivery) {
         correct(&mut event, drift);
     }
+    event.timestamp.get_or_insert(delivery.received_at);
     event
 }
 

@@ -7,10 +7,11 @@ use crate::commands::reading::Place;
 use crate::output::{Screen, Stop};
 
 pub fn run(place: &Place, words: &Serve, screen: &mut Screen) -> Result<Done, Stop> {
-    let server = ServerOptions::new(&place.directory)
+    let mut server = ServerOptions::new(&place.directory)
         .address(words.addr)
         .synced(!words.no_fsync)
         .start()?;
+    server.heed_signals();
     let address = format!("http://{}", server.address());
     let dsn = server.dsn();
     match screen.json {
